@@ -1,0 +1,45 @@
+import type { Trouble } from "../domain/trouble.ts";
+import type { Action, ActionId, Plan } from "../plan/plan.ts";
+
+/** What apply tells while it works; `--json` prints each as one line with `formatVersion` and `ts`. */
+export type ApplyEvent =
+  | { readonly event: "started"; readonly plan: Plan; readonly approved: readonly ActionId[] }
+  | { readonly event: "action-started"; readonly action: Action }
+  | {
+      readonly event: "progress";
+      readonly id: ActionId;
+      /** Bytes written so far at the far end. */
+      readonly bytes: number;
+      /** Null where only the end will tell. */
+      readonly totalBytes: number | null;
+    }
+  | {
+      readonly event: "action-done";
+      readonly id: ActionId;
+      readonly durationMs: number;
+      /** What the run alone could tell, one line: `312 MiB, sha256 9f2c…`. Null for nothing. */
+      readonly outcome: string | null;
+    }
+  | {
+      readonly event: "action-skipped";
+      readonly id: ActionId;
+      readonly because: "unapproved" | "needs" | "interrupted" | "failed-before";
+      /** For `needs`: what it waits for. For `unapproved`: the command that approves it. */
+      readonly detail: string;
+    }
+  | {
+      readonly event: "action-failed";
+      readonly id: ActionId;
+      readonly durationMs: number;
+      readonly trouble: Trouble;
+    }
+  | {
+      readonly event: "finished";
+      readonly result: "done" | "nothing-to-do" | "left-undone" | "failed" | "interrupted";
+      readonly done: number;
+      readonly durationMs: number;
+      /** The plan made afterwards from what is there then; null where it could not be made. */
+      readonly remaining: readonly Action[] | null;
+    };
+
+export type Emit = (event: ApplyEvent) => void;

@@ -1,0 +1,89 @@
+import type { Cadence } from "../domain/label.ts";
+import type { AbsolutePath, AgeRecipient, DatasetName, HostName } from "../domain/names.ts";
+
+/** What the user has declared, validated, with defaults filled in and references resolved. */
+export interface DesiredState {
+  readonly hosts: ReadonlyMap<HostName, HostSpec>;
+  /** In the order of the file. */
+  readonly datasets: readonly DatasetSpec[];
+  readonly cloud: CloudSpec | null;
+  readonly recoveryRecipients: readonly AgeRecipient[];
+  readonly schedule: { readonly on: HostName; readonly calendar: string } | null;
+}
+
+export interface HostSpec {
+  readonly name: HostName;
+  readonly role: "workstation" | "server";
+  readonly connection: ConnectionSpec;
+  /** `sudo` means: through `sudo -n` unless the login is root already. */
+  readonly become: "none" | "sudo";
+}
+
+export type ConnectionSpec =
+  | { readonly kind: "local" }
+  | {
+      readonly kind: "ssh";
+      /** A host name, an address, or an alias of the OpenSSH client configuration. */
+      readonly address: string;
+      /** Each undefined one is asked of `ssh -G`. `~` is expanded already. */
+      readonly port: number | undefined;
+      readonly user: string | undefined;
+      readonly identityFile: string | undefined;
+      readonly knownHosts: string | undefined;
+    };
+
+export interface DatasetSpec {
+  readonly name: DatasetName;
+  /** On the workstation: the Btrfs subvolume that is backed up. */
+  readonly path: AbsolutePath;
+  /** On the workstation: holds the read-only snapshots `NAME@LABEL`. */
+  readonly snapshots: AbsolutePath;
+  readonly owner: string;
+  /** On the server. */
+  readonly repository: AbsolutePath;
+  /** On the server; null for none. */
+  readonly workingCopy: AbsolutePath | null;
+  readonly workstation: HostName;
+  readonly server: HostName;
+  readonly cadence: Cadence;
+  /** IANA name. */
+  readonly timezone: string;
+  /** zstd, 1 to 19. */
+  readonly compressionLevel: number;
+  readonly nestedSubvolumes: "refuse" | "ignore";
+  readonly anchor: { readonly maxAgeMonths: number; readonly maxIncrementalRatio: number };
+  readonly retention: RetentionSpec;
+}
+
+export type KeepRule =
+  | { readonly kind: "all" }
+  | { readonly kind: "last"; readonly count: number }
+  | { readonly kind: "chains"; readonly count: number };
+
+export interface RetentionSpec {
+  readonly workstationSnapshots: KeepRule;
+  readonly serverSnapshots: KeepRule;
+  readonly serverArtifacts: KeepRule;
+  readonly cloudArtifacts: KeepRule;
+}
+
+export interface CloudSpec {
+  /** Made from `account_id` and `jurisdiction` where no endpoint is given. No trailing slash. */
+  readonly endpoint: string;
+  readonly bucket: string;
+  /** "" or a path that ends with a slash. */
+  readonly prefix: string;
+  readonly region: string;
+  readonly accessKeyId: SecretRef;
+  readonly secretAccessKey: SecretRef;
+  readonly partSizeBytes: number;
+  /** Parts under way at once. */
+  readonly concurrency: number;
+  readonly bandwidthLimitBytesPerSecond: number | null;
+}
+
+/** Where a secret is read from; the secret itself never stands in the desired state. */
+export type SecretRef =
+  | { readonly kind: "env"; readonly name: string }
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "command"; readonly argv: readonly string[] };

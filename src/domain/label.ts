@@ -1,0 +1,75 @@
+import type { Brand } from "./names.ts";
+
+/** The name of one period: `2026-03`, `2026-W11` or `2026-03-09`. Labels only grow and are never rewritten. */
+export type Label = Brand<string, "Label">;
+export type Cadence = "monthly" | "weekly" | "daily";
+
+const DAY_MS = 86_400_000;
+const SHAPES: Record<Cadence, RegExp> = {
+  monthly: /^(\d{4})-(\d{2})$/,
+  weekly: /^(\d{4})-W(\d{2})$/,
+  daily: /^(\d{4})-(\d{2})-(\d{2})$/,
+};
+
+/** What a label of this cadence looks like, for messages. */
+export const LABEL_SHAPE: Record<Cadence, string> = {
+  monthly: "YYYY-MM",
+  weekly: "YYYY-Www",
+  daily: "YYYY-MM-DD",
+};
+
+/** A label of any cadence, or of the one given; undefined where `text` names no period of the calendar. */
+export function parseLabel(text: string, cadence?: Cadence): Label | undefined {
+  const found = cadenceOf(text);
+  if (found === undefined || (cadence !== undefined && cadence !== found)) return undefined;
+  const start = startOf(text, found);
+  return start !== undefined && format(start, found) === text ? (text as Label) : undefined;
+}
+
+/** The label of the period that `now` falls into by the calendar of `timezone` (an IANA name). */
+export function labelAt(now: Date, cadence: Cadence, timezone: string): Label {
+  const parts = new Intl.DateTimeFormat("en-CA", { timeZone: timezone, dateStyle: "short" }).format(now);
+  return format(new Date(`${parts}T00:00:00Z`), cadence) as Label;
+}
+
+/** The first day of the label's period, as midnight UTC. */
+export function periodStart(label: Label): Date {
+  const start = startOf(label, cadenceOf(label) ?? "monthly");
+  if (start === undefined) throw new RangeError(`not a label: ${label}`);
+  return start;
+}
+
+/** Negative, zero or positive, by the first day of the period; works across cadences. */
+export const compareLabels = (a: Label, b: Label): number =>
+  periodStart(a).getTime() - periodStart(b).getTime() || (a < b ? -1 : a > b ? 1 : 0);
+
+/** Whole calendar months from the start of one period to the start of the other. */
+export function monthsBetween(from: Label, to: Label): number {
+  const [a, b] = [periodStart(from), periodStart(to)];
+  const months = (b.getUTCFullYear() - a.getUTCFullYear()) * 12 + b.getUTCMonth() - a.getUTCMonth();
+  return b.getUTCDate() < a.getUTCDate() ? months - 1 : months;
+}
+
+const cadenceOf = (text: string): Cadence | undefined =>
+  (Object.keys(SHAPES) as Cadence[]).find((cadence) => SHAPES[cadence].test(text));
+
+function startOf(text: string, cadence: Cadence): Date | undefined {
+  const [, year = 0, second = 1, day = 1] = (SHAPES[cadence].exec(text) ?? []).map(Number);
+  if (cadence !== "weekly") return new Date(Date.UTC(year, second - 1, day));
+  // ISO 8601: week 1 is the week, Monday to Sunday, that holds the 4th of January
+  const fourth = new Date(Date.UTC(year, 0, 4));
+  return new Date(mondayOf(fourth).getTime() + (second - 1) * 7 * DAY_MS);
+}
+
+function format(date: Date, cadence: Cadence): string {
+  const iso = date.toISOString();
+  if (cadence === "monthly") return iso.slice(0, 7);
+  if (cadence === "daily") return iso.slice(0, 10);
+  // the Thursday of a week lies in the year that the week belongs to
+  const thursday = new Date(mondayOf(date).getTime() + 3 * DAY_MS);
+  const year = thursday.getUTCFullYear();
+  const week = Math.floor((thursday.getTime() - Date.UTC(year, 0, 1)) / DAY_MS / 7) + 1;
+  return `${year}-W${String(week).padStart(2, "0")}`;
+}
+
+const mondayOf = (date: Date): Date => new Date(date.getTime() - ((date.getUTCDay() + 6) % 7) * DAY_MS);

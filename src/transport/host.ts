@@ -1,0 +1,56 @@
+import type { HostName } from "../domain/names.ts";
+
+/**
+ * One host that commands can be run on, local or over SSH. A script is POSIX sh; it travels on stdin, never
+ * in an argument list, and runs with the privileges that the desired state asks for (`become`).
+ */
+export interface Host {
+  readonly name: HostName;
+
+  /**
+   * Runs `script` to its end. A non-zero exit is an answer, not an error.
+   * @throws DevbackupError exit code 4 where the host can't be reached, the link dies, or sudo wants a
+   *   password; `timed-out` where it takes longer than `timeoutMs`; rejects with `signal.reason` on abort.
+   */
+  run(script: string, options?: RunOptions): Promise<RunResult>;
+
+  /** Starts `script` and leaves it running, its stdin open; for locks. */
+  start(script: string): Promise<RunningCommand>;
+
+  /**
+   * The local argument list that runs, on this host and with its privileges, the script that stdin begins
+   * with (see {@link framed}); the rest of stdin is the script's own. For bulk pipes.
+   */
+  shellArgv(): readonly string[];
+
+  close(): Promise<void>;
+}
+
+export interface RunOptions {
+  /** What the script reads from its stdin; nothing by default. */
+  readonly stdin?: string | Uint8Array;
+  /** Default: no limit but that of a dead link. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface RunResult {
+  readonly exitCode: number;
+  /** Decoded as UTF-8. */
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunningCommand {
+  /** Resolves with what the script has printed up to its first newline, or undefined where it ended before. */
+  readonly firstLine: Promise<string | undefined>;
+  /** Resolves when the command has ended, for whatever reason. */
+  readonly ended: Promise<RunResult>;
+  /** Whether it still ran when last heard of. */
+  readonly alive: () => boolean;
+  /** Closes its stdin and waits for its end. */
+  stop(): Promise<void>;
+}
+
+/** `script` as the shell behind {@link Host.shellArgv} expects it in front of stdin: its length, then itself. */
+export const framed = (script: string): string => `${Buffer.byteLength(script)}\n${script}`;
