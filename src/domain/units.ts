@@ -1,0 +1,65 @@
+/** How numbers are written for people: one way everywhere, in plans, reasons, progress and reports. */
+
+const BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/** IEC units, three significant digits (four from 1000 to 1023), no trailing zeros: `0 B`, `312 MiB`, `1.2 GiB`. */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  // rounded first, so that 1023.6 MiB is 1 GiB and not `1024 MiB`
+  while (Math.round(value) >= 1024 && unit < BYTE_UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  const digits = value >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+  return `${digits} ${BYTE_UNITS[unit]}`;
+}
+
+/** `45 MiB/s`. */
+export const formatRate = (bytesPerSecond: number): string => `${formatBytes(bytesPerSecond)}/s`;
+
+/** How long something took, in its two largest units: `0.4 s`, `12 s`, `3 min 4 s`, `1 h 2 min`, `2 d 3 h`. */
+export function formatDuration(durationMs: number): string {
+  const ms = Math.max(0, durationMs);
+  if (ms < 9_950) return `${Number((ms / SECOND_MS).toFixed(1))} s`;
+  // rounded before it is split, so that 59.7 s is one minute and not `60 s`
+  const rounded = Math.round(ms / SECOND_MS) * SECOND_MS;
+  if (rounded < MINUTE_MS) return `${rounded / SECOND_MS} s`;
+  if (rounded < HOUR_MS) return twoUnits(rounded, MINUTE_MS, "min", SECOND_MS, "s");
+  if (rounded < DAY_MS) return twoUnits(rounded, HOUR_MS, "h", MINUTE_MS, "min");
+  return twoUnits(rounded, DAY_MS, "d", HOUR_MS, "h");
+}
+
+/** A running clock: `0:12`, `3:04`, `1:02:03`. */
+export function formatClock(elapsedMs: number): string {
+  const seconds = Math.max(0, Math.floor(elapsedMs / SECOND_MS));
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor(seconds / 60) % 60;
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
+}
+
+/** How old something is, in one whole unit, never rounded up: `just now`, `5 minutes`, `3 days`, `4 months`. */
+export function formatAge(ageMs: number): string {
+  if (ageMs < MINUTE_MS) return "just now";
+  if (ageMs < HOUR_MS) return plural(Math.floor(ageMs / MINUTE_MS), "minute");
+  if (ageMs < DAY_MS) return plural(Math.floor(ageMs / HOUR_MS), "hour");
+  const days = Math.floor(ageMs / DAY_MS);
+  if (days < 60) return plural(days, "day");
+  // the mean lengths of the Gregorian calendar
+  return days < 730 ? plural(Math.floor(days / 30.437), "month") : plural(Math.floor(days / 365.25), "year");
+}
+
+/** `1 action`, `3 actions`, `2 copies`: `many` is needed only where an `s` does not do. */
+export const plural = (count: number, one: string, many = `${one}s`): string =>
+  `${count} ${count === 1 ? one : many}`;
+
+function twoUnits(ms: number, large: number, largeName: string, small: number, smallName: string): string {
+  const whole = Math.floor(ms / large);
+  const rest = Math.floor((ms % large) / small);
+  return rest === 0 ? `${whole} ${largeName}` : `${whole} ${largeName} ${rest} ${smallName}`;
+}
