@@ -1,0 +1,86 @@
+import type { HostName } from "../domain/names.ts";
+import { DevbackupError, type Trouble } from "../domain/trouble.ts";
+
+/**
+ * The one constant command that is started on every host. It reads a framed script from stdin (see `framed`
+ * in `host.ts`), says on stderr that it got so far, and runs it with the rest of stdin as the script's own.
+ *
+ * The text stands in single quotes on a login shell's command line, so it holds none of `'`, `\` and `!`:
+ * then sh, dash, bash, zsh, fish and csh all take it alike.
+ */
+export function bootstrapArgv(become: "none" | "sudo"): readonly string[] {
+  return become === "none" ? ["sh", "-c", READ_AND_RUN] : ["sh", "-c", AS_ROOT, "sh", READ_AND_RUN];
+}
+
+/** The first thing on stderr behind the login shell and sudo; the number is the process id of the script. */
+const MARKER = /^devbackup-shell ([0-9]+)\n/m;
+
+// `dd` reads no byte beyond its count, which `head -c` of busybox and uutils does. A script that was cut off
+// by a dying link must never run in part, hence the length check (in bytes: LC_ALL=C).
+const READ_AND_RUN = [
+  'PATH="${PATH:-/usr/local/bin:/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin" LC_ALL=C',
+  "export PATH LC_ALL",
+  "umask 022",
+  "IFS= read -r n || exit 125",
+  's=$(dd bs="$n" count=1 iflag=fullblock 2>/dev/null; echo x)',
+  '[ "${#s}" -eq "$((n + 1))" ] || exit 125',
+  'echo "devbackup-shell $$" >&2',
+  'eval "unset n s; ${s%x}"',
+].join("; ");
+
+// LC_ALL=C, because sudo's own messages are told apart below
+const AS_ROOT = [
+  "LC_ALL=C",
+  "export LC_ALL",
+  'if [ "$(id -u)" = 0 ]; then exec sh -c "$1"; fi',
+  "if command -v sudo >/dev/null 2>&1; then :; else echo devbackup-no-sudo >&2; exit 127; fi",
+  'exec sudo -n sh -c "$1"',
+].join("; ");
+
+/** What stderr tells of the start of a script. */
+export interface Started {
+  /** Process id on the host; undefined where the script was never reached. */
+  readonly pid: number | undefined;
+  /** stderr without the line that is ours. */
+  readonly stderr: string;
+}
+
+/** Finds and takes out the bootstrap's own line; whatever stands before it came from a login shell or sudo. */
+export function readStart(stderr: string): Started {
+  const match = MARKER.exec(stderr);
+  if (match === null) return { pid: undefined, stderr };
+  return {
+    pid: Number(match[1]),
+    stderr: stderr.slice(0, match.index) + stderr.slice(match.index + match[0].length),
+  };
+}
+
+/** Why a script that was never reached did not start: from what sudo or the login shell said. */
+export function notStarted(host: HostName, exitCode: number, stderr: string, stdout = ""): DevbackupError {
+  const said = `${stderr}\n${stdout}`.trim().slice(-2000);
+  const about = (code: string, what: string, next: string): DevbackupError => {
+    const trouble: Trouble = { code, exitCode: 4, host, what, next, state: NOTHING_DONE };
+    return new DevbackupError(said === "" ? trouble : { ...trouble, why: said });
+  };
+  if (/^devbackup-no-sudo$/m.test(stderr)) {
+    return about("sudo-missing", "root is needed there, and sudo is not installed", NO_SUDO);
+  }
+  if (/sudo: .*(password is required|must have a tty|terminal is required|askpass)/.test(stderr)) {
+    return about("sudo-password", "sudo wants a password, and nobody is there to type it", SUDOERS);
+  }
+  if (/not in the sudoers|not allowed to (execute|run)|may not run sudo/.test(stderr)) {
+    return about("sudo-refused", "sudo does not let the login run sh as root", SUDOERS);
+  }
+  if (/^sudo: /m.test(stderr)) return about("sudo-failed", "sudo did not start a shell", "Try: sudo -n true");
+  return about(
+    "shell-failed",
+    `the login started no POSIX shell (exit code ${exitCode})`,
+    "Log in by hand and run: sh -c 'echo ok'; the login shell may be nologin, or a forced command stand in its way",
+  );
+}
+
+const NOTHING_DONE = "Nothing was run there; safe to run again";
+const NO_SUDO = "Install sudo there, or log in as root and set `become: none`";
+const SUDOERS =
+  "On that host run `visudo -f /etc/sudoers.d/devbackup` and write `LOGIN ALL=(root) NOPASSWD: ALL`, LOGIN " +
+  "being the user who logs in; or log in as root and set `become: none`";

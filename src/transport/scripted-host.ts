@@ -1,0 +1,117 @@
+import type { HostName } from "../domain/names.ts";
+import { DevbackupError } from "../domain/trouble.ts";
+import { notStarted, readStart } from "./bootstrap.ts";
+import type { Host, RunningCommand, RunOptions, RunResult } from "./host.ts";
+import { framed } from "./host.ts";
+import { type Listening, listen } from "./listening.ts";
+import type { Session, SessionSource } from "./session.ts";
+import { SessionSlots } from "./session-slots.ts";
+import { delay, terminate } from "./terminate.ts";
+
+/** How long a script that holds a lock may take to end once its stdin is closed. */
+const STOP_GRACE_MS = 10_000;
+const HEARTBEAT = "\n";
+
+interface Means {
+  readonly name: HostName;
+  readonly source: SessionSource;
+  readonly shellArgv: readonly string[];
+}
+
+/** A {@link Host} on top of anything that can open a {@link Session}: local and SSH behave alike. */
+export function scriptedHost({ name, source, shellArgv }: Means): Host {
+  const slots = new SessionSlots(source);
+
+  const begin = async (script: string, stdin: string | Uint8Array | undefined, signal?: AbortSignal) => {
+    if (script.includes("\0")) throw new RangeError("a script cannot hold a NUL byte");
+    const session = await slots.open(signal);
+    // a host that ends early closes the pipe; its exit code says what happened
+    session.stdin.on("error", () => {});
+    session.stdin.write(framed(script));
+    if (stdin !== undefined) session.stdin.write(stdin);
+    return { session, heard: listen(session) };
+  };
+
+  const run = async (script: string, options: RunOptions = {}): Promise<RunResult> => {
+    options.signal?.throwIfAborted();
+    const { session, heard } = await begin(script, options.stdin ?? "", options.signal);
+    session.stdin.end();
+    const cut = cutOff(options);
+    try {
+      const first = await Promise.race([session.ended, cut.happened]);
+      if (first === "aborted" || first === "timed out") {
+        await terminate(session, heard, slots);
+        if (first === "aborted") throw options.signal?.reason;
+        throw timedOut(name, options.timeoutMs ?? 0);
+      }
+      return await result(name, session, heard);
+    } finally {
+      cut.forget();
+    }
+  };
+
+  const start = async (script: string, options: { heartbeatMs?: number } = {}): Promise<RunningCommand> => {
+    const { session, heard } = await begin(script, undefined);
+    const heart = options.heartbeatMs
+      ? setInterval(() => session.stdin.write(HEARTBEAT), options.heartbeatMs)
+      : undefined;
+    const ended = session.ended.then(() => {
+      clearInterval(heart);
+      return result(name, session, heard);
+    });
+    // whoever never asks how a lock ended must not be taken down by it
+    ended.catch(() => {});
+    let alive = true;
+    void session.ended.then(() => {
+      alive = false;
+    });
+    return {
+      // a line that never comes because the script never started is told as that, not as an end
+      firstLine: heard.firstLine.then((line) => line ?? ended.then(() => undefined)),
+      ended,
+      alive: () => alive,
+      stop: async () => {
+        clearInterval(heart);
+        session.stdin.end();
+        const late = delay(STOP_GRACE_MS);
+        await Promise.race([session.ended, late.over]);
+        late.cancel();
+        if (alive) await terminate(session, heard, slots);
+      },
+    };
+  };
+
+  return { name, run, start, shellArgv: () => shellArgv, close: () => source.close() };
+}
+
+async function result(name: HostName, session: Session, heard: Listening): Promise<RunResult> {
+  const end = await session.ended;
+  if (end.kind === "lost") throw end.error;
+  const { pid, stderr } = readStart(heard.stderr());
+  if (pid === undefined) throw notStarted(name, end.exitCode, stderr, heard.stdout());
+  return { exitCode: end.exitCode, stdout: heard.stdout(), stderr };
+}
+
+function cutOff({ signal, timeoutMs }: RunOptions) {
+  const { promise, resolve } = Promise.withResolvers<"aborted" | "timed out">();
+  const abort = (): void => resolve("aborted");
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => resolve("timed out"), timeoutMs);
+  return {
+    happened: promise,
+    forget: () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+    },
+  };
+}
+
+const timedOut = (host: HostName, timeoutMs: number): DevbackupError =>
+  new DevbackupError({
+    code: "timed-out",
+    exitCode: 1,
+    host,
+    what: `a command did not end within ${Math.round(timeoutMs / 1000)} s`,
+    state: "It was told to end, and ended or was cut off",
+  });
