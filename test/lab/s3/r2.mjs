@@ -16,13 +16,16 @@ const simulator = new Miniflare({
   modules: true,
   compatibilityDate: "2026-01-01",
   script: 'export default { fetch() { return new Response("r2") } }',
+  // it answers to other names than localhost only where a route has them
+  routes: [`${host}/*`],
   r2Persist: dir,
   r2Buckets: Object.fromEntries(
     buckets.split(",").map((bucket, index) => [`B${index}`, { id: bucket, s3Credentials }]),
   ),
 });
 const url = await simulator.ready;
-console.log(`ready http://${host}:${url.port}/cdn-cgi/local/r2/s3`);
+// listening elsewhere than on the loopback, it names a second port that is on the loopback alone
+console.log(`ready http://${host}:${Number(port) || url.port}/cdn-cgi/local/r2/s3`);
 
 const stop = async () => {
   await simulator.dispose();

@@ -1,0 +1,3 @@
+declare const DEVBACKUP_VERSION: string;
+
+console.log(`devbackup ${DEVBACKUP_VERSION}`);
