@@ -18,14 +18,14 @@ const MARKER = /^devbackup-shell ([0-9]+)\n/m;
 // `dd` reads no byte beyond its count, which `head -c` of busybox and uutils does. A script that was cut off
 // by a dying link must never run in part, hence the length check (in bytes: LC_ALL=C).
 const READ_AND_RUN = [
-  'PATH="${PATH:-/usr/local/bin:/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin" LC_ALL=C',
+  `PATH="$\{PATH:-/usr/local/bin:/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin" LC_ALL=C`,
   "export PATH LC_ALL",
   "umask 022",
   "IFS= read -r n || exit 125",
-  's=$(dd bs="$n" count=1 iflag=fullblock 2>/dev/null; echo x)',
-  '[ "${#s}" -eq "$((n + 1))" ] || exit 125',
-  'echo "devbackup-shell $$" >&2',
-  'eval "unset n s; ${s%x}"',
+  `s=$(dd bs="$n" count=1 iflag=fullblock 2>/dev/null; echo x)`,
+  `[ "$\{#s}" -eq "$((n + 1))" ] || exit 125`,
+  `echo "devbackup-shell $$" >&2`,
+  `eval "unset n s; $\{s%x}"`,
 ].join("; ");
 
 // LC_ALL=C, because sudo's own messages are told apart below

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { access, constants } from "node:fs/promises";
 import { execa } from "execa";
+import type { ServerHostKeyAlgorithm } from "ssh2";
 import type { ResolvedSsh } from "./ssh-config.ts";
 
 /** One line of a known-hosts file that speaks of the host. */
@@ -63,15 +64,28 @@ export function judge(host: KnownHost, offered: Buffer): Verdict {
   return { kind: "unknown", others: plain, authority };
 }
 
+/** What ssh2 can verify; of RSA only with SHA-2, as OpenSSH since 8.8. */
+const HOST_KEY_ALGORITHMS: readonly ServerHostKeyAlgorithm[] = [
+  "ssh-ed25519",
+  "ecdsa-sha2-nistp256",
+  "ecdsa-sha2-nistp384",
+  "ecdsa-sha2-nistp521",
+  "rsa-sha2-512",
+  "rsa-sha2-256",
+];
+
 /**
  * The host key algorithms to offer, most wanted first: those whose key is known, then the rest, as OpenSSH
  * does; else a host would be asked for a key that nobody has seen although another is known.
  */
-export function hostKeyAlgorithms(host: KnownHost, supported: readonly string[]): readonly string[] {
+export function hostKeyAlgorithms(host: KnownHost): readonly ServerHostKeyAlgorithm[] {
   const types = new Set(host.keys.filter(({ kind }) => kind === "key").map(({ type }) => type));
   const isKnown = (algorithm: string): boolean =>
     types.has(algorithm.startsWith("rsa-sha2-") ? "ssh-rsa" : algorithm);
-  return [...supported.filter(isKnown), ...supported.filter((algorithm) => !isKnown(algorithm))];
+  const { known = [], unknown = [] } = Object.groupBy(HOST_KEY_ALGORITHMS, (algorithm) =>
+    isKnown(algorithm) ? "known" : "unknown",
+  );
+  return [...known, ...unknown];
 }
 
 /** As `ssh-keygen -l` shows it: `SHA256:` and base64 without padding. */
