@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** How long to go on trying. Times in milliseconds. */
+export interface Patience {
+  /** The first one included. */
+  readonly attempts: number;
+  readonly firstDelayMs: number;
+  readonly longestDelayMs: number;
+}
+
+/** Rides out about two minutes of trouble for each part. */
+export const DEFAULT_PATIENCE: Patience = { attempts: 8, firstDelayMs: 1_000, longestDelayMs: 60_000 };
+
+/** What one attempt came to. */
+export type Attempt<Value> =
+  | { readonly kind: "done"; readonly value: Value }
+  | { readonly kind: "again"; readonly retryAfterMs: number | undefined; readonly error: Error };
+
+/**
+ * Doubles with each attempt and keeps between a half and the whole of that, so that parts that failed together
+ * do not come back together; never sooner than the store has asked for. `random` is in [0, 1).
+ */
+export function delayMs(attempt: number, patience: Patience, retryAfterMs: number, random: number): number {
+  const whole = Math.min(patience.longestDelayMs, patience.firstDelayMs * 2 ** (attempt - 1));
+  return Math.max(retryAfterMs, Math.round(whole * (0.5 + random / 2)));
+}
+
+/**
+ * Calls `attempt` until it is done.
+ * @throws the error of the last attempt where patience is at its end, what `attempt` itself throws, and
+ *   `signal.reason` on abort.
+ */
+export async function withRetries<Value>(
+  attempt: () => Promise<Attempt<Value>>,
+  patience: Patience,
+  signal: AbortSignal,
+  random: () => number = Math.random,
+): Promise<Value> {
+  for (let number = 1; ; number += 1) {
+    signal.throwIfAborted();
+    const outcome = await attempt();
+    if (outcome.kind === "done") return outcome.value;
+    if (number >= patience.attempts) throw outcome.error;
+    const wait = delayMs(number, patience, outcome.retryAfterMs ?? 0, random());
+    // an AbortError would hide why; the check above throws the reason
+    await sleep(wait, undefined, { signal }).catch(() => {});
+  }
+}
