@@ -1,0 +1,79 @@
+import { type Document, isCollection, isMap, isScalar, type Node, visit } from "yaml";
+
+/** What stands in a message where a secret stood in the file. */
+export const HIDDEN = "(hidden)";
+
+/** Half-open, in UTF-16 units. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What must not be repeated of one file. */
+export interface Secrets {
+  readonly hidden: readonly Range[];
+  readonly secrets: readonly string[];
+}
+
+// the identities of age (bech32, in capitals by its specification) and every PEM or OpenSSH private key
+const PRIVATE_KEY =
+  /AGE-SECRET-KEY-(?:PQ-)?1[02-9AC-HJ-NP-Z]{6,}|-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?:[\s\S]*?-----END [A-Z0-9 ]*-----|[\s\S]*)/gi;
+const URL_LOGIN = /(:\/\/)[^/\s"'@]*@/g;
+const KEY_NAME = /secret|passw|passphrase|token|credential|access_?key|private|apikey/i;
+/** A line that names a secret, and the lines below it that are further in: all that is left of broken YAML. */
+const SECRET_LINES =
+  /^([ \t]*)(?:.*?(?:secret|passw|passphrase|token|credential|access_?key|private)[\w-]*["']?[ \t]*[:=]?)(.*(?:\r?\n(?:\1[ \t]+.*|[ \t]*(?=\r?\n)))*)/gim;
+const SHORTEST_SECRET = 6;
+
+/** Where private keys stand in the text, comments included. */
+export const privateKeysIn = (text: string): readonly Range[] =>
+  [...text.matchAll(PRIVATE_KEY)].map((match) => ({
+    start: match.index,
+    end: match.index + match[0].length,
+  }));
+
+export const hidePrivateKeys = (text: string): string =>
+  text.replace(PRIVATE_KEY, HIDDEN).replace(URL_LOGIN, `$1${HIDDEN}@`);
+
+/**
+ * What a message about this file must not show: private keys, and whatever stands under a key that sounds like
+ * a secret, misspelt or not. Hides too much rather than too little; `broken` says that the nodes of the document
+ * cannot be relied on.
+ */
+export function secretsIn(text: string, document: Document, broken: boolean): Secrets {
+  const hidden: Range[] = [...privateKeysIn(text)];
+  const secrets = new Set<string>();
+  visit(document, {
+    Pair(_, pair, ancestors) {
+      if (!isScalar(pair.key) || !KEY_NAME.test(String(pair.key.value)) || isNameOfAThing(ancestors)) return;
+      const value = pair.value as Node | null;
+      if (!value?.range) return;
+      hidden.push({ start: value.range[0], end: Math.max(value.range[1], value.range[0] + 1) });
+      for (const word of wordsUnder(value)) if (word.length >= SHORTEST_SECRET) secrets.add(word);
+      return visit.SKIP;
+    },
+  });
+  if (broken) {
+    for (const match of text.matchAll(SECRET_LINES)) {
+      const end = match.index + match[0].length;
+      hidden.push({ start: end - (match[2]?.length ?? 0), end });
+    }
+  }
+  return { hidden, secrets: [...secrets].sort((a, b) => b.length - a.length) };
+}
+
+/** A host or dataset may be called `token-server`; what stands below its name is no secret for that. */
+function isNameOfAThing(ancestors: readonly unknown[]): boolean {
+  const [section] = ancestors.flatMap((node) =>
+    typeof node === "object" && node !== null && "key" in node && isScalar(node.key) ? [node.key.value] : [],
+  );
+  const depth = ancestors.filter(isMap).length;
+  return depth === 2 && (section === "hosts" || section === "datasets");
+}
+
+function wordsUnder(value: Node): readonly string[] {
+  const words: string[] = isScalar(value) ? [String(value.value)] : [];
+  if (!isCollection(value)) return words;
+  visit(value, { Scalar: (_, scalar) => void words.push(String(scalar.value)) });
+  return words.filter((word) => word !== "env" && word !== "file" && word !== "command");
+}
