@@ -15,14 +15,16 @@ export interface Host {
   run(script: string, options?: RunOptions): Promise<RunResult>;
 
   /** Starts `script` and leaves it running, its stdin open; for locks. */
-  start(script: string): Promise<RunningCommand>;
+  start(script: string, options?: StartOptions): Promise<RunningCommand>;
 
   /**
    * The local argument list that runs, on this host and with its privileges, the script that stdin begins
-   * with (see {@link framed}); the rest of stdin is the script's own. For bulk pipes.
+   * with (see {@link framed}); the rest of stdin is the script's own. For bulk pipes. The shell's first line
+   * on stderr is `devbackup-shell PID`, see `bootstrap.ts`.
    */
   shellArgv(): readonly string[];
 
+  /** Ends what still runs there, and the connection. */
   close(): Promise<void>;
 }
 
@@ -32,6 +34,14 @@ export interface RunOptions {
   /** Default: no limit but that of a dead link. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+}
+
+export interface StartOptions {
+  /**
+   * A newline is written to the script's stdin that often. A controller that loses its power says nothing, and
+   * sshd notices after hours: a script that holds a lock can give it up when the newlines stop.
+   */
+  readonly heartbeatMs?: number;
 }
 
 export interface RunResult {

@@ -6,7 +6,7 @@ import { DevbackupError } from "../domain/trouble.ts";
 import { bootstrapArgv } from "./bootstrap.ts";
 import type { Host } from "./host.ts";
 import { scriptedHost } from "./scripted-host.ts";
-import type { Session, SessionEnd, SessionSource } from "./session.ts";
+import type { SessionEnd, SessionSource } from "./session.ts";
 
 interface LocalOptions {
   readonly name: HostName;
@@ -21,13 +21,12 @@ export function localHost({ name, become, env }: LocalOptions): Host {
 }
 
 function processes(name: HostName, argv: readonly string[], env: NodeJS.ProcessEnv): SessionSource {
-  const running = new Set<Session>();
   const [file = "sh", ...args] = argv;
   return {
     open: async () => {
       // a group of its own: Ctrl-C on the terminal is ours to handle, not the script's
       const child = spawn(file, args, { env, stdio: "pipe", detached: true });
-      const session: Session = {
+      return {
         stdin: child.stdin,
         stdout: child.stdout,
         stderr: child.stderr,
@@ -37,14 +36,8 @@ function processes(name: HostName, argv: readonly string[], env: NodeJS.ProcessE
           child.unref();
         },
       };
-      running.add(session);
-      void session.ended.then(() => running.delete(session));
-      return session;
     },
-    close: async () => {
-      for (const session of running) session.stdin.end();
-      await Promise.all([...running].map((session) => session.ended));
-    },
+    close: async () => {},
   };
 }
 

@@ -1,7 +1,7 @@
 import type { HostName } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { notStarted, readStart } from "./bootstrap.ts";
-import type { Host, RunningCommand, RunOptions, RunResult } from "./host.ts";
+import type { Host, RunningCommand, RunOptions, RunResult, StartOptions } from "./host.ts";
 import { framed } from "./host.ts";
 import { type Listening, listen } from "./listening.ts";
 import type { Session, SessionSource } from "./session.ts";
@@ -9,7 +9,7 @@ import { SessionSlots } from "./session-slots.ts";
 import { delay, terminate } from "./terminate.ts";
 
 /** How long a script that holds a lock may take to end once its stdin is closed. */
-const STOP_GRACE_MS = 10_000;
+const STOP_GRACE_MS = 5_000;
 const HEARTBEAT = "\n";
 
 interface Means {
@@ -21,6 +21,7 @@ interface Means {
 /** A {@link Host} on top of anything that can open a {@link Session}: local and SSH behave alike. */
 export function scriptedHost({ name, source, shellArgv }: Means): Host {
   const slots = new SessionSlots(source);
+  const running = new Map<Session, Listening>();
 
   const begin = async (script: string, stdin: string | Uint8Array | undefined, signal?: AbortSignal) => {
     if (script.includes("\0")) throw new RangeError("a script cannot hold a NUL byte");
@@ -29,7 +30,19 @@ export function scriptedHost({ name, source, shellArgv }: Means): Host {
     session.stdin.on("error", () => {});
     session.stdin.write(framed(script));
     if (stdin !== undefined) session.stdin.write(stdin);
-    return { session, heard: listen(session) };
+    const heard = listen(session);
+    running.set(session, heard);
+    void session.ended.then(() => running.delete(session));
+    return { session, heard };
+  };
+
+  /** Closes its stdin, which ends what waits for it, and after a while ends it. */
+  const windUp = async (session: Session, heard: Listening): Promise<void> => {
+    session.stdin.end();
+    const late = delay(STOP_GRACE_MS);
+    const over = await Promise.race([session.ended, late.over]);
+    late.cancel();
+    if (over === "over") await terminate(session, heard, slots);
   };
 
   const run = async (script: string, options: RunOptions = {}): Promise<RunResult> => {
@@ -50,7 +63,7 @@ export function scriptedHost({ name, source, shellArgv }: Means): Host {
     }
   };
 
-  const start = async (script: string, options: { heartbeatMs?: number } = {}): Promise<RunningCommand> => {
+  const start = async (script: string, options: StartOptions = {}): Promise<RunningCommand> => {
     const { session, heard } = await begin(script, undefined);
     const heart = options.heartbeatMs
       ? setInterval(() => session.stdin.write(HEARTBEAT), options.heartbeatMs)
@@ -72,16 +85,17 @@ export function scriptedHost({ name, source, shellArgv }: Means): Host {
       alive: () => alive,
       stop: async () => {
         clearInterval(heart);
-        session.stdin.end();
-        const late = delay(STOP_GRACE_MS);
-        await Promise.race([session.ended, late.over]);
-        late.cancel();
-        if (alive) await terminate(session, heard, slots);
+        await windUp(session, heard);
       },
     };
   };
 
-  return { name, run, start, shellArgv: () => shellArgv, close: () => source.close() };
+  const close = async (): Promise<void> => {
+    await Promise.all([...running].map(([session, heard]) => windUp(session, heard)));
+    await source.close();
+  };
+
+  return { name, run, start, shellArgv: () => shellArgv, close };
 }
 
 async function result(name: HostName, session: Session, heard: Listening): Promise<RunResult> {

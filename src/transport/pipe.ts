@@ -1,0 +1,174 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { Socket } from "node:net";
+import { DevbackupError } from "../domain/trouble.ts";
+import { notStarted } from "./bootstrap.ts";
+import { framed, type Host } from "./host.ts";
+import { type Kept, KILLED, keepEnd, PIPE_BROKEN, readCodes } from "./pipe-ends.ts";
+import { command } from "./quote.ts";
+import { delay, killGroupOf } from "./terminate.ts";
+
+export interface PipeOptions {
+  readonly from: Host;
+  /** POSIX sh; what it writes to stdout goes to the sink. Its stdin is empty. */
+  readonly source: string;
+  readonly to: Host;
+  /** POSIX sh; its stdin is what the source writes. */
+  readonly sink: string;
+  readonly signal?: AbortSignal;
+  /** For the local shell and the OpenSSH clients; default: this process's. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+export interface PipeResult {
+  readonly source: { readonly exitCode: number; readonly stderr: string };
+  readonly sink: { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
+}
+
+const GRACE_MS = 5_000;
+
+/**
+ * Runs `source` on one host and `sink` on another with one kernel pipe between them; no byte of it passes
+ * through this process. Hosts may be the same. An end that fails is an answer, not an error.
+ *
+ * A source that fails ends the sink's stdin just as a finished one does, so **the end of its stdin never tells
+ * a sink that the stream was whole**: nothing may be made final before both exit codes are known.
+ *
+ * The terminal's Ctrl-C does not reach the ends. On abort both are ended, on their hosts too, and waited for.
+ *
+ * @throws DevbackupError exit code 4 where an end is not reached, sudo refuses, or a link is lost (which
+ *   OpenSSH tells by exit code 255, ssh(1): a script that uses it itself is misread); rejects with
+ *   `signal.reason` on abort.
+ */
+export async function pipe(options: PipeOptions): Promise<PipeResult> {
+  const { from, source, to, sink, signal, env = process.env } = options;
+  signal?.throwIfAborted();
+  const child = spawn("sh", ["-c", pipeline(from.shellArgv(), to.shellArgv())], {
+    env,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
+  });
+  const gone = new Promise<void>((resolve, reject) => {
+    child.once("close", () => resolve());
+    child.once("error", reject);
+  });
+  gone.catch(() => {});
+  send(child, 3, source);
+  send(child, 4, sink);
+  const codes = readCodes(stream(child, 5));
+  const stdout = keepEnd(stream(child, 1));
+  const sinkSaid = keepEnd(stream(child, 2));
+  const sourceSaid = keepEnd(stream(child, 6));
+
+  const endAll = () =>
+    endBoth(child, gone, [
+      [to, sinkSaid],
+      [from, sourceSaid],
+    ]);
+  const cut = Promise.withResolvers<"aborted">();
+  const abort = (): void => cut.resolve("aborted");
+  signal?.addEventListener("abort", abort);
+  // a source that is silent does not notice that nobody reads it any more
+  void codes.sinkEnded.then(async () => {
+    const late = delay(2 * GRACE_MS);
+    const over = await Promise.race([late.over, gone.catch(() => {})]);
+    late.cancel();
+    if (over === "over") await endAll();
+  });
+  try {
+    if ((await Promise.race([gone, cut.promise])) === "aborted") {
+      await endAll();
+      throw signal?.reason;
+    }
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+  const sinkEnd = endOf(to, codes.of("sink"), sinkSaid, stdout().text);
+  const sourceEnd = endOf(from, codes.of("source"), sourceSaid);
+  return { source: sourceEnd, sink: { ...sinkEnd, stdout: stdout().text } };
+}
+
+/**
+ * The sink's script goes into the pipe before what the source writes. POSIX sh has no pipefail, so each side
+ * writes its exit code to descriptor 5. 3 and 4 bring the scripts, 6 takes the source's stderr.
+ */
+const pipeline = (source: readonly string[], sink: readonly string[]): string =>
+  [
+    `{ cat <&4 && ${command(source)} <&3 2>&6 3<&- 4<&- 5>&- 6>&-; echo "source $?" >&5; }`,
+    `{ ${command(sink)} 5>&-; echo "sink $?" >&5; } 3<&- 4<&- 6>&-`,
+  ].join(" | ");
+
+function send(child: ChildProcess, descriptor: number, script: string): void {
+  const to = stream(child, descriptor);
+  // a client that ends early closes it; its exit code says why
+  to.on("error", () => {});
+  to.end(framed(script));
+}
+
+function stream(child: ChildProcess, descriptor: number): Socket {
+  // the types know of five descriptors at most
+  const streams: readonly unknown[] = child.stdio;
+  const found = streams[descriptor];
+  if (found instanceof Socket) return found;
+  throw new TypeError(`descriptor ${descriptor} is no pipe`);
+}
+
+function endOf(
+  host: Host,
+  exitCode: number,
+  said: () => Kept,
+  stdout = "",
+): { exitCode: number; stderr: string } {
+  const { pid, text: stderr } = said();
+  const overSsh = host.shellArgv()[0] === "ssh";
+  if (overSsh && exitCode === 255) throw linkLost(host, stderr);
+  // the other end may have broken the pipe before this one was even started
+  if (pid === undefined && exitCode !== PIPE_BROKEN && exitCode !== KILLED)
+    throw notStarted(host.name, exitCode, stderr, stdout);
+  return { exitCode, stderr };
+}
+
+/**
+ * The sink goes first: it must not take the end of a killed source for the end of the stream. Killing the
+ * local clients would not end what runs on the hosts.
+ */
+async function endBoth(
+  child: ChildProcess,
+  gone: Promise<void>,
+  ends: readonly (readonly [Host, () => Kept])[],
+): Promise<void> {
+  for (const signal of ["TERM", "KILL"] as const) {
+    for (const [host, said] of ends) {
+      const { pid } = said();
+      if (pid === undefined || child.exitCode !== null) continue;
+      const late = delay(GRACE_MS);
+      await Promise.race([host.run(killGroupOf(pid, signal)).catch(() => {}), late.over]);
+      late.cancel();
+    }
+    signalGroup(child, `SIG${signal}`);
+    const late = delay(GRACE_MS);
+    const over = await Promise.race([gone, late.over]);
+    late.cancel();
+    if (over !== "over") return;
+  }
+  await gone;
+}
+
+function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // gone in the meantime, or what is left of it is root's and was signalled through sudo
+  }
+}
+
+const linkLost = (host: Host, said: string): DevbackupError =>
+  new DevbackupError({
+    code: "link-lost",
+    exitCode: 4,
+    host: host.name,
+    what: "the connection that carried the stream was lost or did not come about",
+    why: said.replaceAll("\r", "").trim() || "OpenSSH ended with exit code 255 and said nothing",
+    state: "What had arrived is incomplete and counts for nothing; safe to run again",
+    next: "Run the same command again",
+  });
