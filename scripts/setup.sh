@@ -55,7 +55,7 @@ install_modules() {
   if [ -e node_modules/.package-lock.json ] && ! [ package-lock.json -nt node_modules/.package-lock.json ]; then return 0; fi
   command -v npm >/dev/null || { say "no npm: apt-get install npm"; exit 1; }
   say "npm ci"
-  npm ci --no-audit --no-fund >&2
+  npm ci --loglevel=error >&2
   touch node_modules/.package-lock.json
 }
 
