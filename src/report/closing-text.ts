@@ -1,0 +1,159 @@
+import type { ApplyEvent } from "../apply/events.ts";
+import type { Trouble } from "../domain/trouble.ts";
+import { formatDuration, plural } from "../domain/units.ts";
+import type { Action, ActionId } from "../plan/plan.ts";
+import { type Paint, painter, type TextOptions, wrap } from "./lines.ts";
+import { titleLines } from "./plan-text.ts";
+import { printable } from "./printable.ts";
+
+type Finished = Extract<ApplyEvent, { event: "finished" }>;
+type Skipped = Extract<ApplyEvent, { event: "action-skipped" }>;
+
+export interface ClosingOptions extends TextOptions {
+  /** Leaves out how much was done. */
+  readonly quiet: boolean;
+  /** What to run again. Default `devbackup apply`. */
+  readonly command?: string;
+}
+
+/** What has become of the actions so far; enough to say at the end what is left and why. */
+export interface Tally {
+  note(event: ApplyEvent): void;
+  action(id: ActionId): Action | undefined;
+  /** The last words: that nothing is left, or what is, why, and what to type next. Ends with a newline. */
+  closingText(finished: Finished, options: ClosingOptions): string;
+}
+
+type Fate =
+  | { readonly kind: Skipped["because"]; readonly detail: string }
+  | { readonly kind: "failed"; readonly trouble: Trouble }
+  | { readonly kind: "running" }
+  | { readonly kind: "unheard-of" };
+
+interface Left {
+  readonly action: Action;
+  readonly fate: Fate;
+}
+
+const INDENT = "    ";
+/** Of the actions that merely wait for something else, this many are named. */
+const WAITING_SHOWN = 8;
+
+export function createTally(): Tally {
+  const actions = new Map<ActionId, Action>();
+  const fates = new Map<ActionId, Fate>();
+
+  function note(event: ApplyEvent): void {
+    switch (event.event) {
+      case "started":
+        for (const action of event.plan.actions) actions.set(action.id, action);
+        break;
+      case "action-started":
+        actions.set(event.action.id, event.action);
+        fates.set(event.action.id, { kind: "running" });
+        break;
+      case "action-done":
+        fates.delete(event.id);
+        break;
+      case "action-skipped":
+        fates.set(event.id, { kind: event.because, detail: event.detail });
+        break;
+      case "action-failed":
+        fates.set(event.id, { kind: "failed", trouble: event.trouble });
+    }
+  }
+
+  function closingText(finished: Finished, options: ClosingOptions): string {
+    const remaining = finished.remaining ?? [...actions.values()].filter(({ id }) => fates.has(id));
+    const left = remaining.map((action) => ({
+      action,
+      fate: fates.get(action.id) ?? { kind: "unheard-of" as const },
+    }));
+    const paint = painter(options.color);
+    const lines = [
+      ...(options.quiet || finished.done === 0
+        ? []
+        : [`${plural(finished.done, "action")} done in ${formatDuration(finished.durationMs)}`]),
+      ...resultLines(finished, left, paint),
+      ...leftLines(left, options, paint),
+      ...nextLines(finished, left, options, paint),
+    ];
+    return `${lines.join("\n")}\n`;
+  }
+
+  return { note, action: (id) => actions.get(id), closingText };
+}
+
+/** Why an action was not begun: `skipped: waits for artifact:dev@2026-03`. */
+export const skippedText = ({ because, detail }: Skipped): string =>
+  `skipped: ${whySkipped(because, detail)}`;
+
+function whySkipped(because: Skipped["because"], detail: string): string {
+  switch (because) {
+    case "unapproved":
+      return `not approved; to approve: ${detail}`;
+    case "needs":
+      return `waits for ${detail}`;
+    case "interrupted":
+      return detail === "" ? "interrupted before it began" : `interrupted: ${detail}`;
+    case "failed-before":
+      return detail === "" ? "something before it failed" : `something before it failed: ${detail}`;
+  }
+}
+
+function resultLines({ result, remaining }: Finished, left: readonly Left[], paint: Paint): string[] {
+  const bad = result === "failed" || result === "interrupted";
+  const undone = left.length > 0 ? [`${plural(left.length, "action")} left undone`] : [];
+  if (!bad && undone.length === 0 && remaining !== null)
+    return [paint(["bold", "green"], "verified: nothing left to do")];
+  const words = [...(bad ? [result] : []), ...undone].join(": ");
+  return [
+    ...(words === "" ? [] : [paint(["bold", bad ? "red" : "yellow"], words)]),
+    ...(remaining === null ? [paint("yellow", "not verified: the plan afterwards could not be made")] : []),
+    ...(remaining?.length === 0 ? ["the plan afterwards has nothing left to do"] : []),
+  ];
+}
+
+function leftLines(left: readonly Left[], { width }: ClosingOptions, paint: Paint): string[] {
+  // what a person has to see to comes first, and all of it
+  const urgent = left.filter(({ fate }) => ["failed", "running", "unapproved"].includes(fate.kind));
+  const shown = [...urgent, ...left.filter((each) => !urgent.includes(each)).slice(0, WAITING_SHOWN)];
+  return [
+    ...shown.flatMap(({ action, fate }) => [
+      ...titleLines(action, width, paint),
+      ...whyLeft(action, fate, width).map((line) => paint("dim", line)),
+    ]),
+    ...(shown.length < left.length ? [`${INDENT}… and ${left.length - shown.length} more`] : []),
+  ];
+}
+
+function whyLeft(action: Action, fate: Fate, width: number): string[] {
+  switch (fate.kind) {
+    case "failed":
+      return wrap(printable(`failed: ${fate.trouble.what}`), width, INDENT);
+    case "running":
+      return [`${INDENT}interrupted while it ran`];
+    case "unheard-of":
+      return wrap(printable(action.reason), width, INDENT);
+    case "unapproved":
+      // not wrapped: the command has to survive being copied
+      return [INDENT + printable(whySkipped(fate.kind, fate.detail))];
+    default:
+      return wrap(printable(whySkipped(fate.kind, fate.detail)), width, INDENT);
+  }
+}
+
+function nextLines(
+  { remaining }: Finished,
+  left: readonly Left[],
+  { command }: ClosingOptions,
+  paint: Paint,
+): string[] {
+  if (left.length === 0 && remaining !== null) return [];
+  const kinds = new Set(left.map(({ fate }) => fate.kind));
+  // where all the rest waits for approval, the commands that give it stand above; the plain one would do nothing
+  if (kinds.has("unapproved") && [...kinds].every((kind) => kind === "unapproved" || kind === "needs"))
+    return [];
+  const failed = left.map(({ fate }) => fate).find((fate) => fate.kind === "failed");
+  return [`${paint("bold", "next:")} ${printable(failed?.trouble.next ?? command ?? "devbackup apply")}`];
+}

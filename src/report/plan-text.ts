@@ -1,0 +1,145 @@
+import { plural } from "../domain/units.ts";
+import type { Action, ActionId, Change, Plan, Problem, Warning } from "../plan/plan.ts";
+import { type Paint, painter, type TextOptions, wrap, wrapAfter } from "./lines.ts";
+import { printable } from "./printable.ts";
+
+export interface PlanTextOptions extends TextOptions {
+  /** Details of every action; without it only those of actions that have a hazard. */
+  readonly verbose: boolean;
+  /** What carries this plan out: the command with the flags that the user gave. Default `devbackup apply`. */
+  readonly command?: string;
+  /** The plan was asked for a part of the whole (`--only`, `--host`, `--dataset`): an empty one proves less. */
+  readonly narrowed?: boolean;
+  /** Whether a hazardous action has its approval already. Default: none has. */
+  readonly approved?: (action: Action) => boolean;
+}
+
+const SYMBOLS: Readonly<Record<Change, string>> = { create: "+", update: "~", delete: "-" };
+const COLORS = { create: "green", update: "yellow", delete: "red" } as const;
+const INDENT = "    ";
+
+/**
+ * The plan for a person, in the order in which it will be carried out; ends with a newline. Nothing in it is
+ * ever sent to the terminal raw, whatever the plan holds.
+ */
+export function planText(plan: Plan, options: PlanTextOptions): string {
+  const paint = painter(options.color);
+  const blocks = [
+    ...plan.warnings.map((warning) => warningLines(warning, options.width, paint)),
+    ...plan.problems.map((problem) => problemLines(problem, options.width, paint)),
+    ...groups(plan.actions).map(([heading, actions]) => [
+      paint("bold", heading),
+      ...actions.flatMap((action) => actionLines(action, options, paint)),
+    ]),
+    summaryLines(plan, options, paint),
+    approvalLines(plan, options, paint),
+  ];
+  return blocks
+    .filter((block) => block.length > 0)
+    .map((block) => `${block.join("\n")}\n`)
+    .join("\n");
+}
+
+/** The command that lets one hazardous action through, ready to be pasted into a shell. */
+export function approveCommand(id: ActionId, command = "devbackup apply"): string {
+  const word = /^[\w@%+=:,./-]+$/.test(id) ? id : `'${id.replaceAll("'", "'\\''")}'`;
+  return `${command} --approve ${word}`;
+}
+
+/** `dev on ls`, `ls`, `dev`, or nothing: what an action, a warning or a problem is about. */
+export function placeOf({ host, dataset }: Pick<Warning, "host" | "dataset">): string {
+  if (host !== null && dataset !== null) return `${dataset} on ${host}`;
+  return host ?? dataset ?? "";
+}
+
+/** Neighbours that are about the same place; the order stays the plan's, so a place can come more than once. */
+function groups(actions: readonly Action[]): [string, Action[]][] {
+  const found: [string, Action[]][] = [];
+  for (const action of actions) {
+    const place = printable(placeOf(action));
+    const last = found.at(-1);
+    if (last?.[0] === place) last[1].push(action);
+    else found.push([place, [action]]);
+  }
+  return found;
+}
+
+function actionLines(action: Action, { verbose, width }: PlanTextOptions, paint: Paint): string[] {
+  const hazardous = action.hazard !== "none";
+  return [
+    ...titleLines(action, width, paint),
+    ...wrap(printable(action.reason), width, INDENT).map((line) => paint("dim", line)),
+    ...(hazardous ? [INDENT + paint("red", `${action.hazard}: done only when approved`)] : []),
+    ...(verbose || hazardous ? action.details : []).flatMap((detail) =>
+      wrapAfter(`${INDENT}· `, printable(detail), width).map((line) => paint("dim", line)),
+    ),
+  ];
+}
+
+/** `! - delete the snapshot dev@2025-12  [retention:dev@2025-12]`, the id on its own line where it does not fit. */
+export function titleLines(action: Action, width: number, paint: Paint): string[] {
+  const mark = action.hazard === "none" ? " " : "!";
+  const symbol = SYMBOLS[action.change];
+  const id = `[${printable(action.id)}]`;
+  const [first = "", ...rest] = wrap(printable(action.summary), width, INDENT);
+  const painted = `${paint(["bold", "red"], mark)} ${paint(COLORS[action.change], symbol)} ${first.slice(INDENT.length)}`;
+  const fits = (rest.at(-1) ?? first).length + 2 + id.length <= width;
+  const lines = [painted, ...rest];
+  return fits
+    ? [...lines.slice(0, -1), `${lines.at(-1)}  ${paint("cyan", id)}`]
+    : [...lines, INDENT + paint("cyan", id)];
+}
+
+const warningLines = (warning: Warning, width: number, paint: Paint): string[] =>
+  headed("warning:", "yellow", warning, width, paint);
+
+const problemLines = (problem: Problem, width: number, paint: Paint): string[] => [
+  ...headed("error:", "red", problem, width, paint),
+  // not wrapped: it may be a command, and has to survive being copied
+  `  ${paint("bold", "next:")} ${printable(problem.next)}`,
+];
+
+function headed(
+  word: string,
+  style: "yellow" | "red",
+  about: Warning,
+  width: number,
+  paint: Paint,
+): string[] {
+  const place = placeOf(about);
+  const text = `${word} ${place === "" ? "" : `${place}: `}${about.text}`;
+  const [first = "", ...rest] = wrap(printable(text), width - 2, "");
+  return [paint(["bold", style], word) + first.slice(word.length), ...rest.map((line) => `  ${line}`)];
+}
+
+function summaryLines(plan: Plan, options: PlanTextOptions, paint: Paint): string[] {
+  const { create, update, delete: gone, total } = plan.summary;
+  const problems = plan.problems.length;
+  const counts = paint("bold", `Plan: ${create} to create, ${update} to change, ${gone} to delete.`);
+  if (problems === 0) return total > 0 ? [counts] : wrap(nothingToDo(plan, options), options.width, "");
+  const blocked = `Nothing is applied before the ${problems === 1 ? "error above is" : `${problems} errors above are`} put right.`;
+  return [...(total > 0 ? [counts] : []), ...wrap(blocked, options.width, "")];
+}
+
+function nothingToDo({ labels }: Plan, { narrowed }: PlanTextOptions): string {
+  if (narrowed) return "Nothing to do in the part that was asked for.";
+  const [first, ...others] = Object.entries(labels);
+  if (first === undefined) return "Nothing to do.";
+  const standing = [
+    `${first[0]} stands at ${first[1]}`,
+    ...others.map(([dataset, label]) => `${dataset} at ${label}`),
+  ];
+  return printable(
+    `Nothing to do. ${standing.join(", ")} ${others.length > 0 ? "everywhere they" : "everywhere it"} should.`,
+  );
+}
+
+function approvalLines(plan: Plan, options: PlanTextOptions, paint: Paint): string[] {
+  const waiting = plan.actions.filter((action) => action.hazard !== "none" && !options.approved?.(action));
+  if (waiting.length === 0) return [];
+  return [
+    paint(["bold", "red"], "!") +
+      ` ${plural(waiting.length, "action")} ${waiting.length === 1 ? "waits" : "wait"} for approval:`,
+    ...waiting.map((action) => `${INDENT}${printable(approveCommand(action.id, options.command))}`),
+  ];
+}

@@ -1,0 +1,55 @@
+import type { Trouble } from "../domain/trouble.ts";
+import { painter, type TextOptions, wrap } from "./lines.ts";
+import { printable, printableLines } from "./printable.ts";
+
+const INDENT = "  ";
+/** The end of a command's stderr tells what went wrong; what stands before is seldom missed. */
+const WHY_LINES = 12;
+const WHY_COLUMNS = 1000;
+
+/** What went wrong, why, in what state things are and what to type next, each on its own lines; ends with a newline. */
+export function troubleText(trouble: Trouble, { color, width }: TextOptions): string {
+  const paint = painter(color);
+  const word = "error:";
+  const where = trouble.host === undefined ? "" : `${printable(trouble.host)}: `;
+  const [first = "", ...rest] = wrap(`${word} ${where}${printable(trouble.what)}`, width, "");
+  const lines = [
+    paint(["bold", "red"], word) + first.slice(word.length),
+    ...rest.map((line) => INDENT + line),
+    ...whyLines(trouble.why, width),
+    ...(trouble.state === undefined ? [] : wrap(sentence(printable(trouble.state)), width, INDENT)),
+    // not wrapped: it may be a command, and has to survive being copied
+    ...printableLines(trouble.next ?? "").map(
+      (line, at) => `${INDENT}${at === 0 ? paint("bold", "next:") : "     "} ${line}`,
+    ),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** The same for programs: `{formatVersion: 1, error: {code, exitCode, …}}`. */
+export const troubleJson = ({ code, exitCode, host, what, why, state, next }: Trouble) => ({
+  formatVersion: 1,
+  error: {
+    code,
+    exitCode,
+    host: host ?? null,
+    what,
+    why: why ?? null,
+    state: state ?? null,
+    next: next ?? null,
+  },
+});
+
+function whyLines(why: string | undefined, width: number): string[] {
+  const lines = printableLines(why ?? "");
+  // one line is a sentence of ours; several are a command's own, and keep its line breaks
+  if (lines.length <= 1) return lines.flatMap((line) => wrap(clip(line), width, INDENT));
+  const left = lines.length - WHY_LINES;
+  return [...(left > 0 ? [`… ${left} more above`] : []), ...lines.slice(-WHY_LINES).map(clip)].map((line) =>
+    (INDENT + INDENT + line).trimEnd(),
+  );
+}
+
+const clip = (line: string): string => (line.length > WHY_COLUMNS ? `${line.slice(0, WHY_COLUMNS)}…` : line);
+
+const sentence = (text: string): string => (/[.!?:…]$/.test(text) ? text : `${text}.`);
