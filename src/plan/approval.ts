@@ -1,0 +1,20 @@
+import type { Action, ActionId } from "./plan.ts";
+
+/** What the user has let through: ids, kinds, or everything. */
+export interface Approval {
+  readonly all: boolean;
+  readonly named: ReadonlySet<string>;
+}
+
+/** Of `--approve`, given any number of times: an id, a kind, or `all`. */
+export const parseApproval = (words: readonly string[]): Approval => ({
+  all: words.includes("all"),
+  named: new Set(words),
+});
+
+/** Actions without hazard need no approval. */
+export const isApproved = (action: Action, { all, named }: Approval): boolean =>
+  action.hazard === "none" || all || named.has(action.id) || named.has(action.kind) || named.has(action.stage);
+
+export const approvedIds = (actions: readonly Action[], approval: Approval): ActionId[] =>
+  actions.filter((action) => action.hazard !== "none" && isApproved(action, approval)).map(({ id }) => id);

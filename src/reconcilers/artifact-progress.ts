@@ -1,0 +1,22 @@
+import type { AbsolutePath } from "../domain/names.ts";
+import type { Host } from "../transport/host.ts";
+import { sh } from "../transport/quote.ts";
+
+const INTERVAL_MS = 1000;
+
+/** Tells the size of a file that grows on `host`, about once a second, until the function it gives is called. */
+export function watchSize(host: Host, file: AbsolutePath, tell: (bytes: number) => void): () => void {
+  let stopped = false;
+  const look = async (): Promise<void> => {
+    // a look that fails is no trouble of its own: the pipe beside it will tell
+    const { stdout } = await host.run(sh`stat -c %s -- ${file} 2>/dev/null || :`).catch(() => ({ stdout: "" }));
+    if (stopped) return;
+    if (stdout !== "") tell(Number(stdout));
+    timer = setTimeout(look, INTERVAL_MS);
+  };
+  let timer = setTimeout(look, INTERVAL_MS);
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}

@@ -1,0 +1,219 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { artifactPath, objectKey, snapshotName } from "../domain/artifact.ts";
+import type { Label } from "../domain/label.ts";
+import type { Link } from "../domain/lineage.ts";
+import { type ManifestRow, renderRow } from "../domain/manifest.ts";
+import { type AbsolutePath, type HostName, joinPath, parseSha256, type Sha256 } from "../domain/names.ts";
+import type { PendingLabel } from "../domain/pending.ts";
+import { DevbackupError } from "../domain/trouble.ts";
+import { formatBytes } from "../domain/units.ts";
+import type { Action, ActionId, Problem } from "../plan/plan.ts";
+import type { Host } from "../transport/host.ts";
+import { pipe } from "../transport/pipe.ts";
+import { sh } from "../transport/quote.ts";
+import { watchSize } from "./artifact-progress.ts";
+import { recipientFile, recipientId } from "./keys.ts";
+import { layoutId } from "./layout.ts";
+import { packagesId } from "./packages.ts";
+import { actionId, problem, propose, type Reconciler, type Tools, type View } from "./reconciler.ts";
+import { expectSuccess } from "./run-script.ts";
+import { snapshotId } from "./snapshot.ts";
+import { ROW_SUFFIX, tmpFile } from "./store.ts";
+
+interface Input {
+  readonly dataset: DatasetSpec;
+  readonly label: Label;
+  /** Null for an anchor. */
+  readonly parent: Label | null;
+  readonly objectKey: string | null;
+}
+
+/** Left free on the server whatever happens: for the manifest, the journal and clearing up. */
+const RESERVE_BYTES = 64 * 1024 ** 2;
+
+/** `btrfs send | zstd | age` on the workstation, into a proven file on the server. */
+export const artifact: Reconciler<Input> = {
+  kind: "artifact",
+  diff: (view) => {
+    const unmade = view.course.pending.filter(({ made }) => made === null);
+    const problems = noRoom(view, unmade);
+    return { problems, actions: unmade.map((pending) => makeArtifact(view, pending)) };
+  },
+  run: async (action, tools) => {
+    const { input } = action;
+    const { dataset, label, parent } = input;
+    const [workstation, server] = [tools.host(dataset.workstation), tools.host(dataset.server)];
+    const ref = { dataset: dataset.name, label, parent };
+    const path = artifactPath(ref);
+    const file = path.slice(path.lastIndexOf("/") + 1);
+    const tmp = tmpFile(dataset, file);
+    const failed = { code: "artifact-failed", what: `${file} could not be made` };
+    await expectSuccess(server, sh`rm -f -- ${tmp} ${`${tmp}${ROW_SUFFIX}`}`, failed);
+    const stopWatching = watchSize(server, tmp, (bytes) => tools.progress(bytes, null));
+    const sent = await send(workstation, server, input, tmp, tools.signal)
+      .catch(async (error: unknown) => {
+        await server.run(sh`rm -f -- ${tmp}`).catch(() => undefined);
+        throw error;
+      })
+      .finally(stopWatching);
+    const row: ManifestRow = {
+      ts: tools.now().toISOString(),
+      label,
+      parent,
+      ...sent,
+      localPath: path,
+      objectKey: input.objectKey,
+    };
+    await expectSuccess(server, settleScript(tmp, joinPath(dataset.repository, path)), { ...failed, stdin: `${renderRow(row)}\n` });
+    return `${formatBytes(sent.sizeBytes)}, sha256 ${sent.sha256.slice(0, 12)}…`;
+  },
+};
+
+export const artifactId = (spec: DatasetSpec, label: Label): ActionId => actionId("artifact", spec.name, label);
+
+function makeArtifact({ spec, cloud, facts }: View, { label, decision }: PendingLabel): Action<Input> {
+  const parent = decision.kind === "anchor" ? null : decision.parent;
+  const ref = { dataset: spec.name, label, parent };
+  const name = snapshotName(spec.name, label);
+  const what = {
+    anchor: `send ${name} whole, as an anchor`,
+    increment: `send ${name} as an increment on ${parent}`,
+    open: `send ${name}, as an increment on ${parent} or as an anchor`,
+  }[decision.kind];
+  const snapshot = facts.snapshots.kind === "known" ? facts.snapshots.value.entries.get(name) : undefined;
+  return propose("artifact", spec, {
+    id: artifactId(spec, label),
+    host: spec.server,
+    label,
+    stage: "artifact",
+    change: "create",
+    summary: what,
+    reason: decision.kind === "open" ? decision.because : `${decision.kind}: ${decision.because}`,
+    details: [
+      `${spec.workstation}: btrfs send | zstd -${spec.compressionLevel} | age  →  ${spec.server}: ${spec.repository}/${artifactPath(ref)}`,
+      "size: (known after apply)",
+    ],
+    needs: [
+      packagesId(spec.workstation),
+      packagesId(spec.server),
+      layoutId(spec, spec.server),
+      recipientId(spec),
+      snapshotId(spec, label),
+      ...(parent === null ? [] : [artifactId(spec, parent)]),
+    ],
+    assumes: {
+      snapshot: snapshot?.uuid ?? null,
+      parent: decision.kind === "open" ? null : (parent ?? "none: an anchor"),
+    },
+    input: { dataset: spec, label, parent, objectKey: cloud === null ? null : objectKey(cloud.spec.prefix, ref) },
+  });
+}
+
+/** What can be seen beforehand: room for as much as the last artifact of the same kind took. */
+function noRoom({ spec, facts, course }: View, unmade: readonly PendingLabel[]): Problem[] {
+  const next = unmade[0];
+  if (next === undefined || facts.serverLayout.kind !== "known") return [];
+  const { freeBytes } = facts.serverLayout.value.place;
+  const like = course.rows.findLast((row: Link) => (row.parent === null) === (next.decision.kind === "anchor"));
+  const expectedBytes = like?.sizeBytes ?? 0;
+  if (freeBytes >= expectedBytes + RESERVE_BYTES) return [];
+  const need = expectedBytes > 0 ? `about ${formatBytes(expectedBytes)}, as ${like?.label} took, and ` : "";
+  return [
+    problem(
+      "no-space",
+      spec,
+      spec.server,
+      `${formatBytes(freeBytes)} free at ${spec.repository}; the artifact of ${next.label} needs ${need}${formatBytes(RESERVE_BYTES)} to spare`,
+      "free some space there, or give the file system more; nothing has been changed",
+    ),
+  ];
+}
+
+/** @throws DevbackupError where either end failed or the two ends do not agree on what went through. */
+async function send(
+  workstation: Host,
+  server: Host,
+  { dataset, label, parent }: Input,
+  tmp: AbsolutePath,
+  signal: AbortSignal,
+): Promise<{ sizeBytes: number; sha256: Sha256 }> {
+  const result = await pipe({
+    from: workstation,
+    source: exportScript(dataset, label, parent),
+    to: server,
+    sink: ingestScript(tmp),
+    signal,
+  });
+  const file = tmp.slice(tmp.lastIndexOf("/") + 1);
+  // a source that fails closes the pipe, and a sink that fails breaks it: the sink's word on a full disk comes first
+  if (result.sink.exitCode !== 0) throw endFailed(server.name, `${file} could not be written`, result.sink.stderr);
+  if (result.source.exitCode !== 0) throw endFailed(workstation.name, `${file} could not be sent`, result.source.stderr);
+  const [, sentSha] = /^sha256 ([0-9a-f]{64})$/m.exec(result.source.stderr) ?? [];
+  const [, gotSha = "", size = ""] = /^([0-9a-f]{64}) (\d+)$/m.exec(result.sink.stdout) ?? [];
+  const sha256 = parseSha256(gotSha);
+  if (sha256 === undefined || sha256 !== sentSha)
+    throw new DevbackupError({
+      code: "ingest-mismatch",
+      exitCode: 1,
+      host: server.name,
+      what: `${file} arrived damaged`,
+      why: `sha256 ${gotSha || "unknown"}, expected ${sentSha ?? "unknown"}`,
+      state: "Nothing was registered; it is safe to run again",
+      next: "devbackup apply",
+    });
+  return { sizeBytes: Number(size), sha256 };
+}
+
+const endFailed = (host: HostName, what: string, stderr: string): DevbackupError =>
+  new DevbackupError({
+    code: "artifact-failed",
+    exitCode: 1,
+    host,
+    what,
+    why: stderr.trim(),
+    state: "Nothing was registered, and what had arrived is removed; it is safe to run again",
+    next: "devbackup apply",
+  });
+
+/**
+ * POSIX sh has no pipefail: each stage leaves a mark where it fails. The hash is taken of what leaves the
+ * host; openssl is four times as fast at it as sha256sum.
+ */
+function exportScript(dataset: DatasetSpec, label: Label, parent: Label | null): string {
+  const at = (which: Label) => joinPath(dataset.snapshots, snapshotName(dataset.name, which));
+  const from = parent === null ? [] : ["-p", at(parent)];
+  return sh`
+w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
+trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
+mkfifo "$w/sum"
+openssl dgst -sha256 -r <"$w/sum" >"$w/sha256" & sum=$!
+{ btrfs -q send ${from} ${at(label)} || : >"$w/send-failed"; } |
+{ zstd -q -c -T0 -${dataset.compressionLevel} || : >"$w/zstd-failed"; } |
+{ age -R ${recipientFile(dataset)} || : >"$w/age-failed"; } |
+tee "$w/sum" || : >"$w/tee-failed"
+wait "$sum" || : >"$w/sum-failed"
+for f in "$w"/*-failed; do [ -e "$f" ] || continue; f=$(basename "$f"); echo "$f" | sed 's/-failed$/ failed/' >&2; failed=1; done
+[ -z "$failed" ] || exit 1
+echo "sha256 $(cut -c1-64 "$w/sha256")" >&2`;
+}
+
+const ingestScript = (tmp: AbsolutePath): string => sh`
+set -e
+umask 077
+w=$(mktemp -d /run/devbackup.XXXXXX)
+trap 'rm -rf "$w"' EXIT
+mkfifo "$w/sum"
+openssl dgst -sha256 -r <"$w/sum" >"$w/sha256" & sum=$!
+tee "$w/sum" >${tmp}
+wait "$sum"
+sync ${tmp}
+echo "$(cut -c1-64 "$w/sha256") $(stat -c %s -- ${tmp})"`;
+
+/** The row goes first: a file below `artifacts/` that devbackup made can always be told from a stranger's. */
+const settleScript = (tmp: AbsolutePath, final: AbsolutePath): string => sh`
+t=${tmp} f=${final} r=${`${tmp}${ROW_SUFFIX}`}
+[ ! -e "$f" ] || { echo "$f is there already" >&2; exit 1; }
+umask 077
+cat >"$r"; sync "$r"; sync "$(dirname -- "$r")"
+mv -T -n -- "$t" "$f"; [ ! -e "$t" ]
+sync "$(dirname -- "$f")"`;

@@ -1,0 +1,174 @@
+import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
+import { objectKey, snapshotName } from "../domain/artifact.ts";
+import { absent, known } from "../domain/fact.ts";
+import type { Label } from "../domain/label.ts";
+import { type ManifestRow, refOf } from "../domain/manifest.ts";
+import { type AbsolutePath, joinPath, type Sha256 } from "../domain/names.ts";
+import { formatBytes } from "../domain/units.ts";
+import type { Action, ActionId, Warning } from "../plan/plan.ts";
+import { sh } from "../transport/quote.ts";
+import { parseUploadState } from "../transport/upload-state.ts";
+import type { BucketFacts } from "./facts.ts";
+import { packagesId } from "./packages.ts";
+import { actionId, type Probe, propose, type Reconciler, type View, warning } from "./reconciler.ts";
+import { manifestId, registerId } from "./register.ts";
+import { tmpFile, UPLOAD_SUFFIX } from "./store.ts";
+
+interface Upload {
+  readonly key: string;
+  /** Null where the artifact is yet to be made. */
+  readonly file: {
+    readonly path: AbsolutePath;
+    readonly state: AbsolutePath;
+    readonly sizeBytes: number;
+    readonly sha256: Sha256;
+  } | null;
+}
+
+/** Every registered artifact as an object in the bucket, of the same size. */
+export const cloudObjects: Reconciler<Upload> = {
+  kind: "upload",
+  diff: (view) => {
+    const { spec, course, cloud } = view;
+    if (cloud === null)
+      return { warnings: [warning("no-cloud", spec, null, "no cloud is declared: there is no off-site copy")] };
+    const { bucket } = cloud;
+    if (bucket.kind !== "known")
+      return { warnings: [warning("cloud-unknown", spec, null, `the bucket could not be looked at, so nothing is sent there: ${bucket.kind === "unknown" ? bucket.why : ""}`)] };
+    const unsent = course.rows.filter((row) => bucket.value.objects.get(keyOf(cloud.spec, spec, row))?.sizeBytes !== row.sizeBytes);
+    const there = unsent.filter((row) => isInStore(view, row));
+    return {
+      warnings: unsent.filter((row) => !there.includes(row)).map((row) => noFile(spec, row)),
+      actions: [
+        ...there.map((row) => uploadRow(view, cloud.spec, bucket.value, row)),
+        ...course.pending.map(({ label, decision }) => {
+          const parent = decision.kind === "anchor" ? null : decision.parent;
+          return uploadAction(spec, label, { key: keyOf(cloud.spec, spec, { label, parent }), file: null });
+        }),
+      ],
+    };
+  },
+  run: async (action, tools) => {
+    const { key, file } = action.input;
+    if (file === null) throw new RangeError(`${action.id} has nothing to send`);
+    const bucket = await tools.bucket();
+    const done = await bucket.upload(tools.host(action.host), {
+      file: file.path,
+      key,
+      sizeBytes: file.sizeBytes,
+      sha256: file.sha256,
+      statePath: file.state,
+      signal: tools.signal,
+      onProgress: (bytes) => tools.progress(bytes, file.sizeBytes),
+    });
+    const resumed = done.resumedParts > 0 ? `, ${done.resumedParts} of them sent by an earlier run` : "";
+    return done.parts > 1 ? `${formatBytes(done.sizeBytes)} in ${done.parts} parts${resumed}` : formatBytes(done.sizeBytes);
+  },
+};
+
+export const uploadId = (spec: DatasetSpec, label: Label): ActionId => actionId("upload", spec.name, label);
+
+const keyOf = (cloud: CloudSpec, spec: DatasetSpec, row: Pick<ManifestRow, "label" | "parent">): string =>
+  objectKey(cloud.prefix, refOf(spec.name, row));
+
+const isInStore = ({ facts }: View, row: ManifestRow): boolean =>
+  facts.store.kind === "known" && facts.store.value.files.get(row.localPath) === row.sizeBytes;
+
+const noFile = (spec: DatasetSpec, row: ManifestRow): Warning =>
+  warning("artifact-lost", spec, spec.server, `${row.localPath} is missing or has another size, so it can't be sent to the bucket`);
+
+function uploadRow(view: View, cloud: CloudSpec, bucket: BucketFacts, row: ManifestRow): Action<Upload> {
+  const { spec } = view;
+  const key = keyOf(cloud, spec, row);
+  const object = bucket.objects.get(key);
+  const action = uploadAction(spec, row.label, {
+    key,
+    file: {
+      path: joinPath(spec.repository, row.localPath),
+      state: tmpFile(spec, fileOf(row.localPath) + UPLOAD_SUFFIX),
+      sizeBytes: row.sizeBytes,
+      sha256: row.sha256,
+    },
+  });
+  if (object === undefined) return { ...action, reason: `${formatBytes(row.sizeBytes)} registered, and not in the bucket` };
+  return {
+    ...action,
+    change: "update",
+    hazard: "destructive",
+    reason: `the object there has ${object.sizeBytes} bytes, the artifact ${row.sizeBytes}; it is replaced`,
+  };
+}
+
+const uploadAction = (spec: DatasetSpec, label: Label, input: Upload): Action<Upload> =>
+  propose("upload", spec, {
+    id: uploadId(spec, label),
+    host: spec.server,
+    label,
+    stage: "cloud",
+    change: "create",
+    summary: `send the artifact of ${snapshotName(spec.name, label)} to the bucket`,
+    reason: "its artifact is new",
+    details: [input.key],
+    needs: [packagesId(spec.server), registerId(spec, label), manifestId(spec)],
+    assumes: { key: input.file === null ? null : input.key },
+    input,
+  });
+
+interface Leftover {
+  readonly key: string;
+  readonly uploadId: string;
+}
+
+/** Uploads in parts that were begun and that no state file on the server speaks of any more. */
+export const leftovers: Reconciler<Leftover> = {
+  kind: "abort-upload",
+  diff: ({ spec, cloud, facts }) => {
+    if (cloud?.bucket.kind !== "known" || cloud.bucket.value.unfinished.kind !== "known" || facts.store.kind === "unknown") return {};
+    const begun = facts.store.kind === "known" ? [...facts.store.value.begunUploads.values()] : [];
+    const ours = new Set(begun.map((text) => parseUploadState(text)?.uploadId));
+    return {
+      actions: cloud.bucket.value.unfinished.value
+        .filter(({ uploadId: id }) => !ours.has(id))
+        .map((upload) =>
+          propose("abort-upload", spec, {
+            id: actionId("abort-upload", `${spec.name}/${upload.uploadId.slice(0, 12)}`),
+            host: spec.server,
+            stage: "cloud",
+            change: "delete",
+            summary: `clear away an unfinished upload of ${fileOf(upload.key)}`,
+            reason: `begun ${upload.initiated?.toISOString() ?? "earlier"} and never completed; its parts are paid for and of no use`,
+            input: { key: upload.key, uploadId: upload.uploadId },
+          }),
+        ),
+    };
+  },
+  run: async (action, tools) => {
+    await (await tools.bucket()).abortUpload(action.input);
+    return null;
+  },
+};
+
+/** What the server noted when it last put the manifest into the bucket. */
+export interface PushedManifest {
+  /** Of the manifest, before it was encrypted. */
+  readonly manifestSha256: string;
+  readonly etag: string;
+  readonly sizeBytes: number;
+}
+
+const NOTE = /^([0-9a-f]{64}) (\d+) (\S+)\n$/;
+
+export const pushedNote = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "manifests/pushed");
+
+export const pushedManifestProbe = (spec: DatasetSpec): Probe<PushedManifest> => ({
+  host: spec.server,
+  script: sh`if [ -e ${pushedNote(spec)} ]; then cat -- ${pushedNote(spec)}; fi`,
+  parse: (stdout) => {
+    const [, manifestSha256, size, etag] = NOTE.exec(stdout) ?? [];
+    return manifestSha256 === undefined || etag === undefined
+      ? absent
+      : known({ manifestSha256, etag, sizeBytes: Number(size) });
+  },
+});
+
+const fileOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);

@@ -1,0 +1,68 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { snapshotName } from "../domain/artifact.ts";
+import { compareLabels, type Label } from "../domain/label.ts";
+import { chainOf, missingFrom } from "../domain/lineage.ts";
+import type { Manifest, ManifestRow } from "../domain/manifest.ts";
+import { type PendingLabel, pendingLabels } from "../domain/pending.ts";
+import type { DatasetFacts } from "./facts.ts";
+import { isHydrated, sameLineage } from "./hydrate.ts";
+import { isSnapshot, snapshotLabels } from "./snapshot.ts";
+
+/** Where a dataset is to be brought, and what is still to be made for it. */
+export interface Course {
+  readonly target: Label;
+  /** What is registered; empty where there is no readable manifest (which the manifest's reconciler reports). */
+  readonly rows: Manifest;
+  /** Labels without a row, oldest first; the last is the target. */
+  readonly pending: readonly PendingLabel[];
+}
+
+/** Works out which labels are due from what is there, and whether each becomes an anchor or an increment. */
+export function courseOf(spec: DatasetSpec, facts: DatasetFacts, target: Label): Course {
+  const rows =
+    facts.manifest.kind === "known" && facts.manifest.value.reading.kind === "valid"
+      ? facts.manifest.value.reading.rows
+      : [];
+  const made = madeAfter(rows, facts);
+  const pending = pendingLabels({
+    rows,
+    made,
+    snapshots: snapshotLabels(spec, facts.snapshots.kind === "known" ? facts.snapshots.value : null),
+    target,
+    rule: spec.anchor,
+    parentGone: parentGone(spec, facts, [...rows, ...made]),
+  });
+  return { target, rows, pending };
+}
+
+/** Artifacts that are proven and wait for their row: their labels are decided already. */
+function madeAfter(rows: Manifest, facts: DatasetFacts): ManifestRow[] {
+  const newest = rows.at(-1)?.label;
+  const made = facts.store.kind === "known" ? facts.store.value.made : [];
+  return made
+    .filter((row) => newest === undefined || compareLabels(row.label, newest) > 0)
+    .sort((a, b) => compareLabels(a.label, b.label));
+}
+
+/**
+ * Why the newest artifact's label can't be the parent of an increment, or null where it can: its snapshot must
+ * be on the workstation, and the server must have it, or be able to receive it from its artifacts.
+ */
+function parentGone(spec: DatasetSpec, facts: DatasetFacts, links: Manifest): string | null {
+  const parent = links.at(-1);
+  if (parent === undefined) return null;
+  const name = snapshotName(spec.name, parent.label);
+  const here = facts.snapshots.kind === "known" ? facts.snapshots.value.entries.get(name) : undefined;
+  if (!isSnapshot(here)) return `the parent ${name} is gone from ${spec.workstation}`;
+  const there = facts.hydrated.kind === "known" ? facts.hydrated.value.entries.get(name) : undefined;
+  if (isHydrated(there))
+    return sameLineage(here, there) ? null : `${name} on ${spec.workstation} and on ${spec.server} are not the same snapshot`;
+  const chain = chainOf(links, parent.label) ?? [];
+  const files = facts.store.kind === "known" ? facts.store.value.files : new Map<string, number>();
+  const entries = facts.hydrated.kind === "known" ? facts.hydrated.value.entries : new Map();
+  const needed = missingFrom(chain, (label) => isHydrated(entries.get(snapshotName(spec.name, label))));
+  const lost = needed.find((row) => files.get(row.localPath) !== row.sizeBytes);
+  return lost === undefined
+    ? null
+    : `the parent ${name} is gone from ${spec.server}, and so is the artifact of ${lost.label} to make it again from`;
+}

@@ -1,0 +1,108 @@
+import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
+import { compareLabels, type Label, labelAt } from "../domain/label.ts";
+import type { DatasetName } from "../domain/names.ts";
+import { formatDuration } from "../domain/units.ts";
+import { assemble, type Selection } from "../plan/assemble.ts";
+import type { Plan, Problem, Warning } from "../plan/plan.ts";
+import { RECONCILERS } from "./all.ts";
+import { type Course, courseOf } from "./course.ts";
+import type { Observation } from "./facts.ts";
+import { problem, type View } from "./reconciler.ts";
+
+/** What is asked of one plan. */
+export interface Request {
+  /** Null for the current period's. */
+  readonly label: Label | null;
+  readonly selection: Selection;
+}
+
+/** More than this between two clocks, and labels or time-outs may come out wrong. */
+const SKEW_MS = 5 * 60_000;
+
+/** Desired state and observation → plan. Pure: the same for `plan`, `apply` and each look in between. */
+export function planFrom(desired: DesiredState, observed: Observation, request: Request): Plan {
+  const labels = new Map<DatasetName, Label>();
+  const answers = desired.datasets.map((spec) => {
+    const facts = observed.datasets.get(spec.name);
+    if (facts === undefined) throw new RangeError(`${spec.name} was not observed`);
+    const target = request.label ?? labelAt(observed.takenAt, spec.cadence, spec.timezone);
+    labels.set(spec.name, target);
+    const course = courseOf(spec, facts, target);
+    const bucket = observed.buckets?.get(spec.name);
+    const cloud = desired.cloud === null || bucket === undefined ? null : { spec: desired.cloud, bucket };
+    const view: View = { desired, spec, facts, systems: observed.systems, cloud, course };
+    const given = RECONCILERS.map((reconciler) => reconciler.diff(view));
+    return {
+      actions: given.flatMap((answer) => answer.actions ?? []),
+      warnings: given.flatMap((answer) => answer.warnings ?? []),
+      problems: [...labelProblems(spec, course, request), ...given.flatMap((answer) => answer.problems ?? [])],
+    };
+  });
+  const draft = {
+    createdAt: observed.takenAt,
+    mode: "backup" as const,
+    labels,
+    warnings: [...generalWarnings(desired, observed), ...answers.flatMap(({ warnings }) => warnings)],
+    problems: answers.flatMap(({ problems }) => problems),
+    actions: answers.flatMap(({ actions }) => actions),
+  };
+  return assemble(draft, request.selection);
+}
+
+/** Labels only grow: what is asked for, or what the clock says, may not lie before what is registered. */
+function labelProblems(spec: DatasetSpec, { rows, target }: Course, { label: asked }: Request): Problem[] {
+  const newest = rows.at(-1)?.label;
+  if (newest === undefined || compareLabels(target, newest) >= 0) return [];
+  const exists = rows.some((row) => row.label === target);
+  if (asked !== null)
+    return [
+      problem(
+        exists ? "label-exists" : "label-in-the-past",
+        spec,
+        spec.server,
+        exists
+          ? `${spec.name}@${target} is registered already, and labels are never rewritten; the newest is ${newest}`
+          : `${target} lies before ${newest}, the newest label of ${spec.name}, and labels only grow`,
+        "leave --label out, or name a later one",
+      ),
+    ];
+  return [
+    problem(
+      "clock-went-back",
+      spec,
+      null,
+      `the clock here makes it ${target}, and ${spec.name} stands at ${newest} already`,
+      "set the clock of this machine right (timedatectl); if it is right, go on with --label once it has passed the newest",
+    ),
+  ];
+}
+
+function generalWarnings(desired: DesiredState, { systems, takenAt }: Observation): Warning[] {
+  const warnings: Warning[] = [];
+  if (desired.recoveryRecipients.length === 0)
+    warnings.push({
+      code: "no-recovery-recipient",
+      host: null,
+      dataset: null,
+      text: "no recovery recipient is declared: if the server is lost, nothing can open the artifacts",
+    });
+  if (desired.schedule !== null)
+    warnings.push({
+      code: "schedule-by-hand",
+      host: desired.schedule.on,
+      dataset: null,
+      text: "the schedule is not set up by this version: let cron or a systemd timer run `devbackup apply --yes`",
+    });
+  for (const [host, system] of systems) {
+    if (system.kind !== "known") continue;
+    const skew = system.value.epochSeconds * 1000 - takenAt.getTime();
+    if (Math.abs(skew) > SKEW_MS)
+      warnings.push({
+        code: "clock-skew",
+        host,
+        dataset: null,
+        text: `its clock is ${formatDuration(Math.abs(skew))} ${skew > 0 ? "ahead of" : "behind"} the clock here`,
+      });
+  }
+  return warnings;
+}

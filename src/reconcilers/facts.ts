@@ -1,0 +1,57 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import type { Fact } from "../domain/fact.ts";
+import type { DatasetName, HostName } from "../domain/names.ts";
+import type { BucketObject, UnfinishedUpload } from "../transport/bucket.ts";
+import { pushedManifestProbe } from "./cloud.ts";
+import { keyProbe, recipientProbe } from "./keys.ts";
+import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./layout.ts";
+import type { Probe } from "./reconciler.ts";
+import type { SystemFacts } from "./packages.ts";
+import { manifestProbe, stateEnvProbe, storeProbe } from "./store.ts";
+import { subvolumeFolderProbe } from "./subvolumes.ts";
+import { sourceProbe } from "./subvolume.ts";
+import { baseFolder, workingCopyProbe } from "./working-copy.ts";
+
+
+/** Everything that is asked about one dataset, on whichever host. */
+export const datasetProbes = (spec: DatasetSpec) =>
+  ({
+    source: sourceProbe(spec),
+    snapshots: subvolumeFolderProbe(spec.workstation, spec.snapshots, spec.name),
+    workstationLayout: workstationLayoutProbe(spec),
+    recipient: recipientProbe(spec),
+    serverLayout: serverLayoutProbe(spec),
+    key: keyProbe(spec),
+    manifest: manifestProbe(spec),
+    stateEnv: stateEnvProbe(spec),
+    store: storeProbe(spec),
+    hydrated: subvolumeFolderProbe(spec.server, hydratedFolder(spec.repository), spec.name),
+    workingCopy: workingCopyProbe(spec),
+    workingCopyBase: subvolumeFolderProbe(
+      spec.server,
+      baseFolder(spec.workingCopy ?? spec.repository),
+      spec.name,
+    ),
+    pushedManifest: pushedManifestProbe(spec),
+  }) satisfies Record<string, Probe<unknown>>;
+
+type Probes = ReturnType<typeof datasetProbes>;
+type Answered<P> = P extends Probe<infer Value> ? Fact<Value> : never;
+
+/** The answers, each known, absent or unknown. */
+export type DatasetFacts = { readonly [Name in keyof Probes]: Answered<Probes[Name]> };
+
+/** What the bucket holds below one dataset's prefix. */
+export interface BucketFacts {
+  readonly objects: ReadonlyMap<string, BucketObject>;
+  readonly unfinished: Fact<readonly UnfinishedUpload[]>;
+}
+
+/** Everything that was found out at one time, on every host and in the bucket. */
+export interface Observation {
+  readonly takenAt: Date;
+  readonly systems: ReadonlyMap<HostName, Fact<SystemFacts>>;
+  readonly datasets: ReadonlyMap<DatasetName, DatasetFacts>;
+  /** Null where no cloud is declared. */
+  readonly buckets: ReadonlyMap<DatasetName, Fact<BucketFacts>> | null;
+}

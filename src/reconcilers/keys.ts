@@ -1,0 +1,185 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { absent, known } from "../domain/fact.ts";
+import { type AbsolutePath, type AgeRecipient, type HostName, joinPath, parseAgeRecipient } from "../domain/names.ts";
+import { DevbackupError } from "../domain/trouble.ts";
+import type { Action, ActionId } from "../plan/plan.ts";
+import { sh } from "../transport/quote.ts";
+import { CONFIG_FOLDER, layoutId } from "./layout.ts";
+import { packagesId } from "./packages.ts";
+import { actionId, type Answer, type Probe, problem, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
+import { expectSuccess } from "./run-script.ts";
+
+/** The server's age identity, of which only the public half ever leaves the server. */
+export interface KeyFacts {
+  /** `MODE UID`, or null where there is no identity. */
+  readonly identityRights: string | null;
+  /** What the identity itself says its recipient is; null where age could not tell. */
+  readonly derived: AgeRecipient | null;
+  /** What the file beside it says; null where there is none. */
+  readonly published: AgeRecipient | null;
+}
+
+type Input =
+  | { readonly how: "create" | "publish"; readonly identity: AbsolutePath; readonly recipient: AbsolutePath }
+  | { readonly how: "recipient"; readonly server: HostName; readonly from: AbsolutePath; readonly to: AbsolutePath };
+
+export const identityFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "keys", `ls_${name}_backup.key`);
+
+export const publishedFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "keys", `ls_${name}_backup.pub`);
+
+/** On the workstation: whom the artifacts of this dataset are encrypted to. */
+export const recipientFile = ({ name }: DatasetSpec): AbsolutePath => joinPath(CONFIG_FOLDER, `ls_${name}_backup.pub`);
+
+export const keyProbe = (spec: DatasetSpec): Probe<KeyFacts> => ({
+  host: spec.server,
+  script: sh`
+k=${identityFile(spec)} p=${publishedFile(spec)}
+if [ -e "$k" ]; then
+  echo "rights $(stat -c '%a %u' -- "$k")"
+  command -v age-keygen >/dev/null && echo "derived $(age-keygen -y "$k" 2>/dev/null)"
+fi
+[ -e "$p" ] && echo "published $(head -n 1 -- "$p")"
+:`,
+  parse: (stdout) => {
+    const field = (word: string) => new RegExp(`^${word} (.*)$`, "m").exec(stdout)?.[1];
+    return known({
+      identityRights: field("rights") ?? null,
+      derived: parseAgeRecipient(field("derived") ?? "") ?? null,
+      published: parseAgeRecipient(field("published") ?? "") ?? null,
+    });
+  },
+});
+
+export const recipientProbe = (spec: DatasetSpec): Probe<string> => ({
+  host: spec.workstation,
+  script: sh`if [ -e ${recipientFile(spec)} ]; then head -n 1 -- ${recipientFile(spec)}; fi`,
+  parse: (stdout) => (stdout === "" ? absent : known(stdout.trimEnd())),
+});
+
+/** The age identity on the server, and its recipient on the workstation. */
+export const keys: Reconciler<Input> = {
+  kind: "key",
+  diff: (view) => {
+    const { spec, facts } = view;
+    if (facts.key.kind !== "known") return { problems: [unknownProblem(spec, spec.server, "the keys", facts.key)] };
+    if (facts.recipient.kind === "unknown")
+      return { problems: [unknownProblem(spec, spec.workstation, recipientFile(spec), facts.recipient)] };
+    const server = diffIdentity(view, facts.key.value);
+    const onWorkstation = facts.recipient.kind === "known" ? facts.recipient.value : null;
+    const wanted = facts.key.value.derived;
+    if (server.problems !== undefined || (onWorkstation !== null && onWorkstation === wanted)) return server;
+    return { ...server, actions: [...(server.actions ?? []), putRecipient(view, onWorkstation)] };
+  },
+  run: async ({ host, dataset, input }, tools) => {
+    if (input.how === "recipient") {
+      const read = await expectSuccess(tools.host(input.server), sh`head -n 1 -- ${input.from}`, {
+        code: "recipient-unread",
+        what: `the recipient of ${dataset} could not be read`,
+      });
+      const recipient = parseAgeRecipient(read.stdout.trimEnd());
+      if (recipient === undefined)
+        throw new DevbackupError({
+          code: "recipient-damaged",
+          exitCode: 6,
+          what: `${input.from} holds no age recipient`,
+          state: "Nothing was changed on the workstation",
+        });
+      const script = sh`umask 022; cat >${`${input.to}.new`}; chmod 444 ${`${input.to}.new`}; sync ${`${input.to}.new`}; mv -T ${`${input.to}.new`} ${input.to}`;
+      await expectSuccess(tools.host(host), script, {
+        code: "recipient-unwritten",
+        what: `${input.to} could not be written`,
+        stdin: `${recipient}\n`,
+      });
+      return recipient;
+    }
+    const script = input.how === "create" ? createScript(input) : publishScript(input);
+    await expectSuccess(tools.host(host), script, { code: "key-failed", what: `the age identity of ${dataset} could not be made` });
+    return null;
+  },
+};
+
+/** What every action that opens artifacts waits for. */
+export const keyId = (spec: DatasetSpec): ActionId => actionId("key", spec.name);
+/** What every action that makes artifacts waits for. */
+export const recipientId = (spec: DatasetSpec): ActionId => actionId("recipient", spec.name);
+
+function diffIdentity({ spec, course }: View, key: KeyFacts): Answer<Input> {
+  const draft = {
+    id: keyId(spec),
+    host: spec.server,
+    stage: "provision" as const,
+    needs: [packagesId(spec.server), layoutId(spec, spec.server)],
+  };
+  const files = { identity: identityFile(spec), recipient: publishedFile(spec) };
+  if (key.identityRights === null) {
+    if (course.rows.length > 0 || key.published !== null)
+      return {
+        problems: [
+          problem(
+            "key-lost",
+            spec,
+            spec.server,
+            `the age identity ${files.identity} is gone, and artifacts are encrypted to it`,
+            "put it back from a copy; a new one would open none of the artifacts that are there",
+          ),
+        ],
+      };
+    return {
+      actions: [
+        propose("key", spec, {
+          ...draft,
+          change: "create",
+          summary: `make the age identity of ${spec.name}, which never leaves this host`,
+          reason: "there is none yet",
+          details: [`${files.identity}  root:root 0400`, `${files.recipient}  root:root 0444`],
+          assumes: { identity: null },
+          input: { how: "create", ...files },
+        }),
+      ],
+    };
+  }
+  const wrong = [
+    ...(key.identityRights === "400 0" ? [] : [`the identity's mode and owner are ${key.identityRights}, not 400 0`]),
+    ...(key.published !== null && key.published === key.derived ? [] : ["the public half beside it is missing or another's"]),
+  ];
+  if (wrong.length === 0) return {};
+  return {
+    actions: [
+      propose("key", spec, {
+        ...draft,
+        change: "update",
+        summary: `set the age identity of ${spec.name} right`,
+        reason: wrong.join("; "),
+        input: { how: "publish", ...files },
+      }),
+    ],
+  };
+}
+
+const putRecipient = ({ spec }: View, present: string | null): Action<Input> =>
+  propose("key", spec, {
+    id: recipientId(spec),
+    host: spec.workstation,
+    stage: "provision",
+    change: present === null ? "create" : "update",
+    summary: `put the public half of the key to ${recipientFile(spec)}`,
+    reason: present === null ? "it is not there" : "another one is there",
+    needs: [keyId(spec), layoutId(spec, spec.workstation)],
+    assumes: { present },
+    input: { how: "recipient", server: spec.server, from: publishedFile(spec), to: recipientFile(spec) },
+  });
+
+const createScript = ({ identity, recipient }: { identity: string; recipient: string }): string => `${sh`
+umask 077
+k=${identity}; rm -f -- "$k.new"
+age-keygen -o "$k.new" 2>/dev/null
+chmod 400 "$k.new"; sync "$k.new"; mv -T -- "$k.new" "$k"; sync "$(dirname -- "$k")"`}${publishScript({ identity, recipient })}`;
+
+const publishScript = ({ identity, recipient }: { identity: string; recipient: string }): string => sh`
+umask 022
+k=${identity} p=${recipient}
+chown root:root "$k"; chmod 400 "$k"
+age-keygen -y "$k" >"$p.new"
+chmod 444 "$p.new"; sync "$p.new"; mv -T -- "$p.new" "$p"; sync "$(dirname -- "$p")"`;

@@ -1,0 +1,154 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { type Fact, known, unknown } from "../domain/fact.ts";
+import type { HostName } from "../domain/names.ts";
+import { plural } from "../domain/units.ts";
+import type { ActionId } from "../plan/plan.ts";
+import { expectSuccess } from "./run-script.ts";
+import { actionId, type Answer, type Probe, problem, propose, type Reconciler, type View } from "./reconciler.ts";
+
+/** What the system of a host is like. */
+export interface SystemFacts {
+  readonly epochSeconds: number;
+  /** `ID` and `ID_LIKE` of os-release(5), most specific first. */
+  readonly distribution: readonly string[];
+  readonly tools: ReadonlySet<string>;
+}
+
+type Manager = "apt" | "dnf" | "pacman" | "zypper";
+
+interface Input {
+  readonly packages: readonly string[];
+  readonly manager: Manager;
+}
+
+/** The package that brings each tool, where its name is not the same everywhere. */
+const TOOLS: Readonly<Record<string, string | Readonly<Record<Manager, string>>>> = {
+  btrfs: { apt: "btrfs-progs", dnf: "btrfs-progs", pacman: "btrfs-progs", zypper: "btrfsprogs" },
+  zstd: "zstd",
+  age: "age",
+  openssl: "openssl",
+  curl: "curl",
+  flock: "util-linux",
+};
+const WORKSTATION_TOOLS = ["btrfs", "zstd", "age", "openssl"];
+const SERVER_TOOLS = ["btrfs", "zstd", "age", "openssl", "curl", "flock"];
+
+const MANAGERS: Readonly<Record<string, Manager>> = {
+  debian: "apt",
+  ubuntu: "apt",
+  fedora: "dnf",
+  rhel: "dnf",
+  arch: "pacman",
+  suse: "zypper",
+  opensuse: "zypper",
+};
+
+/** The command that installs `packages` without a question. */
+export const installCommand = (manager: Manager, packages: readonly string[]): string => {
+  const names = packages.join(" ");
+  switch (manager) {
+    case "apt":
+      return `export DEBIAN_FRONTEND=noninteractive
+apt-get -qq update || echo 'apt-get update failed: going on with the lists that are there' >&2
+apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install ${names}`;
+    case "dnf":
+      return `dnf -q -y install ${names}`;
+    case "pacman":
+      return `pacman -S --needed --noconfirm ${names}`;
+    case "zypper":
+      return `zypper --non-interactive --quiet install --no-recommends ${names}`;
+  }
+};
+
+export const systemProbe = (host: HostName): Probe<SystemFacts> => ({
+  host,
+  script: `
+echo "time $(date +%s)"
+( . /etc/os-release; echo "distribution $ID $ID_LIKE" )
+for t in ${Object.keys(TOOLS).join(" ")}; do command -v "$t" >/dev/null && echo "tool $t"; done
+:`,
+  parse: parseSystem,
+});
+
+/** Tools that a host must have, each from a package of its distribution. */
+export const packages: Reconciler<Input> = {
+  kind: "packages",
+  diff: (view) => {
+    const { spec } = view;
+    const needed = new Map<HostName, Set<string>>();
+    for (const [host, tools] of [
+      [spec.workstation, WORKSTATION_TOOLS],
+      [spec.server, SERVER_TOOLS],
+    ] as const)
+      needed.set(host, new Set([...(needed.get(host) ?? []), ...tools]));
+    const answers = [...needed].map(([host, tools]) => diffHost(view, host, tools));
+    return {
+      actions: answers.flatMap((answer) => answer.actions ?? []),
+      problems: answers.flatMap((answer) => answer.problems ?? []),
+    };
+  },
+  run: async (action, tools) => {
+    const { manager, packages: names } = action.input;
+    await expectSuccess(tools.host(action.host), installCommand(manager, names), {
+      code: "install-failed",
+      what: `installing ${names.join(", ")} with ${manager} failed`,
+      next: "put right what the package manager says, then: devbackup apply",
+      timeoutMs: 30 * 60_000,
+    });
+    return null;
+  },
+};
+
+/** What every action that uses tools on `host` waits for. */
+export const packagesId = (host: HostName): ActionId => actionId("packages", host);
+
+function diffHost(view: View, host: HostName, tools: ReadonlySet<string>): Answer<Input> {
+  const system = view.systems.get(host);
+  if (system?.kind !== "known") return {};
+  const missing = [...tools].filter((tool) => !system.value.tools.has(tool));
+  if (missing.length === 0) return {};
+  const manager = system.value.distribution.map((id) => MANAGERS[id.split("-")[0] ?? ""]).find((known) => known);
+  if (manager === undefined)
+    return { problems: [unsupported(view.spec, host, missing, system.value.distribution)] };
+  const names = [...new Set(missing.map((tool) => packageOf(tool, manager)))];
+  return {
+    actions: [
+      propose("packages", view.spec, {
+        id: packagesId(host),
+        host,
+        dataset: null,
+        stage: "provision",
+        change: "create",
+        summary: `install ${names.join(", ")}`,
+        reason: `${plural(missing.length, "tool")} not found: ${missing.join(", ")}`,
+        input: { packages: names, manager },
+      }),
+    ],
+  };
+}
+
+const packageOf = (tool: string, manager: Manager): string => {
+  const entry = TOOLS[tool] ?? tool;
+  return typeof entry === "string" ? entry : entry[manager];
+};
+
+const unsupported = (spec: DatasetSpec, host: HostName, missing: readonly string[], ids: readonly string[]) =>
+  problem(
+    "unknown-distribution",
+    spec,
+    host,
+    `${missing.join(", ")} not found, and ${ids[0] ?? "this system"} has no package manager that devbackup knows`,
+    `install ${missing.join(", ")} by hand`,
+  );
+
+function parseSystem(stdout: string): Fact<SystemFacts> {
+  const time = /^time (\d+)$/m.exec(stdout)?.[1];
+  if (time === undefined) return unknown("its clock could not be read");
+  const ids = /^distribution (.*)$/m.exec(stdout)?.[1] ?? "";
+  const tools = [...stdout.matchAll(/^tool (\S+)$/gm)].map(([, tool = ""]) => tool);
+  return known({
+    epochSeconds: Number(time),
+    distribution: ids.split(" ").filter((id) => id !== ""),
+    tools: new Set(tools),
+  });
+}

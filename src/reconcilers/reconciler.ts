@@ -1,0 +1,113 @@
+import type { CloudSpec, DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
+import type { Fact } from "../domain/fact.ts";
+import type { Label } from "../domain/label.ts";
+import type { HostName } from "../domain/names.ts";
+import type { Action, ActionId, Change, Hazard, Problem, Stage, Warning } from "../plan/plan.ts";
+import type { Bucket } from "../transport/bucket.ts";
+import type { Host } from "../transport/host.ts";
+import type { Course } from "./course.ts";
+import type { BucketFacts, DatasetFacts } from "./facts.ts";
+import type { SystemFacts } from "./packages.ts";
+
+/** A read-only fragment of sh, run as root in a subshell of its own, and what its output means. */
+export interface Probe<Value> {
+  readonly host: HostName;
+  readonly script: string;
+  /** Called only where the fragment ended with 0; anything else is unknown. */
+  readonly parse: (stdout: string) => Fact<Value>;
+}
+
+/** What a reconciler may look at to say what has to be done for one dataset. */
+export interface View {
+  readonly desired: DesiredState;
+  readonly spec: DatasetSpec;
+  readonly facts: DatasetFacts;
+  /** Of every host of the dataset. */
+  readonly systems: ReadonlyMap<HostName, Fact<SystemFacts>>;
+  /** Null where no cloud is declared. */
+  readonly cloud: { readonly spec: CloudSpec; readonly bucket: Fact<BucketFacts> } | null;
+  /** Which labels are due, and how each is made. */
+  readonly course: Course;
+}
+
+/** Any of these may be left out. */
+export interface Answer<Input> {
+  readonly actions?: readonly Action<Input>[];
+  readonly warnings?: readonly Warning[];
+  readonly problems?: readonly Problem[];
+}
+
+/** One kind of thing: how desired and actual differ, and how the difference is made good. */
+export interface Reconciler<Input = unknown> {
+  readonly kind: string;
+  /** Pure. Needs may name ids that turn out not to be in the plan: there was nothing to do there. */
+  diff(view: View): Answer<Input>;
+  /**
+   * Carries out one action of its own making, as it was worked out from the newest facts. Resolves with what
+   * only the run could tell, as one line, or null.
+   * @throws DevbackupError; rejects with `signal.reason` where it was interrupted and has undone itself.
+   */
+  run(action: Action<Input>, tools: Tools): Promise<string | null>;
+}
+
+/** What a running action may use. */
+export interface Tools {
+  readonly host: (name: HostName) => Host;
+  readonly bucket: () => Promise<Bucket>;
+  readonly now: () => Date;
+  /** Aborted on the first Ctrl-C: what takes long undoes itself, what is short finishes. */
+  readonly signal: AbortSignal;
+  readonly progress: (bytes: number, totalBytes: number | null) => void;
+}
+
+/** The label is left out where the action is not about one. */
+export const actionId = (kind: string, subject: string, label?: Label): ActionId =>
+  (label === undefined ? `${kind}:${subject}` : `${kind}:${subject}@${label}`) as ActionId;
+
+type Draft<Input> = Pick<Action<Input>, "id" | "host" | "stage" | "change" | "summary" | "reason" | "input"> &
+  Partial<Action<Input>>;
+
+/** An action for one dataset with the usual left out: no hazard, no needs, no details, nothing assumed. */
+export const propose = <Input>(kind: string, spec: DatasetSpec, draft: Draft<Input>): Action<Input> => ({
+  dataset: spec.name,
+  label: null,
+  kind,
+  hazard: "none" satisfies Hazard,
+  needs: [],
+  details: [],
+  assumes: {},
+  ...draft,
+});
+
+/** Something to put right by hand first. */
+export const problem = (
+  code: string,
+  spec: DatasetSpec,
+  host: HostName | null,
+  text: string,
+  next: string,
+): Problem => ({ code, host, dataset: spec.name, text, next });
+
+export const warning = (code: string, spec: DatasetSpec, host: HostName | null, text: string): Warning => ({
+  code,
+  host,
+  dataset: spec.name,
+  text,
+});
+
+/** For a fact that a decision hangs on and that could not be had: nothing is decided on an unknown. */
+export const unknownProblem = (
+  spec: DatasetSpec,
+  host: HostName,
+  thing: string,
+  fact: Exclude<Fact<unknown>, { kind: "known" }>,
+): Problem =>
+  problem(
+    "unknown-state",
+    spec,
+    host,
+    `${thing} could not be looked at: ${fact.kind === "unknown" ? fact.why : "it is not there"}`,
+    "put that right and run the same command again; nothing has been changed",
+  );
+
+export type { Change, Stage };

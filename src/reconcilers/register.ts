@@ -1,0 +1,149 @@
+import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
+import { objectKey, snapshotName } from "../domain/artifact.ts";
+import type { Label } from "../domain/label.ts";
+import { type Manifest, type ManifestRow, refOf, renderManifest, renderStateEnv } from "../domain/manifest.ts";
+import { type AbsolutePath, joinPath } from "../domain/names.ts";
+import { plural } from "../domain/units.ts";
+import type { Action, ActionId } from "../plan/plan.ts";
+import { sh } from "../transport/quote.ts";
+import { artifactId } from "./artifact.ts";
+import { actionId, type Answer, problem, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
+import { expectSuccess } from "./run-script.ts";
+import { looksLikeArtifact, manifestFile, ROW_SUFFIX, stateEnvFile, strangers, tmpFile } from "./store.ts";
+
+interface Input {
+  readonly dataset: DatasetSpec;
+  /** The manifest as it will be; null where the artifact is yet to be made. */
+  readonly rows: Manifest | null;
+  /** Of the manifest that this builds on; null where there is none. */
+  readonly onSha256: string | null;
+  /** The row that is new, where one is. */
+  readonly row: ManifestRow | null;
+}
+
+/** The manifest, the only truth about artifacts, and `state.env`, derived from it. */
+export const register: Reconciler<Input> = {
+  kind: "register",
+  diff: (view) => {
+    const { spec, facts, course, cloud } = view;
+    const broken = unreadable(view);
+    if (broken !== null) return broken;
+    const reads = facts.manifest.kind === "known" ? facts.manifest.value : null;
+    const base = { onSha256: reads?.sha256 ?? null, dataset: spec };
+    const actions = course.pending.map(({ label, made }, index) => {
+      const complete = made !== null && index === 0;
+      return addRow(spec, label, { ...base, row: made, rows: complete ? [...course.rows, made] : null });
+    });
+    const keyed = course.rows.map((row) => ({ ...row, objectKey: declaredKey(spec, cloud?.spec, row) }));
+    const moved = course.rows.filter((row, index) => row.objectKey !== keyed[index]?.objectKey);
+    if (moved.length > 0 && cloud !== null)
+      actions.unshift(
+        rewrite(spec, { ...base, row: null, rows: keyed }, `${plural(moved.length, "row")} with another object key than the declared bucket gives`),
+      );
+    else if (reads !== null && !stateEnvFits(view))
+      actions.unshift(rewrite(spec, { ...base, row: null, rows: course.rows }, "state.env does not say what the manifest says"));
+    return { actions };
+  },
+  run: async (action, tools) => {
+    const { dataset, rows, onSha256, row } = action.input;
+    if (rows === null) throw new RangeError(`${action.id} has nothing to register`);
+    const state = renderStateEnv(dataset.name, rows);
+    const files = row === null ? null : { artifact: joinPath(dataset.repository, row.localPath), waiting: waitingRow(dataset, row) };
+    await expectSuccess(
+      tools.host(action.host),
+      writeScript(manifestFile(dataset), stateEnvFile(dataset), onSha256, Buffer.byteLength(state), files),
+      { code: "register-failed", what: `the manifest of ${dataset.name} could not be written`, stdin: state + renderManifest(rows) },
+    );
+    return null;
+  },
+};
+
+export const registerId = (spec: DatasetSpec, label: Label): ActionId => actionId("register", spec.name, label);
+/** What everything that reads the manifest's rows as they are declared waits for. */
+export const manifestId = (spec: DatasetSpec): ActionId => actionId("manifest", spec.name);
+
+function unreadable({ spec, facts, course }: View): Answer<Input> | null {
+  const { manifest, store } = facts;
+  if (manifest.kind === "unknown") return { problems: [unknownProblem(spec, spec.server, "the manifest", manifest)] };
+  if (store.kind === "unknown") return { problems: [unknownProblem(spec, spec.server, "the artifacts", store)] };
+  if (manifest.kind === "known" && manifest.value.reading.kind === "damaged") {
+    const { line, why } = manifest.value.reading;
+    return {
+      problems: [
+        problem("manifest-damaged", spec, spec.server, `${manifestFile(spec)}:${line}: ${why}`, "put back a good copy; nothing is done on the strength of a damaged one"),
+      ],
+    };
+  }
+  if (manifest.kind !== "absent" || store.kind !== "known") return null;
+  const orphans = strangers(store.value, course.rows).filter((path) => looksLikeArtifact(spec, path));
+  if (orphans.length === 0) return null;
+  return {
+    problems: [
+      problem(
+        "manifest-lost",
+        spec,
+        spec.server,
+        `${manifestFile(spec)} is gone, and ${plural(orphans.length, "artifact")} (${orphans[0]}, …) is there`,
+        "put the manifest back from a copy; a new chain is not begun over the old one",
+      ),
+    ],
+  };
+}
+
+const addRow = (spec: DatasetSpec, label: Label, input: Input): Action<Input> =>
+  propose("register", spec, {
+    id: registerId(spec, label),
+    host: spec.server,
+    label,
+    stage: "register",
+    change: "create",
+    summary: `register ${snapshotName(spec.name, label)} in the manifest`,
+    reason: input.row === null ? "its artifact is new" : "its artifact is there and proven, and has no row yet",
+    needs: [artifactId(spec, label), manifestId(spec)],
+    assumes: { manifest: input.rows === null ? null : input.onSha256 },
+    input,
+  });
+
+const rewrite = (spec: DatasetSpec, input: Input, reason: string): Action<Input> =>
+  propose("register", spec, {
+    id: manifestId(spec),
+    host: spec.server,
+    stage: "register",
+    change: "update",
+    summary: `bring the manifest of ${spec.name} and its state.env into line`,
+    reason,
+    assumes: { manifest: input.onSha256 },
+    input,
+  });
+
+const declaredKey = (spec: DatasetSpec, cloud: CloudSpec | undefined, row: ManifestRow): string | null =>
+  cloud === undefined ? row.objectKey : objectKey(cloud.prefix, refOf(spec.name, row));
+
+const stateEnvFits = ({ spec, facts, course }: View): boolean =>
+  facts.stateEnv.kind === "known" && facts.stateEnv.value === renderStateEnv(spec.name, course.rows);
+
+const waitingRow = (dataset: DatasetSpec, row: ManifestRow): AbsolutePath =>
+  tmpFile(dataset, `${row.localPath.slice(row.localPath.lastIndexOf("/") + 1)}${ROW_SUFFIX}`);
+
+/** Refuses to write over a manifest that is not the one that was read. `state.env` comes first on stdin. */
+function writeScript(
+  manifest: AbsolutePath,
+  stateEnv: AbsolutePath,
+  onSha256: string | null,
+  stateBytes: number,
+  files: { artifact: AbsolutePath; waiting: AbsolutePath } | null,
+): string {
+  const settle = files === null ? "" : sh`chown root:root ${files.artifact}; chmod 440 ${files.artifact}`;
+  const clear = files === null ? "" : sh`rm -f -- ${files.waiting}`;
+  return `${sh`
+umask 027
+m=${manifest} s=${stateEnv} d=$(dirname -- ${manifest})
+now=$([ ! -e "$m" ] || sha256sum <"$m" | cut -c1-64)
+[ "$now" = ${onSha256 ?? ""} ] || { echo "the manifest has changed since it was read" >&2; exit 1; }
+`}${settle}${sh`
+head -c ${stateBytes} >"$s.new"
+cat >"$m.new"
+sync "$m.new"; mv -T -- "$m.new" "$m"; sync "$d"
+sync "$s.new"; mv -T -- "$s.new" "$s"; sync "$d"
+`}${clear}`;
+}

@@ -1,0 +1,27 @@
+import { DevbackupError } from "../domain/trouble.ts";
+import type { Host, RunOptions, RunResult } from "../transport/host.ts";
+
+/** What to say where a script fails. */
+export interface Failure extends RunOptions {
+  readonly code: string;
+  readonly what: string;
+  /** Default: nothing that was complete is touched, and it is safe to run again. */
+  readonly state?: string;
+  readonly next?: string;
+}
+
+/** Runs `script` and turns a non-zero exit into an error that carries the end of its stderr. */
+export async function expectSuccess(host: Host, script: string, failure: Failure): Promise<RunResult> {
+  const { code, what, state, next, ...options } = failure;
+  const result = await host.run(`set -eu\n${script}`, options);
+  if (result.exitCode === 0) return result;
+  throw new DevbackupError({
+    code,
+    exitCode: 1,
+    host: host.name,
+    what,
+    why: result.stderr.trim() || `exit code ${result.exitCode}`,
+    state: state ?? "Nothing that was complete has been touched; it is safe to run again",
+    next: next ?? "devbackup apply",
+  });
+}

@@ -1,0 +1,44 @@
+
+import { type AbsolutePath, joinPath } from "../domain/names.ts";
+import { sh } from "../transport/quote.ts";
+import { actionId, propose, type Reconciler } from "./reconciler.ts";
+import { expectSuccess } from "./run-script.ts";
+import { strangers } from "./store.ts";
+
+interface Input {
+  readonly from: AbsolutePath;
+  readonly folder: AbsolutePath;
+}
+
+/** Files among the artifacts that the manifest does not know: moved out of the way, never used, never deleted. */
+export const setAside: Reconciler<Input> = {
+  kind: "set-aside",
+  diff: ({ spec, facts, course }) => {
+    if (facts.store.kind !== "known" || facts.manifest.kind !== "known") return {};
+    const folder = joinPath(spec.repository, "tmp/set-aside");
+    return {
+      actions: strangers(facts.store.value, course.rows).map((path) =>
+        propose("set-aside", spec, {
+          id: actionId("set-aside", `${spec.name}/${path.slice(path.lastIndexOf("/") + 1)}`),
+          host: spec.server,
+          // before any artifact is made: one of them may be about to get the same name
+          stage: "provision",
+          change: "update",
+          summary: `move ${path} out of the way, into tmp/set-aside`,
+          reason: "the manifest has no row for it, and devbackup did not just make it",
+          input: { from: joinPath(spec.repository, path), folder },
+        }),
+      ),
+    };
+  },
+  run: async ({ host, input }, tools) => {
+    const { from, folder } = input;
+    const script = sh`
+f=${from} d=${folder} n=$(basename -- ${from})
+mkdir -p "$d"
+[ ! -e "$d/$n" ] || n=$n.$(date -u +%Y%m%dT%H%M%SZ)
+mv -T -n -- "$f" "$d/$n"; [ ! -e "$f" ]`;
+    await expectSuccess(tools.host(host), script, { code: "set-aside-failed", what: `${from} could not be moved` });
+    return null;
+  },
+};

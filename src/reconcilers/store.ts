@@ -1,0 +1,97 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { parseArtifactFile } from "../domain/artifact.ts";
+import { absent, known } from "../domain/fact.ts";
+import { type Manifest, type ManifestReading, type ManifestRow, parseManifest, parseRow } from "../domain/manifest.ts";
+import { type AbsolutePath, joinPath } from "../domain/names.ts";
+import { sh } from "../transport/quote.ts";
+import type { Probe } from "./reconciler.ts";
+
+/** The artifact files on the server, and what is on its way to becoming one. */
+export interface StoreFacts {
+  /** Size in bytes by path relative to the repository, of everything below `artifacts/`. */
+  readonly files: ReadonlyMap<string, number>;
+  /** Complete and proven artifacts that have no row in the manifest yet, as the rows that they will have. */
+  readonly made: Manifest;
+  /** Uploads that were begun, by the artifact's path: the contents of each state file. */
+  readonly begunUploads: ReadonlyMap<string, string>;
+  /** Names of snapshots whose receive was begun and not finished. */
+  readonly receiving: ReadonlySet<string>;
+}
+
+export interface ManifestFacts {
+  readonly reading: ManifestReading;
+  /** As `openssl dgst` tells it, of the file as it stands. */
+  readonly sha256: string;
+}
+
+export const manifestFile = ({ repository }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "manifests/snapshots_v2.tsv");
+export const stateEnvFile = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "manifests/state.env");
+export const tmpFile = ({ repository }: DatasetSpec, name: string): AbsolutePath => joinPath(repository, "tmp", name);
+
+/** Beside an artifact on its way: its row, written before the artifact gets its name and removed once registered. */
+export const ROW_SUFFIX = ".row";
+/** Beside nothing else: a snapshot of this name is being received. */
+export const RECEIVING_SUFFIX = ".receiving";
+/** Beside an artifact on its way to the bucket: which parts are there. */
+export const UPLOAD_SUFFIX = ".upload";
+
+export const manifestProbe = (spec: DatasetSpec): Probe<ManifestFacts> => ({
+  host: spec.server,
+  script: sh`
+m=${manifestFile(spec)}; [ -e "$m" ] || { echo absent; exit 0; }
+sha256sum <"$m" | cut -c1-64; cat -- "$m"`,
+  parse: (stdout) =>
+    stdout === "absent\n"
+      ? absent
+      : known({ sha256: stdout.slice(0, 64), reading: parseManifest(stdout.slice(65), spec.name) }),
+});
+
+export const stateEnvProbe = (spec: DatasetSpec): Probe<string> => ({
+  host: spec.server,
+  script: sh`if [ -e ${stateEnvFile(spec)} ]; then cat -- ${stateEnvFile(spec)}; fi`,
+  parse: (stdout) => (stdout === "" ? absent : known(stdout)),
+});
+
+export const storeProbe = (spec: DatasetSpec): Probe<StoreFacts> => ({
+  host: spec.server,
+  script: sh`
+cd ${spec.repository} 2>/dev/null || { echo absent; exit 0; }
+[ -d artifacts ] && find artifacts -type f -printf 'file %s %p\n'
+[ -d tmp ] || exit 0
+for f in tmp/*${ROW_SUFFIX}; do [ -e "$f" ] && printf 'row %s\n' "$(head -n 1 -- "$f")"; done
+for f in tmp/*${UPLOAD_SUFFIX}; do [ -e "$f" ] && { printf 'upload %s\n' "$f"; sed 's/^/| /' -- "$f"; }; done
+for f in tmp/*${RECEIVING_SUFFIX}; do [ -e "$f" ] && printf 'receiving %s\n' "$f"; done
+:`,
+  parse: (stdout) => {
+    if (stdout === "absent\n") return absent;
+    const files = new Map<string, number>();
+    const rows: ManifestRow[] = [];
+    const uploads = new Map<string, string>();
+    const receiving = new Set<string>();
+    let upload = "";
+    for (const line of stdout.split("\n")) {
+      const [, word = "", rest = ""] = /^(\S+) (.*)$/.exec(line) ?? [];
+      if (word === "file") files.set(rest.slice(rest.indexOf(" ") + 1), Number.parseInt(rest, 10));
+      if (word === "row") {
+        const row = parseRow(rest, spec.name);
+        if (typeof row !== "string") rows.push(row);
+      }
+      if (word === "receiving") receiving.add(rest.slice("tmp/".length, -RECEIVING_SUFFIX.length));
+      if (word === "upload") uploads.set((upload = rest.slice("tmp/".length, -UPLOAD_SUFFIX.length)), "");
+      if (word === "|") uploads.set(upload, `${uploads.get(upload)}${rest}\n`);
+    }
+    const made = rows.filter((row) => files.get(row.localPath) === row.sizeBytes);
+    return known({ files, made, begunUploads: uploads, receiving });
+  },
+});
+
+/** Files below `artifacts/` that neither the manifest nor a row in waiting speaks of. */
+export const strangers = (store: StoreFacts, rows: Manifest): string[] => {
+  const expected = new Set([...rows, ...store.made].map((row) => row.localPath));
+  return [...store.files.keys()].filter((path) => !expected.has(path)).sort();
+};
+
+/** Whether a stranger could be an artifact of this dataset by its name. */
+export const looksLikeArtifact = (spec: DatasetSpec, path: string): boolean =>
+  parseArtifactFile(spec.name, path.slice(path.lastIndexOf("/") + 1)) !== undefined;

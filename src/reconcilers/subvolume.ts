@@ -1,0 +1,229 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { known, unknown } from "../domain/fact.ts";
+import type { AbsolutePath } from "../domain/names.ts";
+import { plural } from "../domain/units.ts";
+import type { Action, ActionId, Problem } from "../plan/plan.ts";
+import { sh } from "../transport/quote.ts";
+import { layoutId } from "./layout.ts";
+import { packagesId } from "./packages.ts";
+import {
+  actionId,
+  type Probe,
+  problem,
+  propose,
+  type Reconciler,
+  unknownProblem,
+  warning,
+} from "./reconciler.ts";
+import { expectSuccess } from "./run-script.ts";
+import { type Place, parsePlace } from "./subvolumes.ts";
+
+/** What stands at the dataset's path on the workstation. */
+export interface SourceFacts {
+  readonly place: Place;
+  readonly kind: "absent" | "subvolume" | "directory" | "other";
+  readonly empty: boolean;
+  /** Of the subvolume; null for anything else. */
+  readonly uuid: string | null;
+  readonly ownerExists: boolean;
+  /** Subvolumes and mount points inside: a snapshot holds an empty folder in their place. */
+  readonly holes: readonly string[];
+  readonly swapFiles: readonly string[];
+  /** The copy that a conversion makes beside the directory. */
+  readonly copyBeside: boolean;
+  /** The directory as it was before it was converted. */
+  readonly originalBeside: boolean;
+}
+
+interface Input {
+  readonly how: "create" | "convert" | "finish-conversion";
+  readonly path: AbsolutePath;
+  readonly owner: string;
+}
+
+const COPY = "devbackup-new";
+const ORIGINAL = "before-devbackup";
+
+export const sourceProbe = ({ workstation, path, owner }: DatasetSpec): Probe<SourceFacts> => ({
+  host: workstation,
+  script: sh`
+d=${path}
+place "$d"
+id -u -- ${owner} >/dev/null 2>&1 && echo owner
+[ -e ${`${path}.${COPY}`} ] && echo copy-beside
+[ -e ${`${path}.${ORIGINAL}`} ] && echo original-beside
+if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo kind absent; exit 0; fi
+if [ -L "$d" ] || [ ! -d "$d" ]; then echo kind other; exit 0; fi
+[ -z "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ] && echo empty
+findmnt -rno TARGET | while IFS= read -r m; do case $m in "$d"/*) printf 'hole %s\n' "$m";; esac; done
+while read -r s _; do case $s in "$d"/*) printf 'swap %s\n' "$s";; esac; done </proc/swaps
+if [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
+  echo kind subvolume
+  if command -v btrfs >/dev/null; then
+    btrfs subvolume show -- "$d" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p'
+    btrfs subvolume list -o -- "$d" | sed -n 's/^ID .* path /hole /p'
+  fi
+else echo kind directory; fi`,
+  parse: (stdout) => {
+    const place = parsePlace(stdout);
+    const lines = stdout.split("\n");
+    const all = (word: string) =>
+      lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
+    const kind = all("kind")[0] as SourceFacts["kind"] | undefined;
+    if (place === undefined || kind === undefined) return unknown("its file system could not be read");
+    return known({
+      place,
+      kind,
+      empty: lines.includes("empty"),
+      uuid: all("uuid")[0] ?? null,
+      ownerExists: lines.includes("owner"),
+      holes: all("hole"),
+      swapFiles: all("swap"),
+      copyBeside: lines.includes("copy-beside"),
+      originalBeside: lines.includes("original-beside"),
+    });
+  },
+});
+
+/** The dataset as a subvolume of its own: made, or made out of the plain directory that is there. */
+export const subvolume: Reconciler<Input> = {
+  kind: "subvolume",
+  diff: ({ spec, facts }) => {
+    if (facts.source.kind !== "known") return { problems: [unknownProblem(spec, spec.workstation, spec.path, facts.source)] };
+    const source = facts.source.value;
+    const problems = findProblems(spec, source);
+    const ignored = source.holes.length > 0 && spec.nestedSubvolumes === "ignore";
+    return {
+      problems,
+      warnings: ignored
+        ? [warning("not-backed-up", spec, spec.workstation, `not in the backup, as declared: ${source.holes.join(", ")}`)]
+        : [],
+      ...(problems.length === 0 && source.kind !== "subvolume" && { actions: [repair(spec, source)] }),
+    };
+  },
+  run: async (action, tools) => {
+    const host = tools.host(action.host);
+    const { how, path, owner } = action.input;
+    const failure = { code: "subvolume-failed", what: `${path} could not be made a subvolume`, signal: tools.signal };
+    if (how === "create") await expectSuccess(host, createScript(path, owner), failure);
+    if (how === "convert")
+      await expectSuccess(host, convertScript(path), {
+        ...failure,
+        state: "The directory is as it was; what was copied beside it is cleared away by the next run",
+        next: `stop what writes below ${path}, then: devbackup apply --approve ${action.id}`,
+      });
+    if (how === "finish-conversion")
+      await expectSuccess(host, sh`mv -T -- ${`${path}.${COPY}`} ${path}`, failure);
+    return how === "create" ? null : `the directory as it was: ${path}.${ORIGINAL}`;
+  },
+};
+
+/** What every action that reads the dataset waits for. */
+export const subvolumeId = (spec: DatasetSpec): ActionId => actionId("subvolume", spec.name);
+
+function findProblems(spec: DatasetSpec, source: SourceFacts): Problem[] {
+  const { workstation: host, path } = spec;
+  const say = (code: string, text: string, next: string) => problem(code, spec, host, text, next);
+  if (source.kind === "other") return [say("not-a-folder", `${path} is there and is no folder`, "name the folder itself")];
+  if (source.place.fsType !== "btrfs")
+    return [
+      say(
+        "not-on-btrfs",
+        `${path} lies on ${source.place.fsType}, not on Btrfs`,
+        `move it to a Btrfs file system (mkfs.btrfs on a free partition, mounted at ${path} or above it), or name another path`,
+      ),
+    ];
+  const problems: Problem[] = [];
+  if (!source.ownerExists)
+    problems.push(say("no-such-user", `there is no user ${spec.owner}`, "create the user, or correct `owner`"));
+  if (source.holes.length > 0 && spec.nestedSubvolumes === "refuse")
+    problems.push(
+      say(
+        "nested",
+        `inside ${path} lie ${plural(source.holes.length, "subvolume or mount", "subvolumes or mounts")} that a snapshot leaves out: ${source.holes.join(", ")}`,
+        "move them out, or declare `nested_subvolumes: ignore` to back up without them",
+      ),
+    );
+  if (source.swapFiles.length > 0)
+    problems.push(
+      say(
+        "swap-file",
+        `an active swap file lies in ${path}, so no snapshot can be taken: ${source.swapFiles.join(", ")}`,
+        "swapoff it and put it into a subvolume of its own outside the dataset",
+      ),
+    );
+  if (source.kind === "directory" && !source.empty && source.originalBeside)
+    problems.push(
+      say("already-converted", `${path}.${ORIGINAL} is in the way of converting ${path}`, "move it to another name"),
+    );
+  if (source.kind === "absent" && source.originalBeside && !source.copyBeside)
+    problems.push(
+      say("dataset-moved", `${path} is gone, and ${path}.${ORIGINAL} is there`, `mv ${path}.${ORIGINAL} ${path}`),
+    );
+  return problems;
+}
+
+function repair(spec: DatasetSpec, source: SourceFacts): Action<Input> {
+  const { path, owner, workstation: host } = spec;
+  const draft = {
+    id: subvolumeId(spec),
+    host,
+    stage: "provision" as const,
+    needs: [packagesId(host), layoutId(spec, host)],
+    assumes: { kind: source.kind, empty: source.empty },
+  };
+  if (source.kind === "absent" && source.originalBeside)
+    return propose("subvolume", spec, {
+      ...draft,
+      change: "update",
+      summary: `put the converted ${path} in its place`,
+      reason: "a conversion was cut off before its last step",
+      input: { how: "finish-conversion", path, owner },
+    });
+  if (source.kind === "absent" || source.empty)
+    return propose("subvolume", spec, {
+      ...draft,
+      change: "create",
+      summary: `create the subvolume ${path}, owned by ${owner}`,
+      reason: source.kind === "absent" ? "it is not there" : "an empty folder is there",
+      input: { how: "create", path, owner },
+    });
+  return propose("subvolume", spec, {
+    ...draft,
+    change: "update",
+    hazard: "disruptive",
+    summary: `convert the directory ${path} into a subvolume`,
+    reason: "it is a plain directory, of which Btrfs takes no snapshots",
+    details: [
+      `copied beside it sharing its blocks (cp --reflink), compared file by file, then put in its place`,
+      `the directory as it was is kept: ${path}.${ORIGINAL}`,
+      `programs that hold files open there go on writing to the old one: stop them first`,
+    ],
+    input: { how: "convert", path, owner },
+  });
+}
+
+const createScript = (path: AbsolutePath, owner: string): string => sh`
+d=${path}
+if [ -d "$d" ]; then rmdir -- "$d"; fi
+mkdir -p "$(dirname -- "$d")"
+btrfs -q subvolume create "$d"
+chown -- ${`${owner}:`} "$d"`;
+
+/** The copy is proven before the first rename; from then on a cut-off run is finished by the next. */
+const convertScript = (path: AbsolutePath): string => sh`
+d=${path} new=${`${path}.${COPY}`} old=${`${path}.${ORIGINAL}`}
+if [ -e "$new" ]; then btrfs -q subvolume delete -c "$new"; fi
+btrfs -q subvolume create "$new"
+cp -a --reflink=auto -- "$d/." "$new/"
+listing() { (cd "$1" && find . ! -type d -printf '%P\0%y %m %U %G %n %s %T@ %l\0' -o -printf '%P\0%y %m %U %G %T@\0' | LC_ALL=C sort -z | sha256sum); }
+content() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum -z | sha256sum); }
+if [ "$(listing "$d")" != "$(listing "$new")" ] || [ "$(content "$d")" != "$(content "$new")" ]; then
+  btrfs -q subvolume delete "$new"
+  echo "the copy differs from $d: something is writing there" >&2
+  exit 1
+fi
+mv -T -- "$d" "$old"
+mv -T -- "$new" "$d"
+sync -f "$d"`;
+

@@ -1,0 +1,133 @@
+import { absent, type Fact, known, unknown } from "../domain/fact.ts";
+import type { AbsolutePath, DatasetName, HostName } from "../domain/names.ts";
+import { sh } from "../transport/quote.ts";
+import type { Probe } from "./reconciler.ts";
+
+/** A Btrfs subvolume as `btrfs subvolume list` tells it (btrfs-subvolume(8)). */
+export interface Subvolume {
+  readonly uuid: string;
+  /** Of the subvolume that this is a snapshot of. */
+  readonly parentUuid: string | null;
+  /** Of the subvolume on the sending side, once a receive is complete. */
+  readonly receivedUuid: string | null;
+  readonly readOnly: boolean;
+  /** Transaction of the last change; equal to `createdGeneration` where nothing was written since. */
+  readonly generation: number;
+  readonly createdGeneration: number;
+}
+
+/** What lies in a folder under names `NAME@…`. */
+export interface SubvolumeFolder {
+  readonly place: Place;
+  /** `null` for an entry that is no subvolume. */
+  readonly entries: ReadonlyMap<string, Subvolume | null>;
+}
+
+/** The file system that a path lies on, or would lie on once its missing folders are made. */
+export interface Place {
+  readonly fsType: string;
+  readonly fsUuid: string;
+  readonly freeBytes: number;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Shell functions for probes, defined once in front of every merged script. `place PATH` prints the file
+ * system of the nearest folder that is there; `subvolumes PATH` every subvolume of PATH's file system.
+ */
+export const PROBE_LIBRARY = `
+place() {
+  p=$1; while [ ! -e "$p" ]; do p=\${p%/*}; p=\${p:-/}; done
+  findmnt -nro FSTYPE,UUID,FSROOT,TARGET -T "$p" | sed 's/^/place /' | tail -n 1
+  df -B1 --output=avail,size -- "$p" | sed -n '2s/^/room /p'
+  echo "real $(readlink -f -- "$p")"
+}
+subvolumes() {
+  command -v btrfs >/dev/null || { echo no-btrfs-progs; return; }
+  btrfs subvolume list -gcpuqR -- "$1" || return
+  btrfs subvolume list -r -- "$1" | sed 's/^/ro /'
+}
+`;
+
+const PLACE = /^place (\S+) (\S*) (\S+) (\S+)$/m;
+const ROOM = /^room +(\d+) +(\d+)$/m;
+
+/** Reads what `place` printed; undefined where it printed something else. */
+export function parsePlace(stdout: string): Place | undefined {
+  const [, fsType, fsUuid] = PLACE.exec(stdout) ?? [];
+  const [, free, size] = ROOM.exec(stdout) ?? [];
+  if (fsType === undefined || fsUuid === undefined || free === undefined || size === undefined) return undefined;
+  return { fsType, fsUuid, freeBytes: Number(free), sizeBytes: Number(size) };
+}
+
+/** The entries `NAME@…` of `folder`. Absent where the folder is. */
+export const subvolumeFolderProbe = (
+  host: HostName,
+  folder: AbsolutePath,
+  dataset: DatasetName,
+): Probe<SubvolumeFolder> => ({
+  host,
+  script: sh`
+d=${folder}; [ -d "$d" ] || { echo absent; exit 0; }
+place "$d"
+find "$d" -mindepth 1 -maxdepth 1 -name ${`${dataset}@*`} -printf 'entry %i %y %f\n'
+subvolumes "$d"`,
+  parse: (stdout) => (stdout === "absent\n" ? absent : parseFolder(stdout, dataset)),
+});
+
+const LISTED =
+  /^ID (\d+) gen (\d+) cgen (\d+) parent \d+ top level \d+ parent_uuid (\S+) +received_uuid (\S+) +uuid (\S+) path (.+)$/;
+
+function parseFolder(stdout: string, dataset: DatasetName): Fact<SubvolumeFolder> {
+  const place = parsePlace(stdout);
+  const real = /^real (.+)$/m.exec(stdout)?.[1];
+  const [, , , root = "", target = ""] = PLACE.exec(stdout) ?? [];
+  if (place === undefined || real === undefined) return unknown("its file system could not be read");
+  const entries = new Map<string, Subvolume | null>();
+  const lines = stdout.split("\n");
+  for (const line of lines) {
+    const [, name] = /^entry \d+ \S (.+)$/.exec(line) ?? [];
+    if (name?.startsWith(`${dataset}@`)) entries.set(name, null);
+  }
+  if (entries.size === 0 || place.fsType !== "btrfs") return known({ place, entries });
+  if (lines.includes("no-btrfs-progs")) return unknown("btrfs-progs is not installed");
+  const inFileSystem = pathInFileSystem(unescapeMount(root), unescapeMount(target), real);
+  const listed = listSubvolumes(lines, inFileSystem);
+  if (listed === undefined) return unknown("two subvolumes are listed under one path");
+  for (const [name, subvolume] of listed) if (entries.has(name)) entries.set(name, subvolume);
+  return known({ place, entries });
+}
+
+/** By name, those right under `folder`; undefined where a name stands twice (a name with a newline can forge a line). */
+function listSubvolumes(lines: readonly string[], folder: string): Map<string, Subvolume> | undefined {
+  const readOnlyIds = new Set(lines.map((line) => /^ro ID (\d+) /.exec(line)?.[1]));
+  const found = new Map<string, Subvolume>();
+  for (const line of lines) {
+    const [, id, gen, cgen, parent, received, uuid = "", path = ""] = LISTED.exec(line) ?? [];
+    if (id === undefined || !path.startsWith(folder)) continue;
+    const name = path.slice(folder.length);
+    if (name === "" || name.includes("/")) continue;
+    if (found.has(name)) return undefined;
+    found.set(name, {
+      uuid,
+      parentUuid: dash(parent),
+      receivedUuid: dash(received),
+      readOnly: readOnlyIds.has(id),
+      generation: Number(gen),
+      createdGeneration: Number(cgen),
+    });
+  }
+  return found;
+}
+
+/** The listing's paths begin at the file system's own root, whatever is mounted where. */
+function pathInFileSystem(root: string, target: string, folder: string): string {
+  const below = target === "/" ? folder : folder.slice(target.length);
+  return `${root === "/" ? "" : root}${below}/`.replace(/^\//, "");
+}
+
+/** `findmnt --raw` writes blanks and other odd bytes as `\x20`. */
+const unescapeMount = (text: string): string =>
+  text.replace(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+
+const dash = (field: string | undefined): string | null => (field === undefined || field === "-" ? null : field);

@@ -1,0 +1,81 @@
+import type { AbsolutePath } from "../domain/names.ts";
+import { sh } from "../transport/quote.ts";
+
+/** How the working copy is brought to another snapshot. */
+export interface Replacement {
+  readonly path: AbsolutePath;
+  /** The snapshot that it is to become a copy of. */
+  readonly name: string;
+  readonly dataset: string;
+  /** The folder of the hydrated snapshots. */
+  readonly hydrated: AbsolutePath;
+  /** On another file system than the repository: where the snapshot is sent to first. Null on the same one. */
+  readonly ownBase: AbsolutePath | null;
+  /** What is there is not ours: kept under another name whatever it is. */
+  readonly stranger: boolean;
+  /** What the present copy may have been made from. */
+  readonly bases: readonly { readonly uuid: string; readonly path: AbsolutePath }[];
+}
+
+/**
+ * The new copy is complete before the old one moves; the old one goes only when a send without data against
+ * what it was made from shows no edit, or a read-only snapshot of it has been taken. Prints `kept PATH` then.
+ */
+export function replaceScript(replacement: Replacement, now: Date): string {
+  const { path, name, dataset, hydrated, ownBase, stranger } = replacement;
+  const stamp = now.toISOString().replace(/[-:]|\.\d+/g, "");
+  const bases = replacement.bases.map((base) => sh`${base.uuid}) echo ${base.path};;`).join(" ");
+  return `
+base_of() { case $1 in ${bases} esac; }
+${sh`
+wc=${path} name=${name} hydrated=${hydrated} aside=${`${path}.set-aside`} stamp=${stamp} dataset=${dataset}
+new=${`${path}.devbackup-new`} former=${`${path}.devbackup-old`} before=${`${path}.before-devbackup`}`}
+edited() {
+  ops=$( { btrfs -q send --no-data -p "$1" "$2" || echo failed; } | btrfs receive --dump | awk '{ print $1 }') || return 0
+  # utimes alone is what reading leaves behind
+  printf '%s\\n' "$ops" | grep -qvx -e snapshot -e utimes
+}
+settle_former() {
+  [ -e "$former" ] || return 0
+  parent=$(btrfs subvolume show -- "$former" | sed -n 's/^[[:space:]]*Parent UUID:[[:space:]]*//p')
+  origin=$(base_of "$parent")
+  kept="$aside/$dataset@\${origin##*@}.edited-$stamp"
+  mkdir -p "$aside"
+  btrfs -q subvolume snapshot -r "$former" "$kept"
+  if [ -n "$origin" ] && [ -e "$origin" ] && ! edited "$origin" "$kept"; then
+    btrfs -q subvolume delete "$kept"
+    rmdir "$aside" 2>/dev/null || :
+  else
+    echo "kept $kept"
+  fi
+  btrfs -q subvolume delete -c "$former"
+}
+${ownBase === null ? 'from="$hydrated/$name"' : ownBaseScript(ownBase)}
+mkdir -p "$(dirname -- "$wc")"
+if [ -e "$wc" ] || [ ! -e "$former" ]; then settle_former; fi
+if [ -e "$new" ]; then btrfs -q subvolume delete "$new"; fi
+btrfs -q subvolume snapshot "$from" "$new"
+if [ -d "$wc" ] && [ "$(stat -c %i -- "$wc")" != 256 ] && rmdir -- "$wc" 2>/dev/null; then :; fi
+if [ -e "$wc" ]; then
+  ${stranger ? '[ ! -e "$before" ] || { echo "$before is in the way" >&2; exit 1; }; mv -T -- "$wc" "$before"' : 'mv -T -- "$wc" "$former"'}
+fi
+mv -T -- "$new" "$wc"
+settle_former
+${ownBase === null ? "" : dropOldBases}
+btrfs filesystem sync "$wc"`;
+}
+
+/** Snapshots work within one file system only (btrfs-subvolume(8)): a local send and receive bridges two. */
+const ownBaseScript = (folder: AbsolutePath): string => `${sh`base=${folder}`}
+mkdir -p -m 700 "$base"
+from="$base/$name" prev=
+complete() { btrfs subvolume show -- "$1" 2>/dev/null | grep -q 'Received UUID:[[:space:]]*[0-9a-f]' && [ "$(btrfs property get -ts "$1" ro)" = ro=true ]; }
+if [ -e "$from" ] && ! complete "$from"; then btrfs -q subvolume delete -c "$from"; fi
+if [ ! -e "$from" ]; then
+  for b in "$base/$dataset@"*; do if complete "$b" && [ -e "$hydrated/$(basename -- "$b")" ]; then prev="$hydrated/$(basename -- "$b")"; fi; done
+  set --; [ -z "$prev" ] || set -- -p "$prev"
+  { btrfs -q send "$@" "$hydrated/$name" || :; } | btrfs -q receive -e "$base"
+  complete "$from"
+fi`;
+
+const dropOldBases = `for b in "$base/$dataset@"*; do [ "$b" = "$from" ] || btrfs -q subvolume delete "$b"; done`;
