@@ -51,7 +51,7 @@ function resolveEndpoint(written: WrittenCloud, report: Report): string | undefi
   }
   if (!hasAccount && !hasEndpoint) {
     return report(
-      ["cloud"],
+      ["cloud", "account_id"],
       "`cloud` has neither `account_id` nor `endpoint`",
       "account_id for R2, or endpoint for any other store",
     );

@@ -22,7 +22,7 @@ const URL_LOGIN = /(:\/\/)[^/\s"'@]*@/g;
 const KEY_NAME = /secret|passw|passphrase|token|credential|access_?key|private|apikey/i;
 /** A line that names a secret, and the lines below it that are further in: all that is left of broken YAML. */
 const SECRET_LINES =
-  /^([ \t]*)(?:.*?(?:secret|passw|passphrase|token|credential|access_?key|private)[\w-]*["']?[ \t]*[:=]?)(.*(?:\r?\n(?:\1[ \t]+.*|[ \t]*(?=\r?\n)))*)/gim;
+  /^([ \t]*)(?![ \t])(?:.*?(?:secret|passw|passphrase|token|credential|access_?key|private)[\w-]*["']?[ \t]*[:=]?)(.*(?:\r?\n(?:\1[ \t]+.*|[ \t]*(?=\r?\n)))*)/gim;
 const SHORTEST_SECRET = 6;
 
 /** Where private keys stand in the text, comments included. */

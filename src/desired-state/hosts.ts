@@ -44,11 +44,10 @@ export function resolveHosts(
     if (name !== undefined) return named(role, name, path);
     if (written === undefined || Object.keys(written).some(isRefused)) return undefined;
     const [only, second] = ofRole(role);
-    const dataset = path.slice(0, -1);
-    if (only === undefined) return report(dataset, `there is no host with role: ${role}`, anyOf(role));
+    if (only === undefined) return report(path, `there is no host with role: ${role}`, anyOf(role));
     if (second === undefined) return only;
     return report(
-      dataset,
+      path,
       `\`${path.join(".")}\` is left out, but more than one host is a ${role}`,
       anyOf(role),
     );
@@ -59,7 +58,7 @@ export function resolveHosts(
     if (host !== undefined) {
       return report(path, `\`${path.join(".")}\` names ${name}, which is a ${host.role}`, anyOf(role));
     }
-    const meant = nearest(name, [...hosts.keys()]);
+    const meant = nearest(name, Object.keys(written ?? {}));
     const hint = meant === undefined ? anyOf(role) : `${meant}, if that was meant; ${anyOf(role)}`;
     return report(path, `there is no host \`${name}\``, hint);
   };

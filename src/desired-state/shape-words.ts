@@ -125,7 +125,7 @@ const whatItNames = (form: string | undefined): string =>
 
 function missing(path: Path, key: string): ShapeWords {
   const known = schemaAt([...path, key]);
-  const right = SECRET_KEYS.includes(key) ? SECRET_FORMS : (known?.description ?? "");
+  const right = SECRET_KEYS.includes(key) ? SECRET_FORMS : (known?.description ?? "").replace(/\.$/, "");
   return {
     path,
     at: "key",

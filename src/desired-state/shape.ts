@@ -1,4 +1,5 @@
 import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
+import { nearest } from "./nearest.ts";
 import type { Path } from "./place.ts";
 import { published } from "./schema.ts";
 import { type ShapeWords, wordsForShapeError } from "./shape-words.ts";
@@ -25,7 +26,11 @@ export function shape(input: unknown): Shaped {
   });
   const validate = ajv.compile(published);
   if (validate(input)) return { written: input as Written, faults: [] };
-  const errors = (validate.errors ?? []).filter((error) => !isEcho(error));
+  const all = (validate.errors ?? []).filter((error) => !isEcho(error));
+  const misspelt = new Set(all.map(meantKey));
+  const errors = all.filter(
+    (error) => !misspelt.has(`${error.instancePath}/${error.params.missingProperty}`),
+  );
   const faults = errors.flatMap((error) => {
     const words = wordsForShapeError(error, pathOf(error));
     return words === undefined ? [] : [words];
@@ -38,6 +43,13 @@ export function shape(input: unknown): Shaped {
 /** These only say that a rule above them failed; `oneOf` in the cloud is told better where the store is resolved. */
 const isEcho = (error: ErrorObject): boolean =>
   ["if", "oneOf", "propertyNames"].includes(error.keyword) || error.schemaPath.includes("/oneOf/");
+
+/** The key that a misspelt one was meant to be; it need not be reported as missing too. */
+function meantKey(error: ErrorObject): string | undefined {
+  if (error.keyword !== "additionalProperties") return undefined;
+  const meant = nearest(error.params.additionalProperty, Object.keys(error.parentSchema?.properties ?? {}));
+  return meant && `${error.instancePath}/${meant}`;
+}
 
 function pathOf(error: ErrorObject): Path {
   const pointer = error.instancePath

@@ -1,0 +1,142 @@
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { stringify } from "yaml";
+import { DevbackupError } from "../domain/trouble.ts";
+import type { CloudAnswer, HostAnswer, StarterAnswers } from "./answers.ts";
+import { checkDesiredState } from "./load.ts";
+
+const FILE = "devbackup.yaml";
+
+/**
+ * The text of a commented desired state. What comes back is valid by the loader of this room; answers that
+ * contradict each other (a repository inside what is backed up) throw a {@link DevbackupError}.
+ */
+export function starterState(answers: StarterAnswers): string {
+  const { dataset } = answers;
+  const text = `# The desired state of devbackup, as \`devbackup init\` wrote it. Change it as you like; then
+#
+#   devbackup validate    checks it, and contacts nothing
+#   devbackup plan        shows what would be done, and changes nothing
+#   devbackup apply       does it
+#
+# Every key there is, with its meaning and its default, stands in desired-state/devbackup.yaml of devbackup itself;
+# the schema beside it lets an editor complete and check: # yaml-language-server: $schema=PATH/schema.json
+
+version: 1
+
+hosts:
+  workstation:                        # what is backed up
+    role: workstation
+${connectionLines(answers.workstation)}
+  server:                             # what keeps the backups
+    role: server
+${connectionLines(answers.server)}
+
+datasets:
+  ${scalar(dataset.name)}:
+    # on the workstation
+${line("path", dataset.path, "the Btrfs subvolume that is backed up")}
+${line("snapshots", dataset.snapshots, "holds its read-only snapshots; same file system, outside it")}
+${line("owner", dataset.owner, "of `path` where it has to be created, and of the working copy")}
+    # on the server
+${line("repository", dataset.repository, "artifacts, manifest, keys; on Btrfs")}
+${line("working_copy", dataset.workingCopy, "the newest label, writable; null for none")}
+    cadence: monthly                  # monthly | weekly | daily
+
+${answers.cloud === null ? NO_CLOUD : cloudLines(answers.cloud)}
+
+# Who can open the escrowed keys of the server when it is gone. As long as nobody can, every plan warns.
+# \`devbackup keys new-recovery\` makes an identity; put the age1… that it prints into the list.
+encryption:
+  recovery_recipients: []
+
+# To let a systemd timer on one of the hosts run \`devbackup apply\`:
+# schedule:
+#   on: server
+#   calendar: "*-*-01 03:00:00"
+`;
+  const checked = checkDesiredState(text, { file: FILE, home: "/root" });
+  if (checked.kind === "valid") return text;
+  throw new DevbackupError({
+    code: "init-answers",
+    exitCode: 1,
+    what: "these answers make no valid desired state",
+    why: checked.problems.map(({ wrong, right }) => `${wrong} (right: ${right})`).join("; "),
+    state: "nothing was written",
+    next: "devbackup init, with other answers",
+  });
+}
+
+/**
+ * Writes the starter as `DIR/devbackup.yaml`, mode 0644, and makes DIR where it is missing. Gives the path. Never
+ * overwrites, nor puts a second file beside one: a desired state that is there is a {@link DevbackupError}.
+ */
+export function writeStarter(dir: string, text: string): string {
+  const target = path.join(dir, FILE);
+  try {
+    mkdirSync(dir, { recursive: true });
+    const there = readdirSync(dir).find((name) => /^[^.].*\.ya?ml$/.test(name));
+    if (there !== undefined) throw alreadyThere(path.join(dir, there));
+    writeFileSync(target, text, { flag: "wx", mode: 0o644 });
+    return target;
+  } catch (error) {
+    if (error instanceof DevbackupError || !(error instanceof Error)) throw error;
+    if ("code" in error && error.code === "EEXIST") throw alreadyThere(target);
+    throw new DevbackupError(
+      {
+        code: "init-not-written",
+        exitCode: 1,
+        what: `${target} cannot be written`,
+        why: error.message,
+        state: "nothing was written; safe to run again",
+        next: "devbackup init DIR, with a directory that you may write",
+      },
+      { cause: error },
+    );
+  }
+}
+
+const alreadyThere = (file: string): DevbackupError =>
+  new DevbackupError({
+    code: "init-already-there",
+    exitCode: 1,
+    what: `${file} is there already`,
+    state: "it was not touched, and nothing was written",
+    next: "devbackup validate, or devbackup init with another directory",
+  });
+
+const NO_CLOUD = `# There is no off-site copy yet; as long as there is none, every plan warns. For Cloudflare R2:
+# cloud:
+#   account_id: 0123456789abcdef0123456789abcdef
+#   bucket: dev-backups
+#   access_key_id: {env: R2_ACCESS_KEY_ID}
+#   secret_access_key: {file: /etc/devbackup/r2-secret}`;
+
+function cloudLines({ store, bucket, accessKeyId, secretAccessKey }: CloudAnswer): string {
+  const place =
+    store.kind === "r2"
+      ? `  account_id: ${scalar(store.accountId)}`
+      : `  endpoint: ${scalar(store.endpoint)}\n  region: ${scalar(store.region)}`;
+  return `# The off-site copy; all of it is encrypted before it leaves the server.
+cloud:
+${place}
+  bucket: ${scalar(bucket)}
+  # a secret never stands here: {env: NAME}, {file: PATH} or {command: [program, argument]}
+  access_key_id: ${flow(accessKeyId)}
+  secret_access_key: ${flow(secretAccessKey)}`;
+}
+
+function connectionLines(host: HostAnswer): string {
+  if (host.kind === "local")
+    return "    connection: local                 # the machine that devbackup runs on";
+  const user = host.user === undefined ? [] : [`    user: ${scalar(host.user)}`];
+  return ["    connection: ssh", `    address: ${scalar(host.address)}`, ...user].join("\n");
+}
+
+const line = (key: string, value: string | null, comment: string): string =>
+  `${`    ${key}: ${scalar(value)}`.padEnd(37)} # ${comment}`;
+
+const scalar = (value: string | null): string => stringify(value, { lineWidth: 0 }).trim();
+
+const flow = (value: object): string =>
+  stringify(value, { collectionStyle: "flow", flowCollectionPadding: false, lineWidth: 0 }).trim();
