@@ -46,6 +46,9 @@ export async function loginKeys(ssh: ResolvedSsh, ssh2: Ssh2): Promise<LoginKeys
       ...usable.map(({ path, publicBlob }) => describe(publicBlob, path)),
     ],
     skipped: [
+      ...(ssh.identityFileDeclared && identities.length === 0
+        ? [`${ssh.identityFiles.join(", ")}: there is no such file`]
+        : []),
       ...rest.flatMap(({ path, problem }) => (problem ? [`${path}: ${problem}`] : [])),
       ...(agent?.problem ? [`the agent at ${ssh.agentSocket}: ${agent.problem}`] : []),
     ],

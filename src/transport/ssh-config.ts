@@ -25,6 +25,8 @@ export interface ResolvedSsh {
   /** Absolute paths, in the order in which OpenSSH reads them; a file need not exist. */
   readonly knownHostsFiles: readonly string[];
   readonly identityFiles: readonly string[];
+  /** The desired state names the identity file, so that it has to be there. */
+  readonly identityFileDeclared: boolean;
   /** Only keys of `identityFiles`, from a file or from the agent. */
   readonly identitiesOnly: boolean;
   readonly agentSocket: string | undefined;
@@ -105,6 +107,7 @@ function fromAnswer(spec: SshSpec, around: SshSurroundings, answer: Answer): Res
       spec.identityFile === undefined
         ? (answer.get("identityfile") ?? []).filter((file) => file !== "none").map(expand)
         : [spec.identityFile],
+    identityFileDeclared: spec.identityFile !== undefined,
     identitiesOnly: spec.identityFile !== undefined || one("identitiesonly") === "yes",
     agentSocket: agentSocket(answer.get("identityagent")?.[0], around.env, expand),
     proxy: proxyOf(one("proxyjump"), one("proxycommand"), place, around.configFile),

@@ -3,7 +3,7 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Algorithms, Client, ConnectConfig } from "ssh2";
 import type { HostName } from "../domain/names.ts";
-import type { DevbackupError } from "../domain/trouble.ts";
+import { DevbackupError } from "../domain/trouble.ts";
 import type { Ssh2 } from "./identity-file.ts";
 import { hostKeyAlgorithms, judge, type KnownHost, lookUpHost } from "./known-hosts.ts";
 import { type LoginKeys, loginKeys } from "./login-keys.ts";
@@ -42,8 +42,9 @@ export async function connectLink(
     const sock = proxy?.stream ?? (await dial(ssh, trouble));
     return await logIn({ ssh2, ssh, trouble, known, keys, sock, proxy });
   } catch (error) {
+    // only what has ended has said all that it had to say
     await proxy?.stop();
-    throw error;
+    throw error instanceof DevbackupError ? error : beforeLogin(error as Error, trouble, keys, proxy?.said());
   }
 }
 
@@ -106,14 +107,14 @@ async function logIn({ ssh2, ssh, trouble, known, keys, sock, proxy }: Parts): P
   client.on("ready", () => ready.resolve());
   client.on("error", (error) => {
     lost ??= trouble.linkLost(error);
-    ready.reject(refused ?? beforeLogin(error, trouble, keys, proxy));
+    ready.reject(refused ?? error);
   });
   client.on("end", () => {
     lost ??= trouble.linkLost(undefined);
   });
   client.on("close", () => {
     lost ??= trouble.linkLost(undefined);
-    ready.reject(refused ?? beforeLogin(new Error("it closed the connection"), trouble, keys, proxy));
+    ready.reject(refused ?? new Error("it closed the connection"));
     gone.resolve();
   });
   client.connect(config);
@@ -139,13 +140,12 @@ function beforeLogin(
   error: Error & { level?: string },
   trouble: SshTrouble,
   keys: LoginKeys,
-  proxy: RunningProxy | undefined,
+  proxySaid: string | undefined,
 ): DevbackupError {
   if (error.level === "client-authentication" || /authentication failures/i.test(error.message)) {
     return trouble.loginRefused(keys);
   }
-  const said = proxy?.said();
-  if (said) return trouble.notReached(error, said);
+  if (proxySaid) return trouble.notReached(error, proxySaid);
   return error.level === "client-timeout" || error.level === "client-socket"
     ? trouble.notReached(error)
     : trouble.handshakeFailed(error);

@@ -29,6 +29,9 @@ export function sshTrouble(host: HostName, ssh: ResolvedSsh): SshTrouble {
 
     hostKey: (verdict, offered, known) => {
       const file = known.files[0] ?? "~/.ssh/known_hosts";
+      // what ssh-keyscan writes stands under the host's own name, and it knows no jump host
+      const scan = `ssh-keyscan -p ${ssh.port} ${ssh.hostname} >> ${file}`;
+      const byHand = `log in once by hand: ssh ${login}`;
       const shown = `it shows ${keyType(offered)} ${fingerprint(offered)}`;
       switch (verdict.kind) {
         case "revoked":
@@ -58,9 +61,7 @@ export function sshTrouble(host: HostName, ssh: ResolvedSsh): SshTrouble {
             what: `the host key of ${at} is not known`,
             why: `${shown}; ${known.lookupName} is in none of ${known.files.join(", ")}${also}${authority}`,
             state: NOTHING_DONE,
-            next:
-              `Compare the fingerprint, then: ssh-keyscan -p ${ssh.port} ${ssh.hostname} >> ${file}` +
-              ` (or log in once by hand: ssh ${login})`,
+            next: `Compare the fingerprint, then: ${ssh.hostKeyAlias || ssh.proxy ? byHand : `${scan} (or ${byHand})`}`,
           });
         }
       }
