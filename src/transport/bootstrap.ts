@@ -41,19 +41,39 @@ const AS_ROOT = [
 export interface Started {
   /** Process id on the host; undefined where the script was never reached. */
   readonly pid: number | undefined;
-  /** stderr without the line that is ours. */
+  /** What the script itself has said; where it was not reached, what login shell and sudo said. */
   readonly stderr: string;
 }
 
-/** Finds and takes out the bootstrap's own line; whatever stands before it came from a login shell or sudo. */
+/** Finds the bootstrap's own line on stderr and leaves out what login shell and sudo said before it. */
 export function readStart(stderr: string): Started {
   const match = MARKER.exec(stderr);
   if (match === null) return { pid: undefined, stderr };
-  return {
-    pid: Number(match[1]),
-    stderr: stderr.slice(0, match.index) + stderr.slice(match.index + match[0].length),
-  };
+  return { pid: Number(match[1]), stderr: stderr.slice(match.index + match[0].length) };
 }
+
+const STDOUT_MARKER = "devbackup-stdout\n";
+
+/** Lets the script's stdout begin with a line that {@link readOutput} finds again. Not for bulk pipes. */
+export const marked = (script: string): string => `echo devbackup-stdout; ${script}`;
+
+/** What a {@link marked} script has printed, apart from what came before it; undefined until it has begun. */
+export function readOutput(stdout: string): { readonly noise: string; readonly stdout: string } | undefined {
+  const at = stdout.indexOf(STDOUT_MARKER);
+  return at < 0 ? undefined : { noise: stdout.slice(0, at), stdout: stdout.slice(at + STDOUT_MARKER.length) };
+}
+
+/** A login shell that prints spoils every bulk pipe, as it does scp and rsync: said before one is tried. */
+export const noisyLogin = (host: HostName, noise: string): DevbackupError =>
+  new DevbackupError({
+    code: "login-noisy",
+    exitCode: 4,
+    host,
+    what: "the login shell prints text of its own even for a single command",
+    why: noise.trim().slice(0, 500),
+    state: "Its output would end up in the middle of a backup",
+    next: "Let its start-up file (often ~/.bashrc) print on terminals only: case $- in *i*) ;; *) return ;; esac",
+  });
 
 /** Why a script that was never reached did not start: from what sudo or the login shell said. */
 export function notStarted(host: HostName, exitCode: number, stderr: string, stdout = ""): DevbackupError {

@@ -1,10 +1,11 @@
+import { readOutput } from "./bootstrap.ts";
 import type { Session } from "./session.ts";
 
 /** What a session has said so far. */
 export interface Listening {
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** Resolves with stdout up to its first newline, or undefined where the session ended before. */
+  /** Resolves with the script's stdout up to its first newline, or undefined where the session ended before. */
   readonly firstLine: Promise<string | undefined>;
   /** Resolves as soon as stderr holds `text`; never, where it does not come. */
   saidOnStderr(pattern: RegExp): Promise<void>;
@@ -22,8 +23,10 @@ export function listen(session: Session): Listening {
   session.stdout.on("data", (chunk: Buffer) => {
     out.push(chunk);
     if (firstSeen || !chunk.includes(0x0a)) return;
+    const [line, ...more] = readOutput(text(out))?.stdout.split("\n") ?? [];
+    if (more.length === 0) return;
     firstSeen = true;
-    first.resolve(text(out).split("\n", 1)[0]);
+    first.resolve(line);
   });
   session.stderr.on("data", (chunk: Buffer) => {
     err.push(chunk);

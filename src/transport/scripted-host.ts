@@ -1,6 +1,6 @@
 import type { HostName } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
-import { notStarted, readStart } from "./bootstrap.ts";
+import { marked, noisyLogin, notStarted, readOutput, readStart } from "./bootstrap.ts";
 import type { Host, RunningCommand, RunOptions, RunResult, StartOptions } from "./host.ts";
 import { framed } from "./host.ts";
 import { type Listening, listen } from "./listening.ts";
@@ -28,7 +28,7 @@ export function scriptedHost({ name, source, shellArgv }: Means): Host {
     const session = await slots.open(signal);
     // a host that ends early closes the pipe; its exit code says what happened
     session.stdin.on("error", () => {});
-    session.stdin.write(framed(script));
+    session.stdin.write(framed(marked(script)));
     if (stdin !== undefined) session.stdin.write(stdin);
     const heard = listen(session);
     running.set(session, heard);
@@ -103,7 +103,9 @@ async function result(name: HostName, session: Session, heard: Listening): Promi
   if (end.kind === "lost") throw end.error;
   const { pid, stderr } = readStart(heard.stderr());
   if (pid === undefined) throw notStarted(name, end.exitCode, stderr, heard.stdout());
-  return { exitCode: end.exitCode, stdout: heard.stdout(), stderr };
+  const { noise = "", stdout = "" } = readOutput(heard.stdout()) ?? {};
+  if (noise !== "") throw noisyLogin(name, noise);
+  return { exitCode: end.exitCode, stdout, stderr };
 }
 
 function cutOff({ signal, timeoutMs }: RunOptions) {
