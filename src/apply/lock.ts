@@ -28,12 +28,16 @@ const PATIENCE_S = 60;
  * @throws DevbackupError `locked`, exit code 3, with who holds it since when
  */
 export async function takeLock(host: Host, { name, repository }: DatasetSpec, holder: Holder): Promise<Lock> {
-  const command = await host.start(lockScript(repository, JSON.stringify(holder)), { heartbeatMs: HEARTBEAT_MS });
+  const command = await host.start(lockScript(repository, JSON.stringify(holder)), {
+    heartbeatMs: HEARTBEAT_MS,
+  });
   const line = await command.firstLine;
   if (line !== "held") {
     await command.stop();
     const { stderr } = await command.ended;
-    throw line?.startsWith("busy ") ? locked(host, name, line.slice("busy ".length)) : noLock(host, name, stderr);
+    throw line?.startsWith("busy ")
+      ? locked(host, name, line.slice("busy ".length))
+      : noLock(host, name, stderr);
   }
   return { assertHeld: () => assertAlive(command, host, name), release: () => command.stop() };
 }

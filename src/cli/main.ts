@@ -1,3 +1,105 @@
+import { Command } from "commander";
+import type { CommonFlags } from "./terminal.ts";
+
 declare const DEVBACKUP_VERSION: string;
 
-console.log(`devbackup ${DEVBACKUP_VERSION}`);
+const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+
+/** What every command takes; commander reads options of the program only in front of the command's name. */
+const common = (command: Command): Command =>
+  command
+    .option("-c, --config <path>", "the desired state: a file or a directory")
+    .option("--json", "machine-readable output; text for people goes to stderr")
+    .option("--no-color", "plain text (as NO_COLOR does)")
+    .option("-q, --quiet", "say only what is needed")
+    .option("-v, --verbose", "say more");
+
+/** What `plan` and `apply` share. */
+const selecting = (command: Command): Command =>
+  common(command)
+    .option("--label <label>", "the label to bring the datasets to (default: the current period's)")
+    .option("--dataset <name>", "this dataset alone")
+    .option("--host <name>", "actions on this host alone")
+    .option(
+      "--only <stages>",
+      "provision, snapshot, artifact, register, hydrate, cloud, retention; comma-separated",
+    );
+
+/** Runs a command and turns what it throws into words and an exit code. */
+const run = (flags: CommonFlags, command: () => Promise<number>): Promise<void> =>
+  command()
+    .catch(async (error: unknown) => (await import("./terminal.ts")).showError(error, flags))
+    .then((exitCode) => {
+      process.exitCode = exitCode;
+    });
+
+const program = new Command("devbackup")
+  .description(
+    "Declarative backups of Btrfs workstations: to a server at home, proven there, and encrypted into the cloud.",
+  )
+  .version(DEVBACKUP_VERSION)
+  .showHelpAfterError("(devbackup --help shows what there is)");
+
+common(program.command("init"))
+  .argument("[dir]", "where to write devbackup.yaml (default: ./desired-state)")
+  .description("write a starter desired state: asks on a terminal, takes flags elsewhere; never overwrites")
+  .option("--workstation <address>", "where the work is done: an address, or local")
+  .option("--server <address>", "where the backups are kept: an address, or local")
+  .option("--user <name>", "login on the workstation")
+  .option("--server-user <name>", "login on the server")
+  .option("--dataset <name>", "what to call the dataset")
+  .option("--path <path>", "on the workstation: the folder to back up")
+  .option("--snapshots <path>", "on the workstation: where its snapshots go")
+  .option("--owner <name>", "whose the dataset is")
+  .option("--repository <path>", "on the server: where the backups go")
+  .option("--working-copy <path>", "on the server: a writable copy of the newest state, or none")
+  .option("--account-id <id>", "of Cloudflare R2")
+  .option("--endpoint <url>", "of another S3-compatible store")
+  .option("--bucket <name>")
+  .option("--region <name>")
+  .option("--access-key-id-env <name>", "the environment variable that holds the access key id")
+  .option("--secret-access-key-env <name>", "the environment variable that holds the secret access key")
+  .option("--secret-access-key-file <path>", "the file that holds the secret access key")
+  .action((dir, flags) => run(flags, async () => (await import("./init.ts")).initCommand(dir, flags)));
+
+common(program.command("validate"))
+  .description("check the desired state; contacts nothing")
+  .action((flags) => run(flags, async () => (await import("./validate.ts")).validateCommand(flags)));
+
+selecting(program.command("plan"))
+  .description("show what apply would do and why; changes nothing")
+  .option("--out <file>", "write the plan, for devbackup apply FILE")
+  .option("--detailed-exitcode", "exit 2 where there are changes")
+  .action((flags) => run(flags, async () => (await import("./plan.ts")).planCommand(flags)));
+
+selecting(program.command("apply"))
+  .argument("[planfile]", "a plan written by devbackup plan --out: that, or nothing")
+  .description("make it so")
+  .option("-y, --yes", "do not ask")
+  .option(
+    "--approve <id>",
+    "let a hazardous action through: its id, its kind, or all (repeatable)",
+    collect,
+    [],
+  )
+  .action((planFile, flags) =>
+    run(flags, async () => (await import("./apply.ts")).applyCommand(planFile, flags)),
+  );
+
+const manifest = program.command("manifest").description("the record of everything that was backed up");
+for (const [what, argument, description] of [
+  ["latest", "", "the newest label"],
+  ["list", "", "every artifact, with the chains they form"],
+  ["chain", "<label>", "what a label is made from"],
+] as const) {
+  const command = common(manifest.command(what))
+    .description(description)
+    .option("--dataset <name>", "this dataset alone");
+  if (argument !== "") command.argument(argument);
+  command.action((...given) => {
+    const [label, flags] = argument === "" ? [undefined, given[0]] : [given[0], given[1]];
+    return run(flags, async () => (await import("./manifest.ts")).manifestCommand(what, label, flags));
+  });
+}
+
+await program.parseAsync();

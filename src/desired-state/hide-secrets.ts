@@ -48,7 +48,9 @@ export function secretsIn(text: string, document: Document, broken: boolean): Se
       if (!isScalar(pair.key) || !KEY_NAME.test(String(pair.key.value)) || isNameOfAThing(ancestors)) return;
       const value = pair.value as Node | null;
       if (!value?.range) return;
-      hidden.push({ start: value.range[0], end: Math.max(value.range[1], value.range[0] + 1) });
+      // from the colon on: a tag or an anchor before the value may be the secret
+      const colon = text.indexOf(":", pair.key.range?.[1]);
+      hidden.push({ start: colon + (text[colon + 1] === " " ? 2 : 1), end: value.range[1] + 1 });
       for (const word of wordsUnder(value)) if (word.length >= SHORTEST_SECRET) secrets.add(word);
       return visit.SKIP;
     },

@@ -11,6 +11,7 @@ export interface SchemaNode {
   readonly description?: string;
   readonly enum?: readonly unknown[];
   readonly examples?: readonly unknown[];
+  readonly default?: unknown;
   readonly pattern?: string;
   /** What the pattern stands for, in words; editors show it too. */
   readonly patternErrorMessage?: string;

@@ -1,9 +1,12 @@
-import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
+import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
 import { nearest } from "./nearest.ts";
 import type { Path } from "./place.ts";
 import { published } from "./schema.ts";
 import { type ShapeWords, wordsForShapeError } from "./shape-words.ts";
 import type { Written } from "./written.ts";
+
+// compiling takes longer than everything else here; not before it is needed, and once
+let compiled: ValidateFunction | undefined;
 
 /** What is left of the input when everything of the wrong shape is taken away, and what was wrong with it. */
 export interface Shaped {
@@ -16,16 +19,10 @@ export interface Shaped {
  * `undefined`, so that what else there is can still be checked.
  */
 export function shape(input: unknown): Shaped {
-  const ajv = new Ajv2020({
-    allErrors: true,
-    verbose: true,
-    strictTypes: false,
-    strictRequired: false,
-    // shown by editors where a pattern does not match
-    keywords: ["patternErrorMessage"],
-  });
-  const validate = ajv.compile(published);
-  if (validate(input)) return { written: input as Written, faults: [] };
+  compiled ??= compile();
+  const validate = compiled;
+  const passes: boolean = validate(input);
+  if (passes) return { written: input as Written, faults: [] };
   const all = (validate.errors ?? []).filter((error) => !isEcho(error));
   const misspelt = new Set(all.map(meantKey));
   const errors = all.filter(
@@ -38,6 +35,18 @@ export function shape(input: unknown): Shaped {
   let written = input;
   for (const error of errors) if (error.keyword !== "required") written = without(written, pathOf(error));
   return { written: written as Written, faults };
+}
+
+function compile(): ValidateFunction {
+  const ajv = new Ajv2020({
+    allErrors: true,
+    verbose: true,
+    strictTypes: false,
+    strictRequired: false,
+    // shown by editors where a pattern does not match
+    keywords: ["patternErrorMessage"],
+  });
+  return ajv.compile(published);
 }
 
 /** These only say that a rule above them failed; `oneOf` in the cloud is told better where the store is resolved. */

@@ -86,7 +86,8 @@ export function parseSource(file: string, text: string): ReadSource {
   }
   // after the first mistake in the syntax, the rest are mostly its consequences
   const syntax = faults.find((fault) => !isLocal(fault.code));
-  for (const fault of faults.filter((fault) => isLocal(fault.code) || fault === syntax)) {
+  const local = faults.filter((fault) => isLocal(fault.code) && !(syntax && fault.pos[0] >= syntax.pos[0]));
+  for (const fault of syntax ? [...local, syntax] : local) {
     const { offset, wrong, right } = wordsForYamlError(fault, document, (at) => positionAt(bare, at));
     problems.push(problemAt(bare, offset, wrong, right));
   }

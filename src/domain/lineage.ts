@@ -12,7 +12,11 @@ export type Chain = readonly ManifestRow[];
 export function chainOf(manifest: Manifest, label: Label): Chain | undefined {
   const byLabel = new Map(manifest.map((row) => [row.label, row]));
   const chain: ManifestRow[] = [];
-  for (let at = byLabel.get(label); at !== undefined; at = at.parent === null ? undefined : byLabel.get(at.parent))
+  for (
+    let at = byLabel.get(label);
+    at !== undefined;
+    at = at.parent === null ? undefined : byLabel.get(at.parent)
+  )
     chain.unshift(at);
   return chain[0]?.parent === null ? chain : undefined;
 }
@@ -56,14 +60,19 @@ export function decideAnchor(
   const anchorAt = links.findLastIndex((link) => link.parent === null);
   const anchor = links[anchorAt];
   const parent = links.at(-1);
-  if (anchor === undefined || parent === undefined) return { kind: "anchor", because: "this is the first backup" };
+  if (anchor === undefined || parent === undefined)
+    return { kind: "anchor", because: "this is the first backup" };
   if (gone !== null) return { kind: "anchor", because: gone };
   const age = monthsBetween(anchor.label, next);
   if (age >= rule.maxAgeMonths)
     return { kind: "anchor", because: `the last anchor, ${anchor.label}, is ${plural(age, "month")} old` };
   const increments = links.slice(anchorAt + 1);
   if (increments.length === 0)
-    return { kind: "increment", parent: parent.label, because: `the last anchor is ${anchor.label}, with no increments yet` };
+    return {
+      kind: "increment",
+      parent: parent.label,
+      because: `the last anchor is ${anchor.label}, with no increments yet`,
+    };
   const sizes = increments.map((link) => link.sizeBytes);
   if (anchor.sizeBytes === null || sizes.includes(null))
     return {

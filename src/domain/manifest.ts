@@ -78,20 +78,31 @@ export function parseManifest(text: string, dataset: DatasetName): ManifestReadi
 export function parseRow(line: string, dataset: DatasetName): ManifestRow | string {
   const fields = line.split("\t");
   if (fields.length !== COLUMNS.length) return `${fields.length} columns instead of ${COLUMNS.length}`;
-  const [ts = "", labelText = "", type, parentText = "", bytes = "", sha = "", localPath = "", key = ""] = fields;
+  const [ts = "", labelText = "", type, parentText = "", bytes = "", sha = "", localPath = "", key = ""] =
+    fields;
   const label = parseLabel(labelText);
   const parent = parentText === "-" ? null : parseLabel(parentText);
   const sha256 = parseSha256(sha);
   if (!TS.test(ts)) return `ts ${JSON.stringify(ts)} is no RFC 3339 time in UTC`;
   if (label === undefined) return `${JSON.stringify(labelText)} is no label`;
   if (parent === undefined) return `${JSON.stringify(parentText)} is no label`;
-  if (type !== (parent === null ? "full" : "incr")) return `type ${JSON.stringify(type)} with parent ${parentText}`;
+  if (type !== (parent === null ? "full" : "incr"))
+    return `type ${JSON.stringify(type)} with parent ${parentText}`;
   if (!/^(0|[1-9]\d{0,15})$/.test(bytes)) return `bytes ${JSON.stringify(bytes)} is no size`;
   if (sha256 === undefined) return `${JSON.stringify(sha)} is no SHA-256`;
   const expected = artifactPath({ dataset, label, parent });
   if (localPath !== expected) return `local_path is ${JSON.stringify(localPath)} instead of ${expected}`;
-  if (key !== "-" && !key.endsWith(`${dataset}/${expected}`)) return `object_key ${JSON.stringify(key)} is another artifact's`;
-  return { ts, label, parent, sizeBytes: Number(bytes), sha256, localPath, objectKey: key === "-" ? null : key };
+  if (key !== "-" && !key.endsWith(`${dataset}/${expected}`))
+    return `object_key ${JSON.stringify(key)} is another artifact's`;
+  return {
+    ts,
+    label,
+    parent,
+    sizeBytes: Number(bytes),
+    sha256,
+    localPath,
+    objectKey: key === "-" ? null : key,
+  };
 }
 
 /** `manifests/state.env`: where the chain stands, for shell users. Derived; never read back. */

@@ -26,7 +26,11 @@ export function readAnswers({ stdout, stderr }: RunResult, nonce: string): (Prob
   const errors = cut(stderr, new RegExp(`${nonce} (\\d+)\\n`, "g"));
   const answers: ProbeAnswer[] = [];
   for (const [index, piece] of cut(stdout, new RegExp(`${nonce} (\\d+) (\\d+)\\n`, "g")))
-    answers[index] = { stdout: piece.text, exitCode: Number(piece.rest), stderr: errors.get(index)?.text ?? "" };
+    answers[index] = {
+      stdout: piece.text,
+      exitCode: Number(piece.rest),
+      stderr: errors.get(index)?.text ?? "",
+    };
   return answers;
 }
 

@@ -2,7 +2,12 @@ import type { CloudSpec, DatasetSpec, DesiredState } from "../desired-state/desi
 import { type Fact, known, unknown } from "../domain/fact.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
-import { type BucketFacts, type DatasetFacts, datasetProbes, type Observation } from "../reconcilers/facts.ts";
+import {
+  type BucketFacts,
+  type DatasetFacts,
+  datasetProbes,
+  type Observation,
+} from "../reconcilers/facts.ts";
 import { type SystemFacts, systemProbe } from "../reconcilers/packages.ts";
 import type { Probe } from "../reconcilers/reconciler.ts";
 import type { Bucket } from "../transport/bucket.ts";
@@ -32,8 +37,20 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   const tasks = tasksOf(desired);
   const hosts = [...new Set(tasks.map(({ probe }) => probe.host))];
   const [answers, buckets] = await Promise.all([
-    Promise.all(hosts.map(async (host) => ask(await options.host(host), tasks.filter(({ probe }) => probe.host === host), options.nonce))),
-    options.buckets !== undefined ? options.buckets : desired.cloud === null ? null : lookAtBucket(options, desired.cloud),
+    Promise.all(
+      hosts.map(async (host) =>
+        ask(
+          await options.host(host),
+          tasks.filter(({ probe }) => probe.host === host),
+          options.nonce,
+        ),
+      ),
+    ),
+    options.buckets !== undefined
+      ? options.buckets
+      : desired.cloud === null
+        ? null
+        : lookAtBucket(options, desired.cloud),
   ]);
   const byKey = new Map(answers.flatMap((part) => [...part]));
   return {
@@ -58,14 +75,21 @@ function tasksOf(desired: DesiredState): Task[] {
 }
 
 async function ask(host: Host, tasks: readonly Task[], nonce: string): Promise<Map<string, Fact<unknown>>> {
-  const result = await host.run(mergedScript(tasks.map(({ probe }) => probe.script), nonce), { timeoutMs: PROBE_TIMEOUT_MS });
+  const result = await host.run(
+    mergedScript(
+      tasks.map(({ probe }) => probe.script),
+      nonce,
+    ),
+    { timeoutMs: PROBE_TIMEOUT_MS },
+  );
   const answers = readAnswers(result, nonce);
   return new Map(tasks.map(({ key, probe }, index) => [key, factOf(probe, answers[index])]));
 }
 
 function factOf(probe: Probe<unknown>, answer: ProbeAnswer | undefined): Fact<unknown> {
   if (answer === undefined) return unknown("the probe was cut off");
-  if (answer.exitCode !== 0) return unknown(answer.stderr.trim() || `the probe ended with exit code ${answer.exitCode}`);
+  if (answer.exitCode !== 0)
+    return unknown(answer.stderr.trim() || `the probe ended with exit code ${answer.exitCode}`);
   return probe.parse(answer.stdout);
 }
 
@@ -84,15 +108,21 @@ async function lookAtBucket(
   const look = async ({ name }: DatasetSpec): Promise<[DatasetName, Fact<BucketFacts>]> => {
     const prefix = `${cloud.prefix}${name}/`;
     try {
-      const [objects, unfinished] = await Promise.all([bucket.list(prefix), bucket.unfinishedUploads(prefix)]);
+      const [objects, unfinished] = await Promise.all([
+        bucket.list(prefix),
+        bucket.unfinishedUploads(prefix),
+      ]);
       return [name, known({ objects: new Map(objects.map((object) => [object.key, object])), unfinished })];
     } catch (error) {
       if (error instanceof DevbackupError && PASSING.has(error.trouble.code))
-        return [name, unknown([error.trouble.what, error.trouble.why].filter((text) => text !== undefined).join(": "))];
+        return [
+          name,
+          unknown([error.trouble.what, error.trouble.why].filter((text) => text !== undefined).join(": ")),
+        ];
       throw error;
     }
   };
   return new Map(await Promise.all(desired.datasets.map(look)));
 }
 
-const PASSING = new Set(["cloud-unreachable", "cloud-failed"]);
+const PASSING = new Set(["cloud-unreachable", "cloud-unavailable"]);

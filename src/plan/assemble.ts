@@ -1,6 +1,14 @@
 import type { Label } from "../domain/label.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
-import { type Action, type ActionId, type Plan, type Problem, STAGES, type Stage, type Warning } from "./plan.ts";
+import {
+  type Action,
+  type ActionId,
+  type Plan,
+  type Problem,
+  STAGES,
+  type Stage,
+  type Warning,
+} from "./plan.ts";
 
 /** What a plan is limited to; everything where a member is null. */
 export interface Selection {
@@ -49,7 +57,8 @@ function prune(actions: readonly Action[]): Action[] {
   const byId = new Map<ActionId, Action>();
   for (const action of actions) {
     const twin = byId.get(action.id);
-    if (twin !== undefined && action.dataset !== null) throw new RangeError(`two actions are called ${action.id}`);
+    if (twin !== undefined && action.dataset !== null)
+      throw new RangeError(`two actions are called ${action.id}`);
     if (twin === undefined) byId.set(action.id, action);
   }
   return [...byId.values()].map((action) => ({
@@ -85,7 +94,8 @@ function select(
   const warnings: Warning[] = [];
   const out = new Set<ActionId>();
   for (const action of actions) {
-    const wanted = (host === null || action.host === host) && (stages === null || stages.includes(action.stage));
+    const wanted =
+      (host === null || action.host === host) && (stages === null || stages.includes(action.stage));
     const need = action.needs.find((id) => out.has(id));
     if (!wanted || need !== undefined) out.add(action.id);
     else kept.push(action);

@@ -11,7 +11,8 @@ export function driftOf(planned: Action, now: Action): string | null {
     const is = now.assumes[name] ?? null;
     if (was !== null && is !== was) return `${name} was ${was}, and is ${is ?? "gone"}`;
   }
-  if (GRAVITY.indexOf(now.hazard) > GRAVITY.indexOf(planned.hazard)) return `it has become ${now.hazard}: ${now.reason}`;
+  if (GRAVITY.indexOf(now.hazard) > GRAVITY.indexOf(planned.hazard))
+    return `it has become ${now.hazard}: ${now.reason}`;
   return null;
 }
 

@@ -9,7 +9,9 @@ export function watchSize(host: Host, file: AbsolutePath, tell: (bytes: number) 
   let stopped = false;
   const look = async (): Promise<void> => {
     // a look that fails is no trouble of its own: the pipe beside it will tell
-    const { stdout } = await host.run(sh`stat -c %s -- ${file} 2>/dev/null || :`).catch(() => ({ stdout: "" }));
+    const { stdout } = await host
+      .run(sh`stat -c %s -- ${file} 2>/dev/null || :`)
+      .catch(() => ({ stdout: "" }));
     if (stopped) return;
     if (stdout !== "") tell(Number(stdout));
     timer = setTimeout(look, INTERVAL_MS);

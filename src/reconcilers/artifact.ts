@@ -15,7 +15,7 @@ import { watchSize } from "./artifact-progress.ts";
 import { recipientFile, recipientId } from "./keys.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
-import { actionId, problem, propose, type Reconciler, type Tools, type View } from "./reconciler.ts";
+import { actionId, problem, propose, type Reconciler, type View } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
 import { snapshotId } from "./snapshot.ts";
 import { ROW_SUFFIX, tmpFile } from "./store.ts";
@@ -64,12 +64,16 @@ export const artifact: Reconciler<Input> = {
       localPath: path,
       objectKey: input.objectKey,
     };
-    await expectSuccess(server, settleScript(tmp, joinPath(dataset.repository, path)), { ...failed, stdin: `${renderRow(row)}\n` });
+    await expectSuccess(server, settleScript(tmp, joinPath(dataset.repository, path)), {
+      ...failed,
+      stdin: `${renderRow(row)}\n`,
+    });
     return `${formatBytes(sent.sizeBytes)}, sha256 ${sent.sha256.slice(0, 12)}…`;
   },
 };
 
-export const artifactId = (spec: DatasetSpec, label: Label): ActionId => actionId("artifact", spec.name, label);
+export const artifactId = (spec: DatasetSpec, label: Label): ActionId =>
+  actionId("artifact", spec.name, label);
 
 function makeArtifact({ spec, cloud, facts }: View, { label, decision }: PendingLabel): Action<Input> {
   const parent = decision.kind === "anchor" ? null : decision.parent;
@@ -105,7 +109,12 @@ function makeArtifact({ spec, cloud, facts }: View, { label, decision }: Pending
       snapshot: snapshot?.uuid ?? null,
       parent: decision.kind === "open" ? null : (parent ?? "none: an anchor"),
     },
-    input: { dataset: spec, label, parent, objectKey: cloud === null ? null : objectKey(cloud.spec.prefix, ref) },
+    input: {
+      dataset: spec,
+      label,
+      parent,
+      objectKey: cloud === null ? null : objectKey(cloud.spec.prefix, ref),
+    },
   });
 }
 
@@ -114,7 +123,9 @@ function noRoom({ spec, facts, course }: View, unmade: readonly PendingLabel[]):
   const next = unmade[0];
   if (next === undefined || facts.serverLayout.kind !== "known") return [];
   const { freeBytes } = facts.serverLayout.value.place;
-  const like = course.rows.findLast((row: Link) => (row.parent === null) === (next.decision.kind === "anchor"));
+  const like = course.rows.findLast(
+    (row: Link) => (row.parent === null) === (next.decision.kind === "anchor"),
+  );
   const expectedBytes = like?.sizeBytes ?? 0;
   if (freeBytes >= expectedBytes + RESERVE_BYTES) return [];
   const need = expectedBytes > 0 ? `about ${formatBytes(expectedBytes)}, as ${like?.label} took, and ` : "";
@@ -146,8 +157,10 @@ async function send(
   });
   const file = tmp.slice(tmp.lastIndexOf("/") + 1);
   // a source that fails closes the pipe, and a sink that fails breaks it: the sink's word on a full disk comes first
-  if (result.sink.exitCode !== 0) throw endFailed(server.name, `${file} could not be written`, result.sink.stderr);
-  if (result.source.exitCode !== 0) throw endFailed(workstation.name, `${file} could not be sent`, result.source.stderr);
+  if (result.sink.exitCode !== 0)
+    throw endFailed(server.name, `${file} could not be written`, result.sink.stderr);
+  if (result.source.exitCode !== 0)
+    throw endFailed(workstation.name, `${file} could not be sent`, result.source.stderr);
   const [, sentSha] = /^sha256 ([0-9a-f]{64})$/m.exec(result.source.stderr) ?? [];
   const [, gotSha = "", size = ""] = /^([0-9a-f]{64}) (\d+)$/m.exec(result.sink.stdout) ?? [];
   const sha256 = parseSha256(gotSha);

@@ -39,11 +39,17 @@ export const cloudManifest: Reconciler<Input> = {
           reason,
           details: [key],
           // last, so that the bucket's manifest names no object that is not there
-          needs: [manifestId(spec), ...labels.flatMap((label) => [registerId(spec, label), uploadId(spec, label)])],
+          needs: [
+            manifestId(spec),
+            ...labels.flatMap((label) => [registerId(spec, label), uploadId(spec, label)]),
+          ],
           input: {
             key,
             manifest: manifestFile(spec),
-            sha256: course.pending.length > 0 || facts.manifest.kind !== "known" ? null : facts.manifest.value.sha256,
+            sha256:
+              course.pending.length > 0 || facts.manifest.kind !== "known"
+                ? null
+                : facts.manifest.value.sha256,
             recipient: publishedFile(spec),
             recoveryRecipients: desired.recoveryRecipients,
             encrypted: tmpFile(spec, "snapshots_v2.tsv.age"),
@@ -93,6 +99,7 @@ function whyPush({ cloud, facts, course }: View, key: string): string | null {
   if (object === undefined) return "it is not in the bucket yet";
   const noted = facts.pushedManifest.kind === "known" ? facts.pushedManifest.value : null;
   if (noted?.manifestSha256 !== facts.manifest.value.sha256) return "it has changed since it was last sent";
-  return noted.etag === object.etag && noted.sizeBytes === object.sizeBytes ? null : "what is there is not what was sent";
+  return noted.etag === object.etag && noted.sizeBytes === object.sizeBytes
+    ? null
+    : "what is there is not what was sent";
 }
-

@@ -31,11 +31,24 @@ export const cloudObjects: Reconciler<Upload> = {
   diff: (view) => {
     const { spec, course, cloud } = view;
     if (cloud === null)
-      return { warnings: [warning("no-cloud", spec, null, "no cloud is declared: there is no off-site copy")] };
+      return {
+        warnings: [warning("no-cloud", spec, null, "no cloud is declared: there is no off-site copy")],
+      };
     const { bucket } = cloud;
     if (bucket.kind !== "known")
-      return { warnings: [warning("cloud-unknown", spec, null, `the bucket could not be looked at, so nothing is sent there: ${bucket.kind === "unknown" ? bucket.why : ""}`)] };
-    const unsent = course.rows.filter((row) => bucket.value.objects.get(keyOf(cloud.spec, spec, row))?.sizeBytes !== row.sizeBytes);
+      return {
+        warnings: [
+          warning(
+            "cloud-unknown",
+            spec,
+            null,
+            `the bucket could not be looked at, so nothing is sent there: ${bucket.kind === "unknown" ? bucket.why : ""}`,
+          ),
+        ],
+      };
+    const unsent = course.rows.filter(
+      (row) => bucket.value.objects.get(keyOf(cloud.spec, spec, row))?.sizeBytes !== row.sizeBytes,
+    );
     const there = unsent.filter((row) => isInStore(view, row));
     return {
       warnings: unsent.filter((row) => !there.includes(row)).map((row) => noFile(spec, row)),
@@ -62,7 +75,9 @@ export const cloudObjects: Reconciler<Upload> = {
       onProgress: (bytes) => tools.progress(bytes, file.sizeBytes),
     });
     const resumed = done.resumedParts > 0 ? `, ${done.resumedParts} of them sent by an earlier run` : "";
-    return done.parts > 1 ? `${formatBytes(done.sizeBytes)} in ${done.parts} parts${resumed}` : formatBytes(done.sizeBytes);
+    return done.parts > 1
+      ? `${formatBytes(done.sizeBytes)} in ${done.parts} parts${resumed}`
+      : formatBytes(done.sizeBytes);
   },
 };
 
@@ -75,7 +90,12 @@ const isInStore = ({ facts }: View, row: ManifestRow): boolean =>
   facts.store.kind === "known" && facts.store.value.files.get(row.localPath) === row.sizeBytes;
 
 const noFile = (spec: DatasetSpec, row: ManifestRow): Warning =>
-  warning("artifact-lost", spec, spec.server, `${row.localPath} is missing or has another size, so it can't be sent to the bucket`);
+  warning(
+    "artifact-lost",
+    spec,
+    spec.server,
+    `${row.localPath} is missing or has another size, so it can't be sent to the bucket`,
+  );
 
 function uploadRow(view: View, cloud: CloudSpec, bucket: BucketFacts, row: ManifestRow): Action<Upload> {
   const { spec } = view;
@@ -90,7 +110,8 @@ function uploadRow(view: View, cloud: CloudSpec, bucket: BucketFacts, row: Manif
       sha256: row.sha256,
     },
   });
-  if (object === undefined) return { ...action, reason: `${formatBytes(row.sizeBytes)} registered, and not in the bucket` };
+  if (object === undefined)
+    return { ...action, reason: `${formatBytes(row.sizeBytes)} registered, and not in the bucket` };
   return {
     ...action,
     change: "update",
@@ -123,7 +144,12 @@ interface Leftover {
 export const leftovers: Reconciler<Leftover> = {
   kind: "abort-upload",
   diff: ({ spec, cloud, facts }) => {
-    if (cloud?.bucket.kind !== "known" || cloud.bucket.value.unfinished.kind !== "known" || facts.store.kind === "unknown") return {};
+    if (
+      cloud?.bucket.kind !== "known" ||
+      cloud.bucket.value.unfinished.kind !== "known" ||
+      facts.store.kind === "unknown"
+    )
+      return {};
     const begun = facts.store.kind === "known" ? [...facts.store.value.begunUploads.values()] : [];
     const ours = new Set(begun.map((text) => parseUploadState(text)?.uploadId));
     return {
@@ -158,7 +184,8 @@ export interface PushedManifest {
 
 const NOTE = /^([0-9a-f]{64}) (\d+) (\S+)\n$/;
 
-export const pushedNote = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "manifests/pushed");
+export const pushedNote = ({ repository }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "manifests/pushed");
 
 export const pushedManifestProbe = (spec: DatasetSpec): Probe<PushedManifest> => ({
   host: spec.server,

@@ -56,7 +56,9 @@ function parentGone(spec: DatasetSpec, facts: DatasetFacts, links: Manifest): st
   if (!isSnapshot(here)) return `the parent ${name} is gone from ${spec.workstation}`;
   const there = facts.hydrated.kind === "known" ? facts.hydrated.value.entries.get(name) : undefined;
   if (isHydrated(there))
-    return sameLineage(here, there) ? null : `${name} on ${spec.workstation} and on ${spec.server} are not the same snapshot`;
+    return sameLineage(here, there)
+      ? null
+      : `${name} on ${spec.workstation} and on ${spec.server} are not the same snapshot`;
   const chain = chainOf(links, parent.label) ?? [];
   const files = facts.store.kind === "known" ? facts.store.value.files : new Map<string, number>();
   const entries = facts.hydrated.kind === "known" ? facts.hydrated.value.entries : new Map();

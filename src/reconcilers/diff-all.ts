@@ -1,5 +1,5 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
-import { compareLabels, type Label, labelAt } from "../domain/label.ts";
+import { compareLabels, type Label } from "../domain/label.ts";
 import type { DatasetName } from "../domain/names.ts";
 import { formatDuration } from "../domain/units.ts";
 import { assemble, type Selection } from "../plan/assemble.ts";
@@ -11,8 +11,10 @@ import { problem, type View } from "./reconciler.ts";
 
 /** What is asked of one plan. */
 export interface Request {
-  /** Null for the current period's. */
-  readonly label: Label | null;
+  /** What each dataset is brought to: worked out once, so that midnight does not change a plan half way. */
+  readonly labels: ReadonlyMap<DatasetName, Label>;
+  /** Whether the label was named by the user, or is the current period's by the clock. */
+  readonly labelled: boolean;
   readonly selection: Selection;
 }
 
@@ -21,12 +23,10 @@ const SKEW_MS = 5 * 60_000;
 
 /** Desired state and observation → plan. Pure: the same for `plan`, `apply` and each look in between. */
 export function planFrom(desired: DesiredState, observed: Observation, request: Request): Plan {
-  const labels = new Map<DatasetName, Label>();
   const answers = desired.datasets.map((spec) => {
     const facts = observed.datasets.get(spec.name);
-    if (facts === undefined) throw new RangeError(`${spec.name} was not observed`);
-    const target = request.label ?? labelAt(observed.takenAt, spec.cadence, spec.timezone);
-    labels.set(spec.name, target);
+    const target = request.labels.get(spec.name);
+    if (facts === undefined || target === undefined) throw new RangeError(`${spec.name} was not observed`);
     const course = courseOf(spec, facts, target);
     const bucket = observed.buckets?.get(spec.name);
     const cloud = desired.cloud === null || bucket === undefined ? null : { spec: desired.cloud, bucket };
@@ -35,13 +35,16 @@ export function planFrom(desired: DesiredState, observed: Observation, request: 
     return {
       actions: given.flatMap((answer) => answer.actions ?? []),
       warnings: given.flatMap((answer) => answer.warnings ?? []),
-      problems: [...labelProblems(spec, course, request), ...given.flatMap((answer) => answer.problems ?? [])],
+      problems: [
+        ...labelProblems(spec, course, request),
+        ...given.flatMap((answer) => answer.problems ?? []),
+      ],
     };
   });
   const draft = {
     createdAt: observed.takenAt,
     mode: "backup" as const,
-    labels,
+    labels: request.labels,
     warnings: [...generalWarnings(desired, observed), ...answers.flatMap(({ warnings }) => warnings)],
     problems: answers.flatMap(({ problems }) => problems),
     actions: answers.flatMap(({ actions }) => actions),
@@ -50,11 +53,11 @@ export function planFrom(desired: DesiredState, observed: Observation, request: 
 }
 
 /** Labels only grow: what is asked for, or what the clock says, may not lie before what is registered. */
-function labelProblems(spec: DatasetSpec, { rows, target }: Course, { label: asked }: Request): Problem[] {
+function labelProblems(spec: DatasetSpec, { rows, target }: Course, { labelled }: Request): Problem[] {
   const newest = rows.at(-1)?.label;
   if (newest === undefined || compareLabels(target, newest) >= 0) return [];
   const exists = rows.some((row) => row.label === target);
-  if (asked !== null)
+  if (labelled)
     return [
       problem(
         exists ? "label-exists" : "label-in-the-past",

@@ -5,13 +5,12 @@ import type { BucketObject, UnfinishedUpload } from "../transport/bucket.ts";
 import { pushedManifestProbe } from "./cloud.ts";
 import { keyProbe, recipientProbe } from "./keys.ts";
 import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./layout.ts";
-import type { Probe } from "./reconciler.ts";
 import type { SystemFacts } from "./packages.ts";
+import type { Probe } from "./reconciler.ts";
 import { manifestProbe, stateEnvProbe, storeProbe } from "./store.ts";
-import { subvolumeFolderProbe } from "./subvolumes.ts";
 import { sourceProbe } from "./subvolume.ts";
+import { subvolumeFolderProbe } from "./subvolumes.ts";
 import { baseFolder, workingCopyProbe } from "./working-copy.ts";
-
 
 /** Everything that is asked about one dataset, on whichever host. */
 export const datasetProbes = (spec: DatasetSpec) =>

@@ -23,7 +23,11 @@ interface Input {
   /** Says that a receive of ours is under way, so that its remains may be cleared away. */
   readonly mark: AbsolutePath;
   /** Null where it is yet to be made. */
-  readonly artifact: { readonly path: AbsolutePath; readonly sha256: Sha256; readonly sizeBytes: number } | null;
+  readonly artifact: {
+    readonly path: AbsolutePath;
+    readonly sha256: Sha256;
+    readonly sizeBytes: number;
+  } | null;
 }
 
 /** Complete on the server: read-only **and** with the UUID that receive sets (btrfs-progs cmds/receive.c). */
@@ -40,23 +44,31 @@ export const hydrate: Reconciler<Input> = {
   diff: (view) => {
     const { spec, facts } = view;
     if (facts.hydrated.kind === "unknown")
-      return { problems: [unknownProblem(spec, spec.server, hydratedFolder(spec.repository), facts.hydrated)] };
+      return {
+        problems: [unknownProblem(spec, spec.server, hydratedFolder(spec.repository), facts.hydrated)],
+      };
     const labels = labelsToReceive(view);
-    const lost = view.course.rows.filter((row) => labels.includes(row.label)).filter((row) => !inStore(view, row.label));
+    const lost = view.course.rows
+      .filter((row) => labels.includes(row.label))
+      .filter((row) => !inStore(view, row.label));
     if (lost.length > 0) return { problems: lost.map(({ label }) => artifactLost(view, label)) };
     return { actions: labels.map((label) => receive(view, label)) };
   },
   run: async (action, tools) => {
     const { artifact, name } = action.input;
     if (artifact === null) throw new RangeError(`${action.id} has nothing to receive`);
-    const result = await tools.host(action.host).run(receiveScript(action.input, artifact), { signal: tools.signal });
+    const result = await tools
+      .host(action.host)
+      .run(receiveScript(action.input, artifact), { signal: tools.signal });
     if (result.exitCode === 0) return `${formatBytes(artifact.sizeBytes)} verified and received`;
     const damaged = result.exitCode === DAMAGED;
     throw new DevbackupError({
       code: damaged ? "artifact-damaged" : "hydrate-failed",
       exitCode: damaged ? 6 : 1,
       host: action.host,
-      what: damaged ? `${artifact.path} is damaged: its SHA-256 is not the manifest's` : `${name} could not be received`,
+      what: damaged
+        ? `${artifact.path} is damaged: its SHA-256 is not the manifest's`
+        : `${name} could not be received`,
       why: result.stderr.trim(),
       state: "The artifact and the manifest are as they were; it is safe to run again",
       next: damaged ? "devbackup verify" : "devbackup apply",
@@ -72,13 +84,18 @@ function labelsToReceive({ spec, facts, course }: View): Label[] {
   const stands = (label: Label) => isHydrated(entries.get(snapshotName(spec.name, label)));
   const newest = course.rows.at(-1);
   const chain = newest === undefined ? [] : (chainOf(course.rows, newest.label) ?? []);
-  return [...missingFrom(chain, stands).map(({ label }) => label), ...course.pending.map(({ label }) => label)];
+  return [
+    ...missingFrom(chain, stands).map(({ label }) => label),
+    ...course.pending.map(({ label }) => label),
+  ];
 }
 
 const inStore = ({ facts, course }: View, label: Label): boolean => {
   const row = course.rows.find((candidate) => candidate.label === label);
   return (
-    row !== undefined && facts.store.kind === "known" && facts.store.value.files.get(row.localPath) === row.sizeBytes
+    row !== undefined &&
+    facts.store.kind === "known" &&
+    facts.store.value.files.get(row.localPath) === row.sizeBytes
   );
 };
 
@@ -99,8 +116,10 @@ function receive(view: View, label: Label): Action<Input> {
   const name = snapshotName(spec.name, label);
   const row = course.rows.find((candidate) => candidate.label === label);
   const decision = course.pending.find((pending) => pending.label === label)?.decision;
-  const parent = row?.parent ?? (decision === undefined || decision.kind === "anchor" ? null : decision.parent);
-  const entries = facts.hydrated.kind === "known" ? facts.hydrated.value.entries : new Map<string, Subvolume>();
+  const parent =
+    row?.parent ?? (decision === undefined || decision.kind === "anchor" ? null : decision.parent);
+  const entries =
+    facts.hydrated.kind === "known" ? facts.hydrated.value.entries : new Map<string, Subvolume>();
   const { hazard, reason } = standing(view, name, entries.has(name), row !== undefined);
   return propose("hydrate", spec, {
     id: hydrateId(spec, label),
@@ -141,14 +160,23 @@ function standing(
   registered: boolean,
 ): { hazard: Hazard; reason: string } {
   if (!present)
-    return { hazard: "none", reason: registered ? "registered, and not hydrated yet" : "every backup is restored at once, as a proof" };
+    return {
+      hazard: "none",
+      reason: registered
+        ? "registered, and not hydrated yet"
+        : "every backup is restored at once, as a proof",
+    };
   const ours = facts.store.kind === "known" && facts.store.value.receiving.has(name);
   return ours
     ? { hazard: "none", reason: "an earlier receive was cut off" }
-    : { hazard: "destructive", reason: "what stands there is writable or was never received whole; it is replaced" };
+    : {
+        hazard: "destructive",
+        reason: "what stands there is writable or was never received whole; it is replaced",
+      };
 }
 
-const receivingMark = (spec: DatasetSpec, name: string): AbsolutePath => tmpFile(spec, name + RECEIVING_SUFFIX);
+const receivingMark = (spec: DatasetSpec, name: string): AbsolutePath =>
+  tmpFile(spec, name + RECEIVING_SUFFIX);
 
 const DAMAGED = 6;
 

@@ -1,12 +1,27 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { absent, known } from "../domain/fact.ts";
-import { type AbsolutePath, type AgeRecipient, type HostName, joinPath, parseAgeRecipient } from "../domain/names.ts";
+import {
+  type AbsolutePath,
+  type AgeRecipient,
+  type HostName,
+  joinPath,
+  parseAgeRecipient,
+} from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { CONFIG_FOLDER, layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
-import { actionId, type Answer, type Probe, problem, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
+import {
+  type Answer,
+  actionId,
+  type Probe,
+  problem,
+  propose,
+  type Reconciler,
+  unknownProblem,
+  type View,
+} from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
 
 /** The server's age identity, of which only the public half ever leaves the server. */
@@ -21,7 +36,12 @@ export interface KeyFacts {
 
 type Input =
   | { readonly how: "create" | "publish"; readonly identity: AbsolutePath; readonly recipient: AbsolutePath }
-  | { readonly how: "recipient"; readonly server: HostName; readonly from: AbsolutePath; readonly to: AbsolutePath };
+  | {
+      readonly how: "recipient";
+      readonly server: HostName;
+      readonly from: AbsolutePath;
+      readonly to: AbsolutePath;
+    };
 
 export const identityFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
   joinPath(repository, "keys", `ls_${name}_backup.key`);
@@ -30,7 +50,8 @@ export const publishedFile = ({ repository, name }: DatasetSpec): AbsolutePath =
   joinPath(repository, "keys", `ls_${name}_backup.pub`);
 
 /** On the workstation: whom the artifacts of this dataset are encrypted to. */
-export const recipientFile = ({ name }: DatasetSpec): AbsolutePath => joinPath(CONFIG_FOLDER, `ls_${name}_backup.pub`);
+export const recipientFile = ({ name }: DatasetSpec): AbsolutePath =>
+  joinPath(CONFIG_FOLDER, `ls_${name}_backup.pub`);
 
 export const keyProbe = (spec: DatasetSpec): Probe<KeyFacts> => ({
   host: spec.server,
@@ -63,7 +84,8 @@ export const keys: Reconciler<Input> = {
   kind: "key",
   diff: (view) => {
     const { spec, facts } = view;
-    if (facts.key.kind !== "known") return { problems: [unknownProblem(spec, spec.server, "the keys", facts.key)] };
+    if (facts.key.kind !== "known")
+      return { problems: [unknownProblem(spec, spec.server, "the keys", facts.key)] };
     if (facts.recipient.kind === "unknown")
       return { problems: [unknownProblem(spec, spec.workstation, recipientFile(spec), facts.recipient)] };
     const server = diffIdentity(view, facts.key.value);
@@ -95,7 +117,10 @@ export const keys: Reconciler<Input> = {
       return recipient;
     }
     const script = input.how === "create" ? createScript(input) : publishScript(input);
-    await expectSuccess(tools.host(host), script, { code: "key-failed", what: `the age identity of ${dataset} could not be made` });
+    await expectSuccess(tools.host(host), script, {
+      code: "key-failed",
+      what: `the age identity of ${dataset} could not be made`,
+    });
     return null;
   },
 };
@@ -141,8 +166,12 @@ function diffIdentity({ spec, course }: View, key: KeyFacts): Answer<Input> {
     };
   }
   const wrong = [
-    ...(key.identityRights === "400 0" ? [] : [`the identity's mode and owner are ${key.identityRights}, not 400 0`]),
-    ...(key.published !== null && key.published === key.derived ? [] : ["the public half beside it is missing or another's"]),
+    ...(key.identityRights === "400 0"
+      ? []
+      : [`the identity's mode and owner are ${key.identityRights}, not 400 0`]),
+    ...(key.published !== null && key.published === key.derived
+      ? []
+      : ["the public half beside it is missing or another's"]),
   ];
   if (wrong.length === 0) return {};
   return {
@@ -171,7 +200,8 @@ const putRecipient = ({ spec }: View, present: string | null): Action<Input> =>
     input: { how: "recipient", server: spec.server, from: publishedFile(spec), to: recipientFile(spec) },
   });
 
-const createScript = ({ identity, recipient }: { identity: string; recipient: string }): string => `${sh`
+const createScript = ({ identity, recipient }: { identity: string; recipient: string }): string =>
+  `${sh`
 umask 077
 k=${identity}; rm -f -- "$k.new"
 age-keygen -o "$k.new" 2>/dev/null

@@ -6,8 +6,8 @@ import type { ActionId } from "../plan/plan.ts";
 import { quote, sh } from "../transport/quote.ts";
 import { packagesId } from "./packages.ts";
 import {
-  actionId,
   type Answer,
+  actionId,
   type Probe,
   problem,
   propose,
@@ -81,7 +81,8 @@ done`,
     const place = parsePlace(stdout);
     if (place === undefined) return unknown("its file system could not be read");
     const present = new Map<string, string>();
-    for (const [, rights = "", path = ""] of stdout.matchAll(/^folder (\S+ \S+ \S+) (.+)$/gm)) present.set(path, rights);
+    for (const [, rights = "", path = ""] of stdout.matchAll(/^folder (\S+ \S+ \S+) (.+)$/gm))
+      present.set(path, rights);
     for (const [, path = ""] of stdout.matchAll(/^other (.+)$/gm)) present.set(path, OTHER);
     return known({ place, present });
   },
@@ -105,7 +106,10 @@ export const layout: Reconciler<Input> = {
   },
   run: async (action, tools) => {
     const script = action.input.folders
-      .map(({ path, mode }) => `mkdir -p ${quote(path)}\nchown root:root ${quote(path)}\nchmod ${mode} ${quote(path)}`)
+      .map(
+        ({ path, mode }) =>
+          `mkdir -p ${quote(path)}\nchown root:root ${quote(path)}\nchmod ${mode} ${quote(path)}`,
+      )
       .join("\n");
     await expectSuccess(tools.host(action.host), script, {
       code: "layout-failed",
@@ -116,7 +120,8 @@ export const layout: Reconciler<Input> = {
 };
 
 /** What every action in the folders on `host` waits for. */
-export const layoutId = (spec: DatasetSpec, host: HostName): ActionId => actionId("layout", `${host}/${spec.name}`);
+export const layoutId = (spec: DatasetSpec, host: HostName): ActionId =>
+  actionId("layout", `${host}/${spec.name}`);
 
 function diffSide(
   { spec }: View,
@@ -165,5 +170,10 @@ const notOnBtrfs = (spec: DatasetSpec, host: HostName, path: string, fsType: str
   );
 
 const notAFolder = (spec: DatasetSpec, host: HostName, path: string) =>
-  problem("not-a-folder", spec, host, `${path} is there and is no folder`, "move it away, or choose another path");
-
+  problem(
+    "not-a-folder",
+    spec,
+    host,
+    `${path} is there and is no folder`,
+    "move it away, or choose another path",
+  );

@@ -3,8 +3,16 @@ import { type Fact, known, unknown } from "../domain/fact.ts";
 import type { HostName } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
 import type { ActionId } from "../plan/plan.ts";
+import {
+  type Answer,
+  actionId,
+  type Probe,
+  problem,
+  propose,
+  type Reconciler,
+  type View,
+} from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
-import { actionId, type Answer, type Probe, problem, propose, type Reconciler, type View } from "./reconciler.ts";
 
 /** What the system of a host is like. */
 export interface SystemFacts {
@@ -107,7 +115,9 @@ function diffHost(view: View, host: HostName, tools: ReadonlySet<string>): Answe
   if (system?.kind !== "known") return {};
   const missing = [...tools].filter((tool) => !system.value.tools.has(tool));
   if (missing.length === 0) return {};
-  const manager = system.value.distribution.map((id) => MANAGERS[id.split("-")[0] ?? ""]).find((known) => known);
+  const manager = system.value.distribution
+    .map((id) => MANAGERS[id.split("-")[0] ?? ""])
+    .find((known) => known);
   if (manager === undefined)
     return { problems: [unsupported(view.spec, host, missing, system.value.distribution)] };
   const names = [...new Set(missing.map((tool) => packageOf(tool, manager)))];

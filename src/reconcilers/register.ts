@@ -1,13 +1,27 @@
 import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
 import { objectKey, snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
-import { type Manifest, type ManifestRow, refOf, renderManifest, renderStateEnv } from "../domain/manifest.ts";
+import {
+  type Manifest,
+  type ManifestRow,
+  refOf,
+  renderManifest,
+  renderStateEnv,
+} from "../domain/manifest.ts";
 import { type AbsolutePath, joinPath } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { artifactId } from "./artifact.ts";
-import { actionId, type Answer, problem, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
+import {
+  type Answer,
+  actionId,
+  problem,
+  propose,
+  type Reconciler,
+  unknownProblem,
+  type View,
+} from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
 import { looksLikeArtifact, manifestFile, ROW_SUFFIX, stateEnvFile, strangers, tmpFile } from "./store.ts";
 
@@ -38,39 +52,65 @@ export const register: Reconciler<Input> = {
     const moved = course.rows.filter((row, index) => row.objectKey !== keyed[index]?.objectKey);
     if (moved.length > 0 && cloud !== null)
       actions.unshift(
-        rewrite(spec, { ...base, row: null, rows: keyed }, `${plural(moved.length, "row")} with another object key than the declared bucket gives`),
+        rewrite(
+          spec,
+          { ...base, row: null, rows: keyed },
+          `${plural(moved.length, "row")} with another object key than the declared bucket gives`,
+        ),
       );
     else if (reads !== null && !stateEnvFits(view))
-      actions.unshift(rewrite(spec, { ...base, row: null, rows: course.rows }, "state.env does not say what the manifest says"));
+      actions.unshift(
+        rewrite(
+          spec,
+          { ...base, row: null, rows: course.rows },
+          "state.env does not say what the manifest says",
+        ),
+      );
     return { actions };
   },
   run: async (action, tools) => {
     const { dataset, rows, onSha256, row } = action.input;
     if (rows === null) throw new RangeError(`${action.id} has nothing to register`);
     const state = renderStateEnv(dataset.name, rows);
-    const files = row === null ? null : { artifact: joinPath(dataset.repository, row.localPath), waiting: waitingRow(dataset, row) };
+    const files =
+      row === null
+        ? null
+        : { artifact: joinPath(dataset.repository, row.localPath), waiting: waitingRow(dataset, row) };
     await expectSuccess(
       tools.host(action.host),
       writeScript(manifestFile(dataset), stateEnvFile(dataset), onSha256, Buffer.byteLength(state), files),
-      { code: "register-failed", what: `the manifest of ${dataset.name} could not be written`, stdin: state + renderManifest(rows) },
+      {
+        code: "register-failed",
+        what: `the manifest of ${dataset.name} could not be written`,
+        stdin: state + renderManifest(rows),
+      },
     );
     return null;
   },
 };
 
-export const registerId = (spec: DatasetSpec, label: Label): ActionId => actionId("register", spec.name, label);
+export const registerId = (spec: DatasetSpec, label: Label): ActionId =>
+  actionId("register", spec.name, label);
 /** What everything that reads the manifest's rows as they are declared waits for. */
 export const manifestId = (spec: DatasetSpec): ActionId => actionId("manifest", spec.name);
 
 function unreadable({ spec, facts, course }: View): Answer<Input> | null {
   const { manifest, store } = facts;
-  if (manifest.kind === "unknown") return { problems: [unknownProblem(spec, spec.server, "the manifest", manifest)] };
-  if (store.kind === "unknown") return { problems: [unknownProblem(spec, spec.server, "the artifacts", store)] };
+  if (manifest.kind === "unknown")
+    return { problems: [unknownProblem(spec, spec.server, "the manifest", manifest)] };
+  if (store.kind === "unknown")
+    return { problems: [unknownProblem(spec, spec.server, "the artifacts", store)] };
   if (manifest.kind === "known" && manifest.value.reading.kind === "damaged") {
     const { line, why } = manifest.value.reading;
     return {
       problems: [
-        problem("manifest-damaged", spec, spec.server, `${manifestFile(spec)}:${line}: ${why}`, "put back a good copy; nothing is done on the strength of a damaged one"),
+        problem(
+          "manifest-damaged",
+          spec,
+          spec.server,
+          `${manifestFile(spec)}:${line}: ${why}`,
+          "put back a good copy; nothing is done on the strength of a damaged one",
+        ),
       ],
     };
   }
@@ -98,7 +138,8 @@ const addRow = (spec: DatasetSpec, label: Label, input: Input): Action<Input> =>
     stage: "register",
     change: "create",
     summary: `register ${snapshotName(spec.name, label)} in the manifest`,
-    reason: input.row === null ? "its artifact is new" : "its artifact is there and proven, and has no row yet",
+    reason:
+      input.row === null ? "its artifact is new" : "its artifact is there and proven, and has no row yet",
     needs: [artifactId(spec, label), manifestId(spec)],
     assumes: { manifest: input.rows === null ? null : input.onSha256 },
     input,

@@ -1,4 +1,3 @@
-
 import { type AbsolutePath, joinPath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import { actionId, propose, type Reconciler } from "./reconciler.ts";
@@ -38,7 +37,10 @@ f=${from} d=${folder} n=$(basename -- ${from})
 mkdir -p "$d"
 [ ! -e "$d/$n" ] || n=$n.$(date -u +%Y%m%dT%H%M%SZ)
 mv -T -n -- "$f" "$d/$n"; [ ! -e "$f" ]`;
-    await expectSuccess(tools.host(host), script, { code: "set-aside-failed", what: `${from} could not be moved` });
+    await expectSuccess(tools.host(host), script, {
+      code: "set-aside-failed",
+      what: `${from} could not be moved`,
+    });
     return null;
   },
 };

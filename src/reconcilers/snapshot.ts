@@ -32,7 +32,8 @@ export const snapshot: Reconciler<Input> = {
   kind: "snapshot",
   diff: ({ spec, facts, course }) => {
     const { snapshots, source } = facts;
-    if (snapshots.kind === "unknown") return { problems: [unknownProblem(spec, spec.workstation, spec.snapshots, snapshots)] };
+    if (snapshots.kind === "unknown")
+      return { problems: [unknownProblem(spec, spec.workstation, spec.snapshots, snapshots)] };
     const folder = snapshots.kind === "known" ? snapshots.value : null;
     const problems = course.pending.flatMap(({ label }) => {
       const name = snapshotName(spec.name, label);
@@ -41,7 +42,8 @@ export const snapshot: Reconciler<Input> = {
     });
     if (problems.length > 0) return { problems };
     const target = snapshotName(spec.name, course.target);
-    if (!course.pending.some(({ label }) => label === course.target) || folder?.entries.has(target)) return {};
+    if (!course.pending.some(({ label }) => label === course.target) || folder?.entries.has(target))
+      return {};
     return {
       actions: [
         propose("snapshot", spec, {
@@ -70,7 +72,8 @@ export const snapshot: Reconciler<Input> = {
   },
 };
 
-export const snapshotId = (spec: DatasetSpec, label: Label): ActionId => actionId("snapshot", spec.name, label);
+export const snapshotId = (spec: DatasetSpec, label: Label): ActionId =>
+  actionId("snapshot", spec.name, label);
 
 const inTheWay = (spec: DatasetSpec, name: string, entry: Subvolume | null) =>
   problem(

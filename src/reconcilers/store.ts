@@ -1,7 +1,13 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { parseArtifactFile } from "../domain/artifact.ts";
 import { absent, known } from "../domain/fact.ts";
-import { type Manifest, type ManifestReading, type ManifestRow, parseManifest, parseRow } from "../domain/manifest.ts";
+import {
+  type Manifest,
+  type ManifestReading,
+  type ManifestRow,
+  parseManifest,
+  parseRow,
+} from "../domain/manifest.ts";
 import { type AbsolutePath, joinPath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import type { Probe } from "./reconciler.ts";
@@ -26,8 +32,10 @@ export interface ManifestFacts {
 
 export const manifestFile = ({ repository }: DatasetSpec): AbsolutePath =>
   joinPath(repository, "manifests/snapshots_v2.tsv");
-export const stateEnvFile = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "manifests/state.env");
-export const tmpFile = ({ repository }: DatasetSpec, name: string): AbsolutePath => joinPath(repository, "tmp", name);
+export const stateEnvFile = ({ repository }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "manifests/state.env");
+export const tmpFile = ({ repository }: DatasetSpec, name: string): AbsolutePath =>
+  joinPath(repository, "tmp", name);
 
 /** Beside an artifact on its way: its row, written before the artifact gets its name and removed once registered. */
 export const ROW_SUFFIX = ".row";
@@ -78,7 +86,10 @@ for f in tmp/*${RECEIVING_SUFFIX}; do [ -e "$f" ] && printf 'receiving %s\n' "$f
         if (typeof row !== "string") rows.push(row);
       }
       if (word === "receiving") receiving.add(rest.slice("tmp/".length, -RECEIVING_SUFFIX.length));
-      if (word === "upload") uploads.set((upload = rest.slice("tmp/".length, -UPLOAD_SUFFIX.length)), "");
+      if (word === "upload") {
+        upload = rest.slice("tmp/".length, -UPLOAD_SUFFIX.length);
+        uploads.set(upload, "");
+      }
       if (word === "|") uploads.set(upload, `${uploads.get(upload)}${rest}\n`);
     }
     const made = rows.filter((row) => files.get(row.localPath) === row.sizeBytes);

@@ -89,14 +89,22 @@ else echo kind directory; fi`,
 export const subvolume: Reconciler<Input> = {
   kind: "subvolume",
   diff: ({ spec, facts }) => {
-    if (facts.source.kind !== "known") return { problems: [unknownProblem(spec, spec.workstation, spec.path, facts.source)] };
+    if (facts.source.kind !== "known")
+      return { problems: [unknownProblem(spec, spec.workstation, spec.path, facts.source)] };
     const source = facts.source.value;
     const problems = findProblems(spec, source);
     const ignored = source.holes.length > 0 && spec.nestedSubvolumes === "ignore";
     return {
       problems,
       warnings: ignored
-        ? [warning("not-backed-up", spec, spec.workstation, `not in the backup, as declared: ${source.holes.join(", ")}`)]
+        ? [
+            warning(
+              "not-backed-up",
+              spec,
+              spec.workstation,
+              `not in the backup, as declared: ${source.holes.join(", ")}`,
+            ),
+          ]
         : [],
       ...(problems.length === 0 && source.kind !== "subvolume" && { actions: [repair(spec, source)] }),
     };
@@ -104,7 +112,11 @@ export const subvolume: Reconciler<Input> = {
   run: async (action, tools) => {
     const host = tools.host(action.host);
     const { how, path, owner } = action.input;
-    const failure = { code: "subvolume-failed", what: `${path} could not be made a subvolume`, signal: tools.signal };
+    const failure = {
+      code: "subvolume-failed",
+      what: `${path} could not be made a subvolume`,
+      signal: tools.signal,
+    };
     if (how === "create") await expectSuccess(host, createScript(path, owner), failure);
     if (how === "convert")
       await expectSuccess(host, convertScript(path), {
@@ -124,7 +136,8 @@ export const subvolumeId = (spec: DatasetSpec): ActionId => actionId("subvolume"
 function findProblems(spec: DatasetSpec, source: SourceFacts): Problem[] {
   const { workstation: host, path } = spec;
   const say = (code: string, text: string, next: string) => problem(code, spec, host, text, next);
-  if (source.kind === "other") return [say("not-a-folder", `${path} is there and is no folder`, "name the folder itself")];
+  if (source.kind === "other")
+    return [say("not-a-folder", `${path} is there and is no folder`, "name the folder itself")];
   if (source.place.fsType !== "btrfs")
     return [
       say(
@@ -135,7 +148,9 @@ function findProblems(spec: DatasetSpec, source: SourceFacts): Problem[] {
     ];
   const problems: Problem[] = [];
   if (!source.ownerExists)
-    problems.push(say("no-such-user", `there is no user ${spec.owner}`, "create the user, or correct `owner`"));
+    problems.push(
+      say("no-such-user", `there is no user ${spec.owner}`, "create the user, or correct `owner`"),
+    );
   if (source.holes.length > 0 && spec.nestedSubvolumes === "refuse")
     problems.push(
       say(
@@ -154,11 +169,19 @@ function findProblems(spec: DatasetSpec, source: SourceFacts): Problem[] {
     );
   if (source.kind === "directory" && !source.empty && source.originalBeside)
     problems.push(
-      say("already-converted", `${path}.${ORIGINAL} is in the way of converting ${path}`, "move it to another name"),
+      say(
+        "already-converted",
+        `${path}.${ORIGINAL} is in the way of converting ${path}`,
+        "move it to another name",
+      ),
     );
   if (source.kind === "absent" && source.originalBeside && !source.copyBeside)
     problems.push(
-      say("dataset-moved", `${path} is gone, and ${path}.${ORIGINAL} is there`, `mv ${path}.${ORIGINAL} ${path}`),
+      say(
+        "dataset-moved",
+        `${path} is gone, and ${path}.${ORIGINAL} is there`,
+        `mv ${path}.${ORIGINAL} ${path}`,
+      ),
     );
   return problems;
 }
@@ -226,4 +249,3 @@ fi
 mv -T -- "$d" "$old"
 mv -T -- "$new" "$d"
 sync -f "$d"`;
-

@@ -56,7 +56,8 @@ const ROOM = /^room +(\d+) +(\d+)$/m;
 export function parsePlace(stdout: string): Place | undefined {
   const [, fsType, fsUuid] = PLACE.exec(stdout) ?? [];
   const [, free, size] = ROOM.exec(stdout) ?? [];
-  if (fsType === undefined || fsUuid === undefined || free === undefined || size === undefined) return undefined;
+  if (fsType === undefined || fsUuid === undefined || free === undefined || size === undefined)
+    return undefined;
   return { fsType, fsUuid, freeBytes: Number(free), sizeBytes: Number(size) };
 }
 
@@ -130,4 +131,5 @@ function pathInFileSystem(root: string, target: string, folder: string): string 
 const unescapeMount = (text: string): string =>
   text.replace(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 
-const dash = (field: string | undefined): string | null => (field === undefined || field === "-" ? null : field);
+const dash = (field: string | undefined): string | null =>
+  field === undefined || field === "-" ? null : field;

@@ -7,7 +7,16 @@ import type { Action, ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { hydrateId } from "./hydrate.ts";
 import { hydratedFolder } from "./layout.ts";
-import { actionId, type Probe, problem, propose, type Reconciler, unknownProblem, type View, warning } from "./reconciler.ts";
+import {
+  actionId,
+  type Probe,
+  problem,
+  propose,
+  type Reconciler,
+  unknownProblem,
+  type View,
+  warning,
+} from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
 import { type Place, parsePlace, type SubvolumeFolder } from "./subvolumes.ts";
 import { type Replacement, replaceScript } from "./working-copy-script.ts";
@@ -27,7 +36,8 @@ export interface WorkingCopyFacts {
 }
 
 /** Where a working copy on another file system than the repository keeps what it is made from. */
-export const baseFolder = (workingCopy: AbsolutePath): AbsolutePath => `${workingCopy}.devbackup` as AbsolutePath;
+export const baseFolder = (workingCopy: AbsolutePath): AbsolutePath =>
+  `${workingCopy}.devbackup` as AbsolutePath;
 
 export const workingCopyProbe = ({ server, workingCopy, owner }: DatasetSpec): Probe<WorkingCopyFacts> => ({
   host: server,
@@ -88,7 +98,17 @@ export const workingCopy: Reconciler<Replacement> = {
       };
     const stands = labelOfCopy(view, copy) === latest && !copy.formerBeside;
     return {
-      warnings: copy.ownerId === null ? [warning("no-such-user", spec, spec.server, `there is no user ${spec.owner}: the working copy keeps the workstation's numeric owners`)] : [],
+      warnings:
+        copy.ownerId === null
+          ? [
+              warning(
+                "no-such-user",
+                spec,
+                spec.server,
+                `there is no user ${spec.owner}: the working copy keeps the workstation's numeric owners`,
+              ),
+            ]
+          : [],
       actions: stands ? [] : [replace(view, copy, latest)],
     };
   },
@@ -104,11 +124,13 @@ export const workingCopy: Reconciler<Replacement> = {
   },
 };
 
-export const workingCopyId = (spec: DatasetSpec, label: Label): ActionId => actionId("working-copy", spec.name, label);
+export const workingCopyId = (spec: DatasetSpec, label: Label): ActionId =>
+  actionId("working-copy", spec.name, label);
 
 /** The snapshots that a working copy can have been made from, on its own file system. */
 const bases = ({ facts }: View, copy: WorkingCopyFacts): { own: boolean; folder: SubvolumeFolder | null } => {
-  const own = facts.serverLayout.kind === "known" && facts.serverLayout.value.place.fsUuid !== copy.place.fsUuid;
+  const own =
+    facts.serverLayout.kind === "known" && facts.serverLayout.value.place.fsUuid !== copy.place.fsUuid;
   const fact = own ? facts.workingCopyBase : facts.hydrated;
   return { own, folder: fact.kind === "known" ? fact.value : null };
 };
@@ -147,7 +169,9 @@ function replace(view: View, copy: WorkingCopyFacts, latest: Label): Action<Repl
     reason,
     details: [
       ...(stranger ? [`what is there is kept: ${path}.before-devbackup`] : []),
-      ...(copy.written && !stranger && !isNew ? [`local edits, if any, are set aside first, in ${path}.set-aside`] : []),
+      ...(copy.written && !stranger && !isNew
+        ? [`local edits, if any, are set aside first, in ${path}.set-aside`]
+        : []),
     ],
     needs: [hydrateId(spec, latest)],
     assumes: { kind: copy.kind, from },
@@ -159,7 +183,14 @@ function replace(view: View, copy: WorkingCopyFacts, latest: Label): Action<Repl
       ownBase: own ? baseFolder(path) : null,
       stranger,
       bases: [...(folder?.entries ?? [])].flatMap(([entry, subvolume]) =>
-        subvolume === null ? [] : [{ uuid: subvolume.uuid, path: joinPath(own ? baseFolder(path) : hydratedFolder(spec.repository), entry) }],
+        subvolume === null
+          ? []
+          : [
+              {
+                uuid: subvolume.uuid,
+                path: joinPath(own ? baseFolder(path) : hydratedFolder(spec.repository), entry),
+              },
+            ],
       ),
     },
   });

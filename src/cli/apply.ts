@@ -1,0 +1,163 @@
+import { readFile } from "node:fs/promises";
+import { hostname, userInfo } from "node:os";
+import { apply } from "../apply/apply.ts";
+import type { DesiredState } from "../desired-state/desired-state.ts";
+import type { Label } from "../domain/label.ts";
+import { DevbackupError } from "../domain/trouble.ts";
+import { type Approval, isApproved, parseApproval } from "../plan/approval.ts";
+import type { Plan } from "../plan/plan.ts";
+import { parseSavedPlan } from "../plan/saved.ts";
+import { planFrom, type Request } from "../reconcilers/diff-all.ts";
+import { planText } from "../report/plan-text.ts";
+import { createProgress } from "../report/progress.ts";
+import { confirm } from "./confirm.ts";
+import { interruptible } from "./interrupt.ts";
+import { load } from "./load.ts";
+import { applyCommandLine, digestOf, isNarrowed } from "./plan.ts";
+import { type RequestFlags, readRequest } from "./request.ts";
+import { openSession, type Session } from "./session.ts";
+import { type CommonFlags, openTerminal, type Terminal } from "./terminal.ts";
+
+export interface ApplyFlags extends CommonFlags, RequestFlags {
+  readonly yes?: boolean;
+  readonly approve?: readonly string[];
+}
+
+/** `devbackup apply [PLANFILE]`: shows the plan, asks where someone can be asked, and carries it out. */
+export async function applyCommand(planFile: string | undefined, flags: ApplyFlags): Promise<number> {
+  const terminal = openTerminal(flags);
+  const loaded = await load(flags, terminal);
+  if (loaded === null) return 1;
+  const { desired, request, saved } = await whatToDo(loaded.desired, planFile, flags);
+  const session = openSession(desired, (text) => process.stderr.write(text));
+  try {
+    const plan = saved ?? planFrom(desired, await session.look(), request);
+    const asked = parseApproval(flags.approve ?? []);
+    showPlan(plan, asked, terminal, flags);
+    if (plan.problems.length > 0) return 1;
+    const approval = await approve(plan, asked, terminal, flags);
+    if (approval === null) {
+      terminal.say("Nothing was changed.\n");
+      return 0;
+    }
+    return await carryOut({ desired, request, plan, approval, session, terminal, flags });
+  } finally {
+    await session.close();
+  }
+}
+
+async function whatToDo(
+  whole: DesiredState,
+  planFile: string | undefined,
+  flags: ApplyFlags,
+): Promise<{ desired: DesiredState; request: Request; saved: Plan | null }> {
+  if (planFile === undefined) return { ...readRequest(whole, flags, new Date()), saved: null };
+  const saved = parseSavedPlan(await readFile(planFile, "utf8").catch(() => ""));
+  if (saved === undefined) throw notAPlan(planFile);
+  const datasets = whole.datasets.filter(({ name }) => saved.plan.labels[name] !== undefined);
+  const desired = { ...whole, datasets };
+  if (digestOf(desired) !== saved.desiredSha256) throw anotherDesiredState(planFile);
+  const labels = new Map(datasets.map(({ name }) => [name, saved.plan.labels[name] as Label]));
+  return {
+    desired,
+    request: { labels, labelled: saved.labelled, selection: saved.selection },
+    saved: saved.plan,
+  };
+}
+
+function showPlan(plan: Plan, approval: Approval, terminal: Terminal, flags: ApplyFlags): void {
+  if (terminal.json && plan.problems.length === 0) return;
+  terminal.say(
+    planText(plan, {
+      ...terminal,
+      command: applyCommandLine(flags),
+      narrowed: isNarrowed(flags),
+      approved: (action) => isApproved(action, approval),
+    }),
+  );
+}
+
+/** Null where the user says no. Off a terminal nobody is asked; hazards then need `--approve`. */
+async function approve(
+  plan: Plan,
+  asked: Approval,
+  terminal: Terminal,
+  { yes }: ApplyFlags,
+): Promise<Approval | null> {
+  if (plan.actions.length === 0 || !terminal.interactive) return asked;
+  if (yes !== true && !(await confirm("Carry this out?"))) return null;
+  const { confirmHazards } = await import("./confirm.ts");
+  return { ...asked, named: new Set([...asked.named, ...(await confirmHazards(plan, asked))]) };
+}
+
+interface CarryOut {
+  readonly desired: DesiredState;
+  readonly request: Request;
+  readonly plan: Plan;
+  readonly approval: Approval;
+  readonly session: Session;
+  readonly terminal: Terminal;
+  readonly flags: ApplyFlags;
+}
+
+async function carryOut({
+  desired,
+  request,
+  plan,
+  approval,
+  session,
+  terminal,
+  flags,
+}: CarryOut): Promise<number> {
+  const { signal, stop } = interruptible();
+  const progress = createProgress({
+    kind: terminal.json ? "json" : terminal.interactive ? "tty" : "plain",
+    out: process.stdout,
+    err: process.stderr,
+    color: terminal.color,
+    quiet: terminal.quiet,
+    now: Date.now,
+    command: applyCommandLine(flags),
+  });
+  try {
+    const { exitCode } = await apply({
+      desired,
+      request,
+      plan,
+      approval,
+      holder: {
+        who: `${userInfo().username}@${hostname()}`,
+        pid: process.pid,
+        since: new Date().toISOString(),
+      },
+      host: session.host,
+      bucket: session.bucket,
+      look: session.look,
+      emit: progress.emit,
+      now: () => new Date(),
+      signal,
+    });
+    return exitCode;
+  } finally {
+    stop();
+    await progress.end();
+  }
+}
+
+const notAPlan = (file: string): DevbackupError =>
+  new DevbackupError({
+    code: "not-a-plan",
+    exitCode: 1,
+    what: `${file} is no plan that devbackup plan --out wrote`,
+    state: "Nothing was contacted",
+    next: `devbackup plan --out ${file}`,
+  });
+
+const anotherDesiredState = (file: string): DevbackupError =>
+  new DevbackupError({
+    code: "desired-state-changed",
+    exitCode: 5,
+    what: `the desired state is not the one that ${file} was made from`,
+    state: "Nothing was contacted",
+    next: `devbackup plan --out ${file}`,
+  });

@@ -1,0 +1,24 @@
+import { homedir } from "node:os";
+import type { DesiredState } from "../desired-state/desired-state.ts";
+import { loadDesiredState } from "../desired-state/load.ts";
+import { problemsAsData, renderProblems } from "../desired-state/render-problems.ts";
+import type { CommonFlags, Terminal } from "./terminal.ts";
+
+/** A valid desired state, or null after every problem has been shown. */
+export async function load(
+  flags: CommonFlags,
+  terminal: Terminal,
+): Promise<{ desired: DesiredState; files: readonly string[] } | null> {
+  const loaded = loadDesiredState({
+    ...(flags.config !== undefined && { config: flags.config }),
+    env: process.env,
+    cwd: process.cwd(),
+    home: homedir(),
+  });
+  if (loaded.kind === "valid") return loaded;
+  if (terminal.json) await terminal.document(problemsAsData(loaded.problems));
+  process.stderr.write(
+    renderProblems(loaded.problems, { colour: terminal.color && process.stderr.isTTY === true }),
+  );
+  return null;
+}

@@ -1,0 +1,86 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { parseLabel } from "../domain/label.ts";
+import { chainOf } from "../domain/lineage.ts";
+import type { Manifest } from "../domain/manifest.ts";
+import { DevbackupError } from "../domain/trouble.ts";
+import { manifestProbe } from "../reconcilers/store.ts";
+import { chainText } from "../report/chain-text.ts";
+import { load } from "./load.ts";
+import { readRequest } from "./request.ts";
+import { openSession, type Session } from "./session.ts";
+import { type CommonFlags, openTerminal } from "./terminal.ts";
+
+export interface ManifestFlags extends CommonFlags {
+  readonly dataset?: string;
+}
+
+/** `devbackup manifest latest|list|chain LABEL`: what the server's manifest says, nothing checked against it. */
+export async function manifestCommand(
+  what: "latest" | "list" | "chain",
+  labelText: string | undefined,
+  flags: ManifestFlags,
+): Promise<number> {
+  const terminal = openTerminal(flags);
+  const loaded = await load(flags, terminal);
+  if (loaded === null) return 1;
+  const { desired } = readRequest(loaded.desired, flags, new Date());
+  const session = openSession(desired, () => undefined);
+  try {
+    const datasets = await Promise.all(
+      desired.datasets.map(async (spec) => ({
+        dataset: spec.name,
+        rows: choose(spec, await read(session, spec), what, labelText),
+      })),
+    );
+    if (terminal.json) await terminal.document({ formatVersion: 1, datasets });
+    else
+      for (const { dataset, rows } of datasets) {
+        if (what === "latest") terminal.say(`${rows[0]?.label ?? ""}\n`);
+        else terminal.say(`${datasets.length > 1 ? `${dataset}\n` : ""}${chainText(rows, terminal)}`);
+      }
+    return 0;
+  } finally {
+    await session.close();
+  }
+}
+
+async function read(session: Session, spec: DatasetSpec): Promise<Manifest> {
+  const probe = manifestProbe(spec);
+  const { exitCode, stdout, stderr } = await (await session.host(probe.host)).run(probe.script);
+  const fact = exitCode === 0 ? probe.parse(stdout) : { kind: "unknown" as const, why: stderr.trim() };
+  if (fact.kind === "absent") return [];
+  if (fact.kind === "known" && fact.value.reading.kind === "valid") return fact.value.reading.rows;
+  throw new DevbackupError({
+    code: "manifest-unreadable",
+    exitCode: 6,
+    host: spec.server,
+    what: `the manifest of ${spec.name} cannot be read`,
+    why:
+      fact.kind === "unknown"
+        ? fact.why
+        : fact.value.reading.kind === "damaged"
+          ? `line ${fact.value.reading.line}: ${fact.value.reading.why}`
+          : "",
+    next: "devbackup plan",
+  });
+}
+
+function choose(
+  spec: DatasetSpec,
+  rows: Manifest,
+  what: "latest" | "list" | "chain",
+  labelText: string | undefined,
+): Manifest {
+  if (what === "list") return rows;
+  if (what === "latest") return rows.slice(-1);
+  const label = parseLabel(labelText ?? "");
+  const chain = label === undefined ? undefined : chainOf(rows, label);
+  if (chain !== undefined) return chain;
+  throw new DevbackupError({
+    code: "no-such-label",
+    exitCode: 1,
+    host: spec.server,
+    what: `the manifest of ${spec.name} has no label ${labelText}`,
+    next: "devbackup manifest list",
+  });
+}

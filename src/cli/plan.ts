@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import type { DesiredState } from "../desired-state/desired-state.ts";
+import type { Plan } from "../plan/plan.ts";
+import { renderSavedPlan } from "../plan/saved.ts";
+import { planFrom, type Request } from "../reconcilers/diff-all.ts";
+import { planJson } from "../report/plan-json.ts";
+import { planText } from "../report/plan-text.ts";
+import { load } from "./load.ts";
+import { type RequestFlags, readRequest } from "./request.ts";
+import { openSession } from "./session.ts";
+import { type CommonFlags, openTerminal } from "./terminal.ts";
+
+export interface PlanFlags extends CommonFlags, RequestFlags {
+  readonly out?: string;
+  readonly detailedExitcode?: boolean;
+}
+
+/** `devbackup plan`: looks, shows, changes nothing. */
+export async function planCommand(flags: PlanFlags): Promise<number> {
+  const terminal = openTerminal(flags);
+  const loaded = await load(flags, terminal);
+  if (loaded === null) return 1;
+  const { desired, request } = readRequest(loaded.desired, flags, new Date());
+  const session = openSession(desired, (text) => process.stderr.write(text));
+  try {
+    const plan = planFrom(desired, await session.look(), request);
+    if (terminal.json) await terminal.document(planJson(plan));
+    else
+      terminal.say(
+        planText(plan, { ...terminal, command: applyCommandLine(flags), narrowed: isNarrowed(flags) }),
+      );
+    if (plan.problems.length > 0) return 1;
+    if (flags.out !== undefined) await save(flags.out, desired, request, plan);
+    return flags.detailedExitcode === true && plan.actions.length > 0 ? 2 : 0;
+  } finally {
+    await session.close();
+  }
+}
+
+const save = (
+  file: string,
+  desired: DesiredState,
+  { labelled, selection }: Request,
+  plan: Plan,
+): Promise<void> =>
+  writeFile(
+    file,
+    renderSavedPlan({
+      kind: "devbackup-plan",
+      formatVersion: 1,
+      desiredSha256: digestOf(desired),
+      labelled,
+      selection,
+      plan,
+    }),
+    { mode: 0o600 },
+  );
+
+/** Of everything declared; key order and comments do not count. */
+export const digestOf = (desired: DesiredState): string =>
+  createHash("sha256")
+    .update(JSON.stringify({ ...desired, hosts: [...desired.hosts] }))
+    .digest("hex");
+
+export const isNarrowed = ({ host, dataset, only }: RequestFlags): boolean =>
+  host !== undefined || dataset !== undefined || only !== undefined;
+
+/** `devbackup apply` with what the user chose, for the commands that are suggested. */
+export const applyCommandLine = ({
+  config,
+  label,
+  dataset,
+  host,
+  only,
+}: CommonFlags & RequestFlags): string =>
+  Object.entries({ config, label, dataset, host, only })
+    .filter(([, value]) => value !== undefined)
+    .reduce((line, [flag, value]) => `${line} --${flag} ${value}`, "devbackup apply");

@@ -1,0 +1,55 @@
+import { randomBytes } from "node:crypto";
+import type { DesiredState } from "../desired-state/desired-state.ts";
+import type { HostName } from "../domain/names.ts";
+import { observe } from "../observe/observe.ts";
+import type { Observation } from "../reconcilers/facts.ts";
+import type { Bucket } from "../transport/bucket.ts";
+import { connectHost } from "../transport/connect.ts";
+import type { Host } from "../transport/host.ts";
+
+/** The connections of one run: each host's and the bucket's, opened when first used, once. */
+export interface Session {
+  readonly host: (name: HostName) => Promise<Host>;
+  readonly bucket: () => Promise<Bucket>;
+  /** See {@link observe}; with `buckets`, the bucket is not asked again. */
+  readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
+  readonly close: () => Promise<void>;
+}
+
+export function openSession(desired: DesiredState, warn: (text: string) => void): Session {
+  const hosts = new Map<HostName, Promise<Host>>();
+  let opened: Promise<Bucket> | undefined;
+  const host = (name: HostName): Promise<Host> => {
+    const spec = desired.hosts.get(name);
+    if (spec === undefined) throw new RangeError(`no host ${name}`);
+    const connection = hosts.get(name) ?? connectHost(spec, process.env);
+    hosts.set(name, connection);
+    return connection;
+  };
+  const bucket = (): Promise<Bucket> => (opened ??= openBucket(desired, warn));
+  return {
+    host,
+    bucket,
+    look: (buckets) =>
+      observe({
+        desired,
+        host,
+        bucket,
+        nonce: randomBytes(12).toString("hex"),
+        now: new Date(),
+        ...(buckets !== undefined && { buckets }),
+      }),
+    close: async () => {
+      const closing = [...hosts.values()].map(async (connection) => (await connection).close());
+      await Promise.allSettled([...closing, opened?.then((open) => open.close())]);
+    },
+  };
+}
+
+async function openBucket({ cloud }: DesiredState, warn: (text: string) => void): Promise<Bucket> {
+  if (cloud === null) throw new RangeError("no cloud is declared");
+  const { connectBucket, readBucketKeys } = await import("../transport/bucket.ts");
+  const { keys, warnings } = await readBucketKeys(cloud);
+  for (const text of warnings) warn(`warning: ${text}\n`);
+  return connectBucket(cloud, keys);
+}

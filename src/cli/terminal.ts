@@ -1,0 +1,62 @@
+import { DevbackupError } from "../domain/trouble.ts";
+
+/** The flags that every command has. */
+export interface CommonFlags {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** How this run talks to whoever reads it. */
+export interface Terminal {
+  readonly color: boolean;
+  readonly width: number;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  /** Someone can be asked. */
+  readonly interactive: boolean;
+  /** For people: stdout, or stderr where stdout is JSON's. */
+  readonly say: (text: string) => void;
+  /** The one JSON document of `--json`. */
+  readonly document: (value: unknown) => Promise<void>;
+}
+
+export function openTerminal(flags: CommonFlags): Terminal {
+  const json = flags.json ?? false;
+  const people = json ? process.stderr : process.stdout;
+  const noColor = (process.env.NO_COLOR ?? "") !== "" || process.env.TERM === "dumb";
+  return {
+    color: flags.color && !noColor && people.isTTY === true,
+    width: people.columns ?? 100,
+    json,
+    quiet: flags.quiet ?? false,
+    verbose: flags.verbose ?? false,
+    interactive: process.stdin.isTTY === true && process.stdout.isTTY === true && !json,
+    say: (text) => {
+      if (!flags.quiet) people.write(text);
+    },
+    document: async (value) => {
+      const { jsonLine } = await import("../report/printable.ts");
+      process.stdout.write(jsonLine(value));
+    },
+  };
+}
+
+/** Shows what went wrong the way the user asked for, and gives the exit code. A defect of ours keeps its stack. */
+export async function showError(error: unknown, flags: CommonFlags): Promise<number> {
+  if (!(error instanceof DevbackupError)) {
+    process.stderr.write(
+      `devbackup: this is a defect of devbackup, please report it\n${error instanceof Error ? error.stack : String(error)}\n`,
+    );
+    return 1;
+  }
+  const { troubleText, troubleJson } = await import("../report/trouble-text.ts");
+  const terminal = openTerminal(flags);
+  if (terminal.json) await terminal.document(troubleJson(error.trouble));
+  const color = flags.color && process.stderr.isTTY === true && (process.env.NO_COLOR ?? "") === "";
+  process.stderr.write(troubleText(error.trouble, { color, width: process.stderr.columns ?? 100 }));
+  return error.trouble.exitCode;
+}

@@ -1,0 +1,42 @@
+import type { Selection } from "./assemble.ts";
+import type { Plan } from "./plan.ts";
+
+/** What `plan --out` writes and `apply FILE` reads. */
+export interface SavedPlan {
+  readonly kind: "devbackup-plan";
+  readonly formatVersion: 1;
+  /** Of the desired state that it was made from: with another one it does not fit any more. */
+  readonly desiredSha256: string;
+  readonly labelled: boolean;
+  readonly selection: Selection;
+  /** Without the actions' inputs: what is run is worked out afresh. */
+  readonly plan: Plan;
+}
+
+/**
+ * Undefined where `text` is no saved plan of this format. Nothing in it is trusted further than to say which
+ * actions were agreed to: one that was tampered with fits less, never more.
+ */
+export function parseSavedPlan(text: string): SavedPlan | undefined {
+  try {
+    const saved = JSON.parse(text) as SavedPlan;
+    const { kind, formatVersion, desiredSha256, selection, plan } = saved;
+    const whole =
+      kind === "devbackup-plan" &&
+      formatVersion === 1 &&
+      typeof desiredSha256 === "string" &&
+      (selection.host === null || typeof selection.host === "string") &&
+      (selection.stages === null || Array.isArray(selection.stages)) &&
+      plan.formatVersion === 1 &&
+      plan.actions.every(
+        (action) =>
+          typeof action.id === "string" && typeof action.assumes === "object" && Array.isArray(action.needs),
+      );
+    return whole ? saved : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export const renderSavedPlan = (saved: SavedPlan): string =>
+  `${JSON.stringify({ ...saved, plan: { ...saved.plan, actions: saved.plan.actions.map(({ input: _, ...action }) => action) } }, null, 2)}\n`;
