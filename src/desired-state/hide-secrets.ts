@@ -50,7 +50,10 @@ export function secretsIn(text: string, document: Document, broken: boolean): Se
       if (!value?.range) return;
       // from the colon on: a tag or an anchor before the value may be the secret
       const colon = text.indexOf(":", pair.key.range?.[1]);
-      hidden.push({ start: colon + (text[colon + 1] === " " ? 2 : 1), end: value.range[1] + 1 });
+      hidden.push({
+        start: colon + (text[colon + 1] === " " ? 2 : 1),
+        end: Math.max(value.range[1], colon + 2),
+      });
       for (const word of wordsUnder(value)) if (word.length >= SHORTEST_SECRET) secrets.add(word);
       return visit.SKIP;
     },
