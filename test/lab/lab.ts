@@ -9,6 +9,9 @@ import { stringify } from "yaml";
 
 /** Two fresh machines with real Btrfs and a bucket, on this machine alone; see `lab.sh help`. */
 export interface Lab {
+  readonly id: string;
+  /** The first three numbers of its /24. */
+  readonly net: string;
   /** This lab's folder; `stop` removes it. */
   readonly dir: string;
   /** What HOME is for `devbackup`: `~/.ssh` holds the identity and known_hosts. */
@@ -51,7 +54,8 @@ export interface Lab {
   /** Leaves `free` (`20M`) of the machine's Btrfs. */
   fill(machine: Machine, free?: string): Promise<void>;
   unfill(machine: Machine): Promise<void>;
-  stop(): Promise<void>;
+  /** Takes it down; `all`: the guard route too, see `lab.sh help`. */
+  stop(options?: { all?: boolean }): Promise<void>;
 }
 
 /** `ws` has Btrfs at /home, `ls` at /srv; on both there is a user `dev` with sudo. */
@@ -84,6 +88,8 @@ export interface DevbackupOptions {
   readonly cwd?: string;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Lets it write where this process writes; the result then holds no text. */
+  readonly show?: boolean;
 }
 
 /** Objects are laid over key by key; anything else replaces; undefined takes the key away. */
@@ -141,6 +147,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     finished("ssh", ["-F", sshConfig, `${user}@${machine}`, `sh -c ${quoted(script)}`], { input });
 
   return {
+    id,
+    net,
     dir,
     home,
     sshConfig,
@@ -154,7 +162,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       if (result.exitCode === 0) return result.stdout;
       throw new Error(`${machine}: exit ${result.exitCode}\n${script}\n${result.stdout}${result.stderr}`);
     },
-    devbackup: (args, { env: more = {}, input = "", cwd = dir, timeoutMs, signal } = {}) =>
+    devbackup: (args, { env: more = {}, input = "", cwd = dir, timeoutMs, signal, show = false } = {}) =>
       finished(join(ROOT, "bin/devbackup"), args, {
         env: {
           HOME: home,
@@ -164,6 +172,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
         },
         input,
         cwd,
+        ...(show ? { stdout: "inherit", stderr: "inherit" } : {}),
         ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
         ...(signal === undefined ? {} : { cancelSignal: signal, forceKillAfterDelay: false }),
       }),
@@ -183,8 +192,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       void (await lab("netem", host, delayMs, mbitPerSecond, lossPercent)),
     fill: async (machine, free = "20M") => void (await lab("fill", machine, free)),
     unfill: async (machine) => void (await lab("unfill", machine)),
-    stop: async () => {
-      await lab("down");
+    stop: async ({ all = false } = {}) => {
+      await lab("down", ...(all ? ["--all"] : []));
       cancelDown();
     },
   };
@@ -195,7 +204,7 @@ async function finished(program: string, args: readonly string[], options: Optio
   const result = await execa(program, args, { ...options, reject: false, stripFinalNewline: false });
   if (result.code === "ENOENT" || result.code === "EACCES") throw new Error(`${program}: ${result.code}`);
   const { exitCode, stdout, stderr } = result;
-  return { exitCode, stdout: String(stdout), stderr: String(stderr) };
+  return { exitCode, stdout: String(stdout ?? ""), stderr: String(stderr ?? "") };
 }
 
 /** HOME of the program: the identity and the known hosts where a user has them. */
