@@ -40,6 +40,7 @@ install_packages() {
     fi
     export DEBIAN_FRONTEND=noninteractive
     apt-get -qq update </dev/null
+    export DEBCONF_NOWARNINGS=yes
     apt-get -qq install -y --no-install-recommends "$@" </dev/null >/dev/null
     if command -v systemctl >/dev/null; then
       for package in "$@"; do
@@ -55,7 +56,7 @@ install_modules() {
   if [ -e node_modules/.package-lock.json ] && ! [ package-lock.json -nt node_modules/.package-lock.json ]; then return 0; fi
   command -v npm >/dev/null || { say "no npm: apt-get install npm"; exit 1; }
   say "npm ci"
-  npm ci --loglevel=error >&2
+  npm ci >&2
   touch node_modules/.package-lock.json
 }
 
