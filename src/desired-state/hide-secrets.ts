@@ -1,7 +1,11 @@
-import { type Document, isCollection, isMap, isScalar, type Node, visit } from "yaml";
+import { type Document, isCollection, isMap, isPair, isScalar, type Node, visit } from "yaml";
+import { schemaAt } from "./schema.ts";
 
 /** What stands in a message where a secret stood in the file. */
 export const HIDDEN = "(hidden)";
+
+/** The keys of the desired state under which a secret is named. */
+export const SECRET_KEYS: readonly string[] = ["access_key_id", "secret_access_key"];
 
 /** Half-open, in UTF-16 units. */
 export interface Range {
@@ -20,9 +24,9 @@ const PRIVATE_KEY =
   /AGE-SECRET-KEY-(?:PQ-)?1[02-9AC-HJ-NP-Z]{6,}|-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?:[\s\S]*?-----END [A-Z0-9 ]*-----|[\s\S]*)/gi;
 const URL_LOGIN = /(:\/\/)[^/\s"'@]*@/g;
 const KEY_NAME = /secret|passw|passphrase|token|credential|access_?key|private|apikey/i;
-/** A line that names a secret, and the lines below it that are further in: all that is left of broken YAML. */
+/** A line that names a secret, the lines below it that are further in, and the next one where nothing follows the name. */
 const SECRET_LINES =
-  /^([ \t]*)(?![ \t])(?:.*?(?:secret|passw|passphrase|token|credential|access_?key|private)[\w-]*["']?[ \t]*[:=]?)(.*(?:\r?\n(?:\1[ \t]+.*|[ \t]*(?=\r?\n)))*)/gim;
+  /^([ \t]*)(?![ \t])(?:.*?(?:secret|passw|passphrase|token|credential|key|private)[\w-]*["']?[ \t]*[:=]?)((?:[ \t]*\r?\n)*.*(?:\r?\n(?:\1[ \t]+.*|[ \t]*(?=\r?\n)))*)/gim;
 const SHORTEST_SECRET = 6;
 
 /** Where private keys stand in the text, comments included. */
@@ -45,9 +49,9 @@ export function secretsIn(text: string, document: Document, broken: boolean): Se
   const secrets = new Set<string>();
   visit(document, {
     Pair(_, pair, ancestors) {
-      if (!isScalar(pair.key) || !KEY_NAME.test(String(pair.key.value)) || isNameOfAThing(ancestors)) return;
       const value = pair.value as Node | null;
-      if (!value?.range) return;
+      if (!isScalar(pair.key) || !value?.range || !mayBeSecret(String(pair.key.value), value, ancestors))
+        return;
       // from the colon on: a tag or an anchor before the value may be the secret
       const colon = text.indexOf(":", pair.key.range?.[1]);
       hidden.push({
@@ -67,13 +71,17 @@ export function secretsIn(text: string, document: Document, broken: boolean): Se
   return { hidden, secrets: [...secrets].sort((a, b) => b.length - a.length) };
 }
 
-/** A host or dataset may be called `token-server`; what stands below its name is no secret for that. */
-function isNameOfAThing(ancestors: readonly unknown[]): boolean {
-  const [section] = ancestors.flatMap((node) =>
-    typeof node === "object" && node !== null && "key" in node && isScalar(node.key) ? [node.key.value] : [],
-  );
+/**
+ * Every key that sounds like one, and every key of the cloud that is not known: it may be a secret's, maimed. But a
+ * host or dataset may be called `token-server`; what stands below its name is no secret for that.
+ */
+function mayBeSecret(key: string, value: Node, ancestors: readonly unknown[]): boolean {
+  const section = ancestors.find(isPair)?.key;
+  const name = isScalar(section) ? section.value : undefined;
   const depth = ancestors.filter(isMap).length;
-  return depth === 2 && (section === "hosts" || section === "datasets");
+  if (depth === 2 && (name === "hosts" || name === "datasets") && isMap(value))
+    return SECRET_KEYS.includes(key);
+  return KEY_NAME.test(key) || (depth === 2 && name === "cloud" && schemaAt(["cloud", key]) === undefined);
 }
 
 function wordsUnder(value: Node): readonly string[] {

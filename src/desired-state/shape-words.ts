@@ -1,6 +1,6 @@
 import type { ErrorObject } from "ajv/dist/2020.js";
 import { stringify } from "yaml";
-import { privateKeysIn } from "./hide-secrets.ts";
+import { privateKeysIn, SECRET_KEYS } from "./hide-secrets.ts";
 import { nearest } from "./nearest.ts";
 import type { Path } from "./place.ts";
 import { placesOf, type SchemaNode, schemaAt } from "./schema.ts";
@@ -16,7 +16,6 @@ export interface ShapeWords {
 
 /** What the three forms of a secret look like. */
 export const SECRET_FORMS = "one of {env: NAME}, {file: PATH} or {command: [program, argument]}";
-const SECRET_KEYS = ["access_key_id", "secret_access_key"];
 const SHOWN_LENGTH = 60;
 const TYPES: Readonly<Record<string, string>> = {
   string: "a text",
@@ -36,7 +35,7 @@ export function wordsForShapeError(error: ErrorObject, path: Path): ShapeWords |
   if (typeof found === "string" && privateKeysIn(found).length > 0) return undefined;
   const known = schemaAt(path) ?? {};
   const say = (at: "key" | "value", wrong: string, right: string): ShapeWords => ({ path, at, wrong, right });
-  if (SECRET_KEYS.some((key) => path.includes(key)) && error.keyword !== "required") {
+  if (path[0] === "cloud" && SECRET_KEYS.includes(path[1] ?? "") && error.keyword !== "required") {
     return secretWords(error, path, say);
   }
   const name = `\`${dotted(path)}\``;
@@ -84,7 +83,7 @@ function secretWords(
   path: Path,
   say: (at: "key" | "value", wrong: string, right: string) => ShapeWords,
 ): ShapeWords {
-  const depth = path.findIndex((step) => SECRET_KEYS.includes(step)) + 1;
+  const depth = 2;
   const name = `\`${dotted(path.slice(0, depth))}\``;
   const right = `${SECRET_FORMS}, for example \`${path[depth - 1]}: ${flow(schemaAt(path.slice(0, depth))?.examples?.[0])}\``;
   if (error.keyword === "additionalProperties") {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { parse } from "yaml";
 import { loadDesiredState } from "../../src/desired-state/load.ts";
 import { renderProblems } from "../../src/desired-state/render-problems.ts";
@@ -59,13 +60,19 @@ test("reference: shows every key", () => {
   for (const key of missing) assert.ok(text.includes(key.split(".").at(-1) ?? ""), `${key} is mentioned`);
 });
 
+test("schema: is a schema, by JSON Schema 2020-12 and the strict mode of ajv", () => {
+  const ajv = new Ajv2020({ strictTypes: false, strictRequired: false, keywords: ["patternErrorMessage"] });
+  assert.ok(ajv.validateSchema(published), ajv.errorsText());
+  assert.doesNotThrow(() => ajv.compile(published));
+});
+
 test("schema: every key is described, with an example", () => {
   const bare = [...keysOf([])].filter((key) => {
     const { description, examples: shown, enum: words } = schemaAt(key) ?? {};
     return !description || !(shown ?? words);
   });
   assert.deepEqual(
-    bare.map((key) => key.join(".")).filter((key) => key !== "cloud.NAME"),
+    bare.map((key) => key.join(".")),
     [],
   );
 });

@@ -121,6 +121,21 @@ const rows: readonly { name: string; yaml: string; secret?: string; says: RegExp
     says: /is written twice/,
   },
   { name: "a tag", yaml: inCloud(`secret_access_key: !${SECRET} x`), says: /a tag/ },
+  {
+    name: "under a key of the cloud that nobody knows",
+    yaml: inCloud(`skey: ${SECRET}`),
+    says: /`skey` is no key of `cloud`/,
+  },
+  {
+    name: "in broken YAML, at the margin",
+    yaml: inCloud(`secret_access_key:\n${SECRET}`),
+    says: /something is missing/,
+  },
+  {
+    name: "where a dataset belongs",
+    yaml: `${MINIMAL}  secret_access_key: ${SECRET}\n`,
+    says: /`datasets.secret_access_key` is/,
+  },
   { name: "an anchor", yaml: inCloud(`secret_access_key: &${SECRET} x`), says: /is written in the clear/ },
   { name: "an alias", yaml: inCloud(`secret_access_key: *${SECRET}`), says: /this alias names no anchor/ },
   {
