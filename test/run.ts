@@ -73,8 +73,9 @@ if ((totals.get("tests") ?? 0) === 0) {
   console.error("no tests were found");
   success = false;
 }
-if (process.env.CI === "true" && skipped.length > 0) {
-  console.error(`in CI nothing may be skipped:\n  ${skipped.join("\n  ")}`);
-  success = false;
+if (skipped.length > 0) {
+  const inCi = process.env.CI === "true";
+  console.error(`skipped${inCi ? ", which is a failure in CI" : ""}:\n  ${skipped.join("\n  ")}`);
+  success &&= !inCi;
 }
 process.exitCode = success ? 0 : 1;

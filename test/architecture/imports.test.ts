@@ -24,7 +24,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@aws-sdk/s3-request-presigner": ["transport"],
   listr2: ["report"],
   commander: ["cli"],
-  "@inquirer/prompts": ["cli"],
+  "@inquirer/prompts": ["cli", "desired-state"],
   yaml: ["desired-state"],
   ajv: ["desired-state"],
 };
