@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  type Cadence,
+  compareLabels,
+  type Label,
+  labelAt,
+  monthsBetween,
+  parseLabel,
+} from "../../src/domain/label.ts";
+
+const label = (text: string): Label => {
+  const parsed = parseLabel(text);
+  assert.ok(parsed, `${text} is a label`);
+  return parsed;
+};
+
+test("a label is a period of the calendar, and nothing else", () => {
+  for (const good of ["2026-03", "2026-12", "2026-W01", "2026-W53", "2024-02-29", "1999-12-31"]) label(good);
+  const bad = ["", "2026", "2026-00", "2026-13", "2026-3", "2026-W00", "2025-W53", "2026-W1", "2026-02-29"];
+  for (const text of [...bad, "2026-04-31", "2026-03 ", "../x", "2026-03\n", "26-03"])
+    assert.equal(parseLabel(text), undefined, text);
+});
+
+test("a label of another cadence is refused where a cadence is asked for", () => {
+  assert.equal(parseLabel("2026-03", "weekly"), undefined);
+  assert.equal(parseLabel("2026-W11", "monthly"), undefined);
+  assert.equal(parseLabel("2026-03-09", "daily"), "2026-03-09");
+});
+
+test("the calendar of the dataset's timezone decides", () => {
+  const rows: [string, Cadence, string, string][] = [
+    ["2026-02-28T23:30:00Z", "monthly", "UTC", "2026-02"],
+    ["2026-02-28T23:30:00Z", "monthly", "Europe/Berlin", "2026-03"],
+    ["2026-03-01T04:00:00Z", "monthly", "America/New_York", "2026-02"],
+    ["2026-03-29T01:30:00Z", "daily", "Europe/Berlin", "2026-03-29"],
+    ["2027-01-01T12:00:00Z", "weekly", "UTC", "2026-W53"],
+    ["2024-12-30T12:00:00Z", "weekly", "UTC", "2025-W01"],
+    ["2024-02-29T12:00:00Z", "daily", "UTC", "2024-02-29"],
+  ];
+  for (const [now, cadence, zone, expected] of rows)
+    assert.equal(labelAt(new Date(now), cadence, zone), expected, `${now} ${zone}`);
+});
+
+test("labels are ordered by the first day of their period, across cadences too", () => {
+  const sorted = ["2026-W10", "2025-12", "2026-03-03", "2026-03", "2026-W53"].map(label).sort(compareLabels);
+  assert.deepEqual(sorted, ["2025-12", "2026-03", "2026-W10", "2026-03-03", "2026-W53"]);
+});
+
+test("months between two labels are whole ones", () => {
+  const rows: [string, string, number][] = [
+    ["2026-01", "2026-01", 0],
+    ["2026-01", "2027-01", 12],
+    ["2025-11", "2026-02", 3],
+    ["2026-01-31", "2026-02-28", 0],
+    ["2026-01-15", "2026-02-15", 1],
+    ["2026-W01", "2026-W05", 0],
+  ];
+  for (const [from, to, months] of rows)
+    assert.equal(monthsBetween(label(from), label(to)), months, `${from} ${to}`);
+});
