@@ -45,10 +45,9 @@ function compile(): ValidateFunction {
     strictRequired: false,
     // shown by editors where a pattern does not match
     keywords: ["patternErrorMessage"],
-    // the schema is ours and a test holds it against its own; without these four, compiling takes three times as long
+    // the schema is ours and a test holds it against its own; with these three, compiling takes a third of the time
     meta: false,
     validateSchema: false,
-    inlineRefs: false,
     code: { optimize: false },
   });
   return ajv.compile(published);
