@@ -131,6 +131,7 @@ for (const [written, url] of [
 
 for (const refused of [
   "http://example.com",
+  "http://172.15.0.1",
   "http://172.32.0.1",
   "http://192.169.0.1",
   "http://11.0.0.1",
