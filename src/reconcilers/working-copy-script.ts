@@ -1,3 +1,4 @@
+import type { Label } from "../domain/label.ts";
 import type { AbsolutePath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 
@@ -6,6 +7,9 @@ export interface Replacement {
   readonly path: AbsolutePath;
   /** The snapshot that it is to become a copy of. */
   readonly name: string;
+  readonly label: Label;
+  /** Notes which copy is ours and where it stands. */
+  readonly note: AbsolutePath;
   readonly dataset: string;
   /** The folder of the hydrated snapshots. */
   readonly hydrated: AbsolutePath;
@@ -22,13 +26,13 @@ export interface Replacement {
  * what it was made from shows no edit, or a read-only snapshot of it has been taken. Prints `kept PATH` then.
  */
 export function replaceScript(replacement: Replacement, now: Date): string {
-  const { path, name, dataset, hydrated, ownBase, stranger } = replacement;
+  const { path, name, label, note, dataset, hydrated, ownBase, stranger } = replacement;
   const stamp = now.toISOString().replace(/[-:]|\.\d+/g, "");
   const bases = replacement.bases.map((base) => sh`${base.uuid}) echo ${base.path};;`).join(" ");
   return `
 base_of() { case $1 in ${bases} esac; }
 ${sh`
-wc=${path} name=${name} hydrated=${hydrated} aside=${`${path}.set-aside`} stamp=${stamp} dataset=${dataset}
+wc=${path} name=${name} label=${label} note=${note} hydrated=${hydrated} aside=${`${path}.set-aside`} stamp=${stamp} dataset=${dataset}
 new=${`${path}.devbackup-new`} former=${`${path}.devbackup-old`} before=${`${path}.before-devbackup`}`}
 edited() {
   ops=$( { btrfs -q send --no-data -p "$1" "$2" || echo failed; } | btrfs receive --dump | awk '{ print $1 }') || return 0
@@ -60,6 +64,8 @@ if [ -e "$wc" ]; then
   ${stranger ? '[ ! -e "$before" ] || { echo "$before is in the way" >&2; exit 1; }; mv -T -- "$wc" "$before"' : 'mv -T -- "$wc" "$former"'}
 fi
 mv -T -- "$new" "$wc"
+uuid=$(btrfs subvolume show -- "$wc" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*//p')
+echo "$uuid $label" >"$note.new" && mv -T -- "$note.new" "$note"
 settle_former
 ${ownBase === null ? "" : dropOldBases}
 btrfs filesystem sync "$wc"`;

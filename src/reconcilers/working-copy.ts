@@ -1,7 +1,7 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { labelOfSnapshot, snapshotName } from "../domain/artifact.ts";
 import { absent, known, unknown } from "../domain/fact.ts";
-import type { Label } from "../domain/label.ts";
+import { type Label, parseLabel } from "../domain/label.ts";
 import { type AbsolutePath, joinPath } from "../domain/names.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
@@ -25,10 +25,14 @@ import { type Replacement, replaceScript } from "./working-copy-script.ts";
 export interface WorkingCopyFacts {
   readonly place: Place;
   readonly kind: "absent" | "empty" | "subvolume" | "other";
+  /** Where it is a subvolume. */
+  readonly uuid: string | null;
   /** Of the snapshot that it was made from, where it is a subvolume. */
   readonly parentUuid: string | null;
   /** Whether anything was written to it since it was made; reading alone can count as that (atime). */
   readonly written: boolean;
+  /** What the last replacement noted: the copy's UUID and the label that it was brought to. */
+  readonly noted: { readonly uuid: string; readonly label: Label } | null;
   /** A replacement that was cut off left the former copy beside it. */
   readonly formerBeside: boolean;
   /** User id of the declared owner on the server; null where there is no such user. */
@@ -39,21 +43,25 @@ export interface WorkingCopyFacts {
 export const baseFolder = (workingCopy: AbsolutePath): AbsolutePath =>
   `${workingCopy}.devbackup` as AbsolutePath;
 
-export const workingCopyProbe = ({ server, workingCopy, owner }: DatasetSpec): Probe<WorkingCopyFacts> => ({
-  host: server,
+/** Says which copy is ours, also when the snapshot that it was made from has gone and been received again. */
+const noteFile = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "restore/working_copy");
+
+export const workingCopyProbe = (spec: DatasetSpec): Probe<WorkingCopyFacts> => ({
+  host: spec.server,
   script:
-    workingCopy === null
+    spec.workingCopy === null
       ? "echo none"
       : sh`
-d=${workingCopy}
+d=${spec.workingCopy}
 place "$d"
-echo "owner $(id -u -- ${owner} 2>/dev/null)"
-[ -e ${`${workingCopy}.devbackup-old`} ] && echo former
+echo "owner $(id -u -- ${spec.owner} 2>/dev/null)"
+[ -e ${`${spec.workingCopy}.devbackup-old`} ] && echo former
+[ -e ${noteFile(spec)} ] && echo "noted $(head -n 1 -- ${noteFile(spec)})"
 if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo kind absent
 elif [ -L "$d" ] || [ ! -d "$d" ]; then echo kind other
 elif [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
   echo kind subvolume
-  btrfs subvolume show -- "$d" | sed -n 's/^[[:space:]]*Parent UUID:[[:space:]]*/parent /p; s/^[[:space:]]*Generation:[[:space:]]*/generation /p; s/^[[:space:]]*Gen at creation:[[:space:]]*/created /p'
+  btrfs subvolume show -- "$d" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p; s/^[[:space:]]*Parent UUID:[[:space:]]*/parent /p; s/^[[:space:]]*Generation:[[:space:]]*/generation /p; s/^[[:space:]]*Gen at creation:[[:space:]]*/created /p'
 elif [ -z "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ]; then echo kind empty
 else echo kind other; fi`,
   parse: (stdout) => {
@@ -63,10 +71,14 @@ else echo kind other; fi`,
     const kind = field("kind") as WorkingCopyFacts["kind"] | undefined;
     if (place === undefined || kind === undefined) return unknown("its file system could not be read");
     const parent = field("parent");
+    const [, notedUuid = "", notedLabel = ""] = /^noted (\S+) (\S+)$/m.exec(stdout) ?? [];
+    const label = parseLabel(notedLabel);
     return known({
       place,
       kind,
       parentUuid: parent === undefined || parent === "-" ? null : parent,
+      uuid: field("uuid") ?? null,
+      noted: label === undefined ? null : { uuid: notedUuid, label },
       written: field("generation") !== field("created"),
       formerBeside: /^former$/m.test(stdout),
       ownerId: field("owner") ?? null,
@@ -137,6 +149,7 @@ const bases = ({ facts }: View, copy: WorkingCopyFacts): { own: boolean; folder:
 
 function labelOfCopy(view: View, copy: WorkingCopyFacts): Label | null {
   if (copy.kind !== "subvolume" || copy.parentUuid === null) return null;
+  if (copy.noted !== null && copy.noted.uuid === copy.uuid) return copy.noted.label;
   const { folder } = bases(view, copy);
   for (const [name, subvolume] of folder?.entries ?? [])
     if (subvolume?.uuid === copy.parentUuid) return labelOfSnapshot(view.spec.name, name) ?? null;
@@ -169,15 +182,15 @@ function replace(view: View, copy: WorkingCopyFacts, latest: Label): Action<Repl
     reason,
     details: [
       ...(stranger ? [`what is there is kept: ${path}.before-devbackup`] : []),
-      ...(copy.written && !stranger && !isNew
-        ? [`local edits, if any, are set aside first, in ${path}.set-aside`]
-        : []),
+      ...(stranger || isNew ? [] : [`local edits, if any, are set aside first, in ${path}.set-aside`]),
     ],
     needs: [hydrateId(spec, latest)],
     assumes: { kind: copy.kind, from },
     input: {
       path,
       name,
+      label: latest,
+      note: noteFile(spec),
       dataset: spec.name,
       hydrated: hydratedFolder(spec.repository),
       ownBase: own ? baseFolder(path) : null,

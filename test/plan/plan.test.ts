@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { approvedIds, isApproved, parseApproval } from "../../src/plan/approval.ts";
+import { assemble, type Draft, type Selection } from "../../src/plan/assemble.ts";
+import { driftOf, firstDrift } from "../../src/plan/drift.ts";
+import type { Action, ActionId, Stage } from "../../src/plan/plan.ts";
+import { parseSavedPlan, renderSavedPlan } from "../../src/plan/saved.ts";
+import { action, plan } from "../report/examples.ts";
+
+const EVERYTHING: Selection = { host: null, stages: null };
+
+const step = (id: string, stage: Stage, needs: string[] = [], more: Partial<Action> = {}): Action =>
+  action({ id: id as ActionId, stage, needs: needs as ActionId[], ...more });
+
+const draft = (actions: Action[]): Draft => ({
+  createdAt: new Date(0),
+  mode: "backup",
+  labels: new Map(),
+  warnings: [],
+  problems: [],
+  actions,
+});
+
+const ids = (actions: Action[], selection = EVERYTHING) =>
+  assemble(draft(actions), selection).actions.map(({ id }) => id);
+
+test("what is needed comes first, then the order of stages", () => {
+  const actions = [
+    step("upload:a", "cloud", ["register:a"]),
+    step("register:a", "register", ["artifact:a"]),
+    step("snapshot:a", "snapshot", ["packages:ws"]),
+    step("artifact:a", "artifact", ["snapshot:a"]),
+    step("packages:ws", "provision"),
+  ];
+  assert.deepEqual(ids(actions), ["packages:ws", "snapshot:a", "artifact:a", "register:a", "upload:a"]);
+});
+
+test("a second period's hydration does not wait for a stage, only for what it needs", () => {
+  const actions = [
+    step("artifact:1", "artifact"),
+    step("hydrate:1", "hydrate", ["artifact:1"]),
+    step("artifact:2", "artifact", ["hydrate:1"]),
+  ];
+  assert.deepEqual(ids(actions), ["artifact:1", "hydrate:1", "artifact:2"]);
+});
+
+test("actions that wait for each other are a defect", () => {
+  assert.throws(() => ids([step("a:1", "cloud", ["b:1"]), step("b:1", "cloud", ["a:1"])]), /waits for/);
+});
+
+test("two datasets that need the same packages get one action", () => {
+  const install = step("packages:ws", "provision", [], { dataset: null });
+  assert.deepEqual(ids([install, install]), ["packages:ws"]);
+  assert.throws(() => ids([step("snapshot:a", "snapshot"), step("snapshot:a", "snapshot")]), /two actions/);
+});
+
+test("needs that nothing answers are met already", () => {
+  const [only] = assemble(draft([step("snapshot:a", "snapshot", ["packages:ws"])]), EVERYTHING).actions;
+  assert.deepEqual(only?.needs, []);
+});
+
+test("what waits for something outside the selection is left out, and said", () => {
+  const actions = [step("artifact:a", "artifact"), step("register:a", "register", ["artifact:a"])];
+  const made = assemble(draft(actions), { host: null, stages: ["register"] });
+  assert.deepEqual(made.actions, []);
+  assert.deepEqual(
+    made.warnings.map(({ text }) => text),
+    ["register:a is left out: it needs artifact:a, which is not selected"],
+  );
+});
+
+test("the summary counts", () => {
+  const made = assemble(
+    draft([step("a:1", "cloud"), step("b:1", "cloud", [], { change: "delete", hazard: "destructive" })]),
+    EVERYTHING,
+  );
+  assert.deepEqual(made.summary, { total: 2, create: 1, update: 0, delete: 1, hazardous: 1 });
+});
+
+test("drift: what was known must be the same, what was not may be anything, a hazard may not grow", () => {
+  const planned = step("artifact:a", "artifact", [], { assumes: { parent: "2026-01", snapshot: null } });
+  const now = (more: Partial<Action>) => driftOf(planned, { ...planned, ...more });
+  assert.equal(now({}), null);
+  assert.equal(now({ assumes: { parent: "2026-01", snapshot: "x" } }), null);
+  assert.match(
+    now({ assumes: { parent: "2026-02", snapshot: null } }) ?? "",
+    /parent was 2026-01, and is 2026-02/,
+  );
+  assert.match(now({ assumes: {} }) ?? "", /is gone/);
+  assert.match(now({ hazard: "destructive" }) ?? "", /has become destructive/);
+});
+
+test("drift: an action that nobody needs any more is drift too, and new ones are not", () => {
+  const [a, b] = [step("a:1", "cloud"), step("b:1", "cloud")];
+  assert.equal(firstDrift(plan([a]), plan([a, b])), null);
+  assert.match(firstDrift(plan([a, b]), plan([a]))?.why ?? "", /nothing left to do/);
+});
+
+test("approval by id, by kind, or of everything; without hazard none is needed", () => {
+  const risky = step("subvolume:dev", "provision", [], { kind: "subvolume", hazard: "disruptive" });
+  assert.equal(isApproved(step("a:1", "cloud"), parseApproval([])), true);
+  assert.equal(isApproved(risky, parseApproval([])), false);
+  assert.equal(isApproved(risky, parseApproval(["subvolume:other"])), false);
+  for (const word of ["subvolume:dev", "subvolume", "all"])
+    assert.equal(isApproved(risky, parseApproval([word])), true, word);
+  assert.deepEqual(approvedIds([risky, step("a:1", "cloud")], parseApproval(["all"])), ["subvolume:dev"]);
+});
+
+test("a saved plan keeps everything but the inputs, and what is none is not read", () => {
+  const saved = {
+    kind: "devbackup-plan" as const,
+    formatVersion: 1 as const,
+    desiredSha256: "00",
+    labelled: false,
+    selection: EVERYTHING,
+    plan: plan([step("a:1", "cloud", [], { input: { secret: "x" } })]),
+  };
+  const text = renderSavedPlan(saved);
+  assert.doesNotMatch(text, /secret/);
+  assert.equal(parseSavedPlan(text)?.plan.actions[0]?.id, "a:1");
+  for (const bad of ["", "{}", "null", "[]", text.replace("devbackup-plan", "other"), text.slice(0, -10)])
+    assert.equal(parseSavedPlan(bad), undefined, bad.slice(0, 20));
+});

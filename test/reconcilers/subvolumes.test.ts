@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
+import { subvolumeFolderProbe } from "../../src/reconcilers/subvolumes.ts";
+import { DEV } from "../domain/history.ts";
+
+const { parse } = subvolumeFolderProbe("ls" as HostName, "/home/dev/snapshots" as AbsolutePath, DEV);
+
+const PLACE = `place btrfs 1234-abcd /@home /home
+room 1000 4000
+real /home/dev/snapshots
+`;
+const listed = (id: number, path: string, more = "") =>
+  `ID ${id} gen 12 cgen 9 parent 5 top level 5 parent_uuid u-source received_uuid - uuid u-${id} path ${path}${more}\n`;
+
+test("entries are joined with the listing by their path in the file system, whatever is mounted where", () => {
+  const fact = parse(
+    `${PLACE}entry 256 d dev@2026-01\nentry 256 d dev@2026-02\nentry 300 d dev@2026-03\n${listed(
+      7,
+      "@home/dev/snapshots/dev@2026-01",
+    )}${listed(8, "@home/dev/snapshots/dev@2026-02")}${listed(9, "@other/dev@2026-03")}ro ID 7 gen 12 top level 5 path @home/dev/snapshots/dev@2026-01\n`,
+  );
+  assert.equal(fact.kind, "known");
+  if (fact.kind !== "known") return;
+  assert.deepEqual(fact.value.place, {
+    fsType: "btrfs",
+    fsUuid: "1234-abcd",
+    freeBytes: 1000,
+    sizeBytes: 4000,
+  });
+  assert.deepEqual(fact.value.entries.get("dev@2026-01"), {
+    uuid: "u-7",
+    parentUuid: "u-source",
+    receivedUuid: null,
+    readOnly: true,
+    generation: 12,
+    createdGeneration: 9,
+  });
+  assert.equal(fact.value.entries.get("dev@2026-02")?.readOnly, false);
+  assert.equal(fact.value.entries.get("dev@2026-03"), null, "no subvolume of this folder");
+});
+
+test("a folder that is not there is absent; one without entries needs no btrfs-progs", () => {
+  assert.deepEqual(parse("absent\n"), { kind: "absent" });
+  assert.equal(parse(`${PLACE}no-btrfs-progs\n`).kind, "known");
+});
+
+test("entries that could not be looked into are unknown, not missing", () => {
+  assert.equal(parse(`${PLACE}entry 256 d dev@2026-01\nno-btrfs-progs\n`).kind, "unknown");
+  assert.equal(parse("entry 256 d dev@2026-01\n").kind, "unknown");
+});
+
+test("a forged line makes the whole listing unknown", () => {
+  const twice = listed(7, "@home/dev/snapshots/dev@2026-01") + listed(66, "@home/dev/snapshots/dev@2026-01");
+  assert.equal(parse(`${PLACE}entry 256 d dev@2026-01\n${twice}`).kind, "unknown");
+});

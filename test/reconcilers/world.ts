@@ -1,0 +1,176 @@
+import type { DatasetSpec, DesiredState } from "../../src/desired-state/desired-state.ts";
+import { checkDesiredState } from "../../src/desired-state/load.ts";
+import { absent, type Fact, known, unknown } from "../../src/domain/fact.ts";
+import { type Manifest, renderStateEnv } from "../../src/domain/manifest.ts";
+import type { AgeRecipient, HostName } from "../../src/domain/names.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { planFrom, type Request } from "../../src/reconcilers/diff-all.ts";
+import type { BucketFacts, DatasetFacts, Observation } from "../../src/reconcilers/facts.ts";
+import { repositoryFolders } from "../../src/reconcilers/layout.ts";
+import type { Place, Subvolume, SubvolumeFolder } from "../../src/reconcilers/subvolumes.ts";
+import { history, label } from "../domain/history.ts";
+
+const YAML = `
+version: 1
+hosts:
+  ws: {role: workstation, connection: local}
+  ls: {role: server, connection: ssh, address: ls.lan, user: root}
+datasets:
+  dev:
+    path: /home/dev/code
+    snapshots: /home/dev/snapshots
+    owner: dev
+    repository: /srv/dev
+    working_copy: /srv/work
+encryption: {recovery_recipients: [age1${"q".repeat(58)}]}
+`;
+const CLOUD = `
+cloud:
+  endpoint: http://127.0.0.1:9000
+  bucket: dev-backups
+  access_key_id: {env: A}
+  secret_access_key: {env: B}
+`;
+
+export function desired(withCloud = true): DesiredState {
+  const loaded = checkDesiredState(YAML + (withCloud ? CLOUD : ""), { file: "world.yaml", home: "/root" });
+  if (loaded.kind === "invalid") throw new Error(loaded.problems.map(({ wrong }) => wrong).join("; "));
+  return loaded.desired;
+}
+
+const HOME: Place = { fsType: "btrfs", fsUuid: "home", freeBytes: 1e9, sizeBytes: 4e9 };
+const SRV: Place = { fsType: "btrfs", fsUuid: "srv", freeBytes: 1e9, sizeBytes: 8e9 };
+const RECIPIENT = `age1${"q".repeat(58)}` as AgeRecipient;
+const TOOLS = new Set(["btrfs", "zstd", "age", "openssl", "curl", "flock"]);
+
+const subvolume = (uuid: string, more: Partial<Subvolume> = {}): Subvolume => ({
+  uuid,
+  parentUuid: null,
+  receivedUuid: null,
+  readOnly: true,
+  generation: 10,
+  createdGeneration: 10,
+  ...more,
+});
+
+const folder = (
+  place: Place,
+  entries: readonly (readonly [string, Subvolume | null])[],
+): Fact<SubvolumeFolder> => known({ place, entries: new Map(entries) });
+
+/** Snapshots `dev@LABEL` on the workstation, with the UUID `ws-LABEL`. */
+export const taken = (...labels: string[]): Fact<SubvolumeFolder> =>
+  folder(
+    HOME,
+    labels.map((at) => [`dev@${at}`, subvolume(`ws-${at}`)] as const),
+  );
+
+/** The same received on the server. */
+export const received = (...labels: string[]): Fact<SubvolumeFolder> =>
+  folder(
+    SRV,
+    labels.map((at) => [`dev@${at}`, subvolume(`ls-${at}`, { receivedUuid: `ws-${at}` })] as const),
+  );
+
+export { folder, HOME, known, SRV, subvolume, unknown };
+
+/** Everything as it should be after the backups that `text` tells, for tests to break something of. */
+export function settled(text: string, withCloud = true): { facts: DatasetFacts; bucket: Fact<BucketFacts> } {
+  const rows = history(text).map((row) => (withCloud ? row : { ...row, objectKey: null }));
+  const labels = rows.map((row) => row.label);
+  const newest = labels.at(-1);
+  const spec = desired(withCloud).datasets[0] as DatasetSpec;
+  const folders = repositoryFolders(spec).map(({ path, mode }) => [path, `${mode} 0 0`] as const);
+  const facts: DatasetFacts = {
+    source: known({
+      place: HOME,
+      kind: "subvolume",
+      empty: false,
+      uuid: "source",
+      ownerExists: true,
+      holes: [],
+      swapFiles: [],
+      copyBeside: false,
+      originalBeside: false,
+    }),
+    snapshots: taken(...labels),
+    workstationLayout: known({
+      place: HOME,
+      present: new Map([
+        [spec.snapshots, "755 0 0"],
+        ["/etc/devbackup", "755 0 0"],
+      ]),
+    }),
+    recipient: known(RECIPIENT),
+    serverLayout: known({ place: SRV, present: new Map(folders) }),
+    key: known({ identityRights: "400 0", derived: RECIPIENT, published: RECIPIENT }),
+    manifest: rows.length === 0 ? absent : known({ sha256: "m1", reading: { kind: "valid", rows } }),
+    stateEnv: rows.length === 0 ? absent : known(renderStateEnv(spec.name, rows)),
+    store: known({ files: filesOf(rows), made: [], begunUploads: new Map(), receiving: new Set() }),
+    hydrated: received(...labels),
+    workingCopy: known({
+      place: SRV,
+      kind: newest === undefined ? "absent" : "subvolume",
+      uuid: newest === undefined ? null : "copy",
+      parentUuid: newest === undefined ? null : `ls-${newest}`,
+      noted: newest === undefined ? null : { uuid: "copy", label: newest },
+      written: false,
+      formerBeside: false,
+      ownerId: "1000",
+    }),
+    workingCopyBase: absent,
+    pushedManifest: known({ manifestSha256: "m1", etag: "e", sizeBytes: 5 }),
+  };
+  const object = (key: string, sizeBytes: number) =>
+    [key, { key, sizeBytes, etag: "e", lastModified: new Date(0) }] as const;
+  const objects = new Map(rows.map((row) => object(row.objectKey ?? "", row.sizeBytes)));
+  if (rows.length > 0) objects.set(...object("dev/manifests/snapshots_v2.tsv.age", 5));
+  return { facts, bucket: known({ objects, unfinished: known([]) }) };
+}
+
+export const filesOf = (rows: Manifest): Map<string, number> =>
+  new Map(rows.map((row) => [row.localPath, row.sizeBytes]));
+
+export interface Case {
+  readonly rows: string;
+  readonly target: string;
+  readonly change?: Partial<DatasetFacts>;
+  readonly bucket?: Fact<BucketFacts>;
+  readonly cloud?: boolean;
+  readonly labelled?: boolean;
+  readonly tools?: ReadonlySet<string>;
+  readonly distribution?: readonly string[];
+}
+
+/** The plan for a settled world with something changed about it. */
+export function planOf({
+  rows,
+  target,
+  change,
+  bucket,
+  cloud = true,
+  labelled = true,
+  tools = TOOLS,
+  distribution = ["debian"],
+}: Case): Plan {
+  const world = settled(rows, cloud);
+  const state = desired(cloud);
+  const spec = state.datasets[0] as DatasetSpec;
+  const takenAt = new Date("2026-06-01T00:00:00Z");
+  const system = known({ epochSeconds: takenAt.getTime() / 1000, distribution, tools });
+  const observed: Observation = {
+    takenAt,
+    systems: new Map([
+      ["ws" as HostName, system],
+      ["ls" as HostName, system],
+    ]),
+    datasets: new Map([[spec.name, { ...world.facts, ...change }]]),
+    buckets: cloud ? new Map([[spec.name, bucket ?? world.bucket]]) : null,
+  };
+  const request: Request = {
+    labels: new Map([[spec.name, label(target)]]),
+    labelled,
+    selection: { host: null, stages: null },
+  };
+  return planFrom(state, observed, request);
+}
