@@ -77,12 +77,19 @@ test("the launcher finds its checkout through symbolic links", () => {
   assert.ok(launch(root, { as: join(folder, "relative") }).lines.includes(join(root, "dist/devbackup.mjs")));
 });
 
-test("without a Node that is new enough, the launcher says what there is and what to do", () => {
-  const { status, stderr } = launch(checkout({ "path/node": "v18.20.4" }));
-  assert.equal(status, 1);
-  assert.match(stderr, /22\.12 or newer is needed; this machine's is: v18\.20\.4/);
-  assert.match(stderr, /npm ci/);
-});
+for (const { name, lockfile, says } of [
+  { name: "a checkout", lockfile: true, says: /npm ci/ },
+  { name: "an installed package", lockfile: false, says: /install a newer one/ },
+]) {
+  test(`without a Node that is new enough, the launcher of ${name} says what there is and what to do`, () => {
+    const root = checkout({ "path/node": "v18.20.4" });
+    if (lockfile) writeFileSync(join(root, "package-lock.json"), "");
+    const { status, stderr } = launch(root);
+    assert.equal(status, 1);
+    assert.match(stderr, /22\.12 or newer is needed; this machine's is: v18\.20\.4/);
+    assert.match(stderr, says);
+  });
+}
 
 test("without a build, the launcher says how to build", () => {
   const { status, stderr } = launch(checkout({ [OWN]: "v24.1.0" }, { built: false }));
