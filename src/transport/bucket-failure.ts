@@ -21,6 +21,7 @@ export type Verdict =
   | "credentials"
   | "forbidden"
   | "bucket-missing"
+  /** Not known to the store any more, or nothing that it can complete: begin anew. */
   | "upload-gone"
   | "clock"
   | "region"
@@ -61,6 +62,9 @@ const CODES: Readonly<Record<string, Verdict>> = {
   AccessDenied: "forbidden",
   NoSuchBucket: "bucket-missing",
   NoSuchUpload: "upload-gone",
+  // the store has not all the parts that it is to join, or not as they were sent
+  InvalidPart: "upload-gone",
+  InvalidPartOrder: "upload-gone",
   RequestTimeTooSkewed: "clock",
   AuthorizationHeaderMalformed: "region",
   NotImplemented: "unsupported",

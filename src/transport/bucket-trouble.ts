@@ -76,7 +76,8 @@ function saidOf(verdict: Verdict, failure: Failure, store: Store): Pick<Trouble,
     case "upload-gone":
       return {
         code: "cloud-upload-gone",
-        state: "the unfinished upload is no longer known to the store",
+        state:
+          "the unfinished upload is gone from the store, or cannot be completed; the next run begins it anew",
         next: "devbackup apply",
       };
     case "again":

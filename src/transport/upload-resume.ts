@@ -1,3 +1,4 @@
+import type { ListPartsCommandOutput } from "@aws-sdk/client-s3";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Host } from "./host.ts";
 import type { UploadJob } from "./upload.ts";
@@ -45,34 +46,37 @@ export async function resumable(
 }
 
 /** Takes out of `state` what the store does not have, where the store tells: size and ETag of each part. */
-async function withoutLostParts(
-  { store, request }: UploadJob,
-  plan: PartPlan,
-  state: UploadState,
-): Promise<UploadState | undefined> {
-  const { sdk, client, cloud, ask } = store;
-  const stored = new Map<number, string>();
+async function withoutLostParts(job: UploadJob, plan: PartPlan, state: UploadState): Promise<UploadState> {
   try {
-    await ask(`list the parts of ${request.key}`, async () => {
-      const input = { Bucket: cloud.bucket, Key: state.key, UploadId: state.uploadId };
-      for await (const page of sdk.paginateListParts({ client }, input)) {
-        for (const { PartNumber = 0, ETag = "", Size = 0 } of page.Parts ?? []) {
-          stored.set(PartNumber, `${ETag.replaceAll('"', "")} ${Size}`);
-        }
-      }
+    const stored = await storedParts(job, state);
+    const sent = [...state.sent].filter(([number, { etag }]) => {
+      const found = stored.get(number);
+      return found?.etag === etag && found.sizeBytes === plan.parts[number - 1]?.sizeBytes;
     });
+    return { ...state, sent: new Map(sent) };
   } catch (error) {
     const code = error instanceof DevbackupError ? error.trouble.code : undefined;
-    if (code === "cloud-unsupported") return state;
-    // sending the first missing part, or completing, finds out what became of it
-    if (code === "cloud-upload-gone") return state;
+    // where it is gone, the next request for it finds out whether it was completed
+    if (code === "cloud-unsupported" || code === "cloud-upload-gone") return state;
     throw error;
   }
-  const sent = [...state.sent].filter(([number, { etag }]) => {
-    const size = plan.parts[number - 1]?.sizeBytes;
-    return stored.get(number) === `${etag} ${size}`;
-  });
-  return { ...state, sent: new Map(sent) };
+}
+
+async function storedParts({ store }: UploadJob, { key, uploadId }: UploadState) {
+  const { sdk, client, cloud, ask } = store;
+  const stored = new Map<number, { readonly etag: string; readonly sizeBytes: number }>();
+  // not the SDK's paginator: it asks for ever where a store names a next marker on the last page, as Swift does
+  for (let marker: string | undefined = "0"; marker !== undefined; ) {
+    const input = { Bucket: cloud.bucket, Key: key, UploadId: uploadId, PartNumberMarker: marker };
+    const page: ListPartsCommandOutput = await ask(`list the parts of ${key}`, () =>
+      client.send(new sdk.ListPartsCommand(input)),
+    );
+    for (const { PartNumber = 0, ETag = "", Size = 0 } of page.Parts ?? []) {
+      stored.set(PartNumber, { etag: ETag.replaceAll('"', ""), sizeBytes: Size });
+    }
+    marker = page.IsTruncated ? page.NextPartNumberMarker : undefined;
+  }
+  return stored;
 }
 
 /** Begins an upload in parts at the store and writes it down on the server. */

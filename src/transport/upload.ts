@@ -87,7 +87,7 @@ async function inParts(job: UploadJob, plan: PartPlan, found: UploadState | unde
       return { etag, sizeBytes: plan.sizeBytes, parts, resumedParts };
     } catch (error) {
       if (!isGone(error)) throw error;
-      await job.host.run(endStateScript(job.request.statePath));
+      await forget(job, state);
       // completed already, but the answer never came through
       const there = await job.head(job.request.key);
       if (there?.sizeBytes === plan.sizeBytes && there.sha256 === job.request.sha256) {
