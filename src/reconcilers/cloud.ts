@@ -5,14 +5,14 @@ import type { Label } from "../domain/label.ts";
 import { type ManifestRow, refOf } from "../domain/manifest.ts";
 import { type AbsolutePath, joinPath, type Sha256 } from "../domain/names.ts";
 import { formatBytes } from "../domain/units.ts";
-import type { Action, ActionId, Warning } from "../plan/plan.ts";
+import type { Action, ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { parseUploadState } from "../transport/upload-state.ts";
 import type { BucketFacts } from "./facts.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, type Probe, propose, type Reconciler, type View, warning } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
-import { tmpFile, UPLOAD_SUFFIX } from "./store.ts";
+import { holds, tmpFile, UPLOAD_SUFFIX } from "./store.ts";
 
 interface Upload {
   readonly key: string;
@@ -49,11 +49,10 @@ export const cloudObjects: Reconciler<Upload> = {
     const unsent = course.rows.filter(
       (row) => bucket.value.objects.get(keyOf(cloud.spec, spec, row))?.sizeBytes !== row.sizeBytes,
     );
-    const there = unsent.filter((row) => isInStore(view, row));
+    const sendable = unsent.filter((row) => holds(view.facts.store, row));
     return {
-      warnings: unsent.filter((row) => !there.includes(row)).map((row) => noFile(spec, row)),
       actions: [
-        ...there.map((row) => uploadRow(view, cloud.spec, bucket.value, row)),
+        ...sendable.map((row) => uploadRow(view, cloud.spec, bucket.value, row)),
         ...course.pending.map(({ label, decision }) => {
           const parent = decision.kind === "anchor" ? null : decision.parent;
           return uploadAction(spec, label, { key: keyOf(cloud.spec, spec, { label, parent }), file: null });
@@ -85,17 +84,6 @@ export const uploadId = (spec: DatasetSpec, label: Label): ActionId => actionId(
 
 const keyOf = (cloud: CloudSpec, spec: DatasetSpec, row: Pick<ManifestRow, "label" | "parent">): string =>
   objectKey(cloud.prefix, refOf(spec.name, row));
-
-const isInStore = ({ facts }: View, row: ManifestRow): boolean =>
-  facts.store.kind === "known" && facts.store.value.files.get(row.localPath) === row.sizeBytes;
-
-const noFile = (spec: DatasetSpec, row: ManifestRow): Warning =>
-  warning(
-    "artifact-lost",
-    spec,
-    spec.server,
-    `${row.localPath} is missing or has another size, so it can't be sent to the bucket`,
-  );
 
 function uploadRow(view: View, cloud: CloudSpec, bucket: BucketFacts, row: ManifestRow): Action<Upload> {
   const { spec } = view;

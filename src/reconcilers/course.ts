@@ -7,6 +7,8 @@ import { type PendingLabel, pendingLabels } from "../domain/pending.ts";
 import type { DatasetFacts } from "./facts.ts";
 import { isHydrated, sameLineage } from "./hydrate.ts";
 import { isSnapshot, snapshotLabels } from "./snapshot.ts";
+import { holds } from "./store.ts";
+import { entryOf } from "./subvolumes.ts";
 
 /** Where a dataset is to be brought, and what is still to be made for it. */
 export interface Course {
@@ -52,18 +54,17 @@ function parentGone(spec: DatasetSpec, facts: DatasetFacts, links: Manifest): st
   const parent = links.at(-1);
   if (parent === undefined) return null;
   const name = snapshotName(spec.name, parent.label);
-  const here = facts.snapshots.kind === "known" ? facts.snapshots.value.entries.get(name) : undefined;
+  const here = entryOf(facts.snapshots, name);
   if (!isSnapshot(here)) return `the parent ${name} is gone from ${spec.workstation}`;
-  const there = facts.hydrated.kind === "known" ? facts.hydrated.value.entries.get(name) : undefined;
+  const there = entryOf(facts.hydrated, name);
   if (isHydrated(there))
     return sameLineage(here, there)
       ? null
       : `${name} on ${spec.workstation} and on ${spec.server} are not the same snapshot`;
-  const chain = chainOf(links, parent.label) ?? [];
-  const files = facts.store.kind === "known" ? facts.store.value.files : new Map<string, number>();
-  const entries = facts.hydrated.kind === "known" ? facts.hydrated.value.entries : new Map();
-  const needed = missingFrom(chain, (label) => isHydrated(entries.get(snapshotName(spec.name, label))));
-  const lost = needed.find((row) => files.get(row.localPath) !== row.sizeBytes);
+  const hydrated = (label: Label) => isHydrated(entryOf(facts.hydrated, snapshotName(spec.name, label)));
+  const lost = missingFrom(chainOf(links, parent.label) ?? [], hydrated).find(
+    (row) => !holds(facts.store, row),
+  );
   return lost === undefined
     ? null
     : `the parent ${name} is gone from ${spec.server}, and so is the artifact of ${lost.label} to make it again from`;

@@ -1,20 +1,19 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import { artifactPath, snapshotName } from "../domain/artifact.ts";
+import { snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
 import { chainOf, missingFrom } from "../domain/lineage.ts";
-import { refOf } from "../domain/manifest.ts";
 import { type AbsolutePath, joinPath, type Sha256 } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
-import type { Action, ActionId, Hazard, Problem } from "../plan/plan.ts";
+import type { Action, ActionId, Hazard } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { identityFile, keyId } from "./keys.ts";
 import { hydratedFolder, layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
-import { actionId, problem, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
+import { actionId, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { registerId } from "./register.ts";
-import { RECEIVING_SUFFIX, tmpFile } from "./store.ts";
-import type { Subvolume } from "./subvolumes.ts";
+import { holds, RECEIVING_SUFFIX, tmpFile } from "./store.ts";
+import { entryOf, type Subvolume } from "./subvolumes.ts";
 
 interface Input {
   readonly identity: AbsolutePath;
@@ -47,12 +46,7 @@ export const hydrate: Reconciler<Input> = {
       return {
         problems: [unknownProblem(spec, spec.server, hydratedFolder(spec.repository), facts.hydrated)],
       };
-    const labels = labelsToReceive(view);
-    const lost = view.course.rows
-      .filter((row) => labels.includes(row.label))
-      .filter((row) => !inStore(view, row.label));
-    if (lost.length > 0) return { problems: lost.map(({ label }) => artifactLost(view, label)) };
-    return { actions: labels.map((label) => receive(view, label)) };
+    return { actions: labelsToReceive(view).map((label) => receive(view, label)) };
   },
   run: async (action, tools) => {
     const { artifact, name } = action.input;
@@ -78,38 +72,19 @@ export const hydrate: Reconciler<Input> = {
 
 export const hydrateId = (spec: DatasetSpec, label: Label): ActionId => actionId("hydrate", spec.name, label);
 
-/** The newest registered label with all that it is made of, then every pending one. */
-function labelsToReceive({ spec, facts, course }: View): Label[] {
-  const entries = facts.hydrated.kind === "known" ? facts.hydrated.value.entries : new Map<string, null>();
-  const stands = (label: Label) => isHydrated(entries.get(snapshotName(spec.name, label)));
+/**
+ * The newest registered label with all that it is made of, then every pending one. Where an artifact of that
+ * chain is lost, its rest can't be received: the pending ones (an anchor first, then) go on without it.
+ */
+export function labelsToReceive({ spec, facts, course }: View): Label[] {
   const newest = course.rows.at(-1);
   const chain = newest === undefined ? [] : (chainOf(course.rows, newest.label) ?? []);
-  return [
-    ...missingFrom(chain, stands).map(({ label }) => label),
-    ...course.pending.map(({ label }) => label),
-  ];
+  const missing = missingFrom(chain, (label) =>
+    isHydrated(entryOf(facts.hydrated, snapshotName(spec.name, label))),
+  );
+  const again = missing.every((row) => holds(facts.store, row)) ? missing : [];
+  return [...again, ...course.pending].map(({ label }) => label);
 }
-
-const inStore = ({ facts, course }: View, label: Label): boolean => {
-  const row = course.rows.find((candidate) => candidate.label === label);
-  return (
-    row !== undefined &&
-    facts.store.kind === "known" &&
-    facts.store.value.files.get(row.localPath) === row.sizeBytes
-  );
-};
-
-const artifactLost = ({ spec, course }: View, label: Label): Problem => {
-  const row = course.rows.find((candidate) => candidate.label === label);
-  const path = row === undefined ? label : artifactPath(refOf(spec.name, row));
-  return problem(
-    "artifact-lost",
-    spec,
-    spec.server,
-    `${path} is missing or has another size than the manifest says, and ${snapshotName(spec.name, label)} can't be received without it`,
-    "put it back from the bucket or another copy; nothing has been changed",
-  );
-};
 
 function receive(view: View, label: Label): Action<Input> {
   const { spec, facts, course } = view;

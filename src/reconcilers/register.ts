@@ -10,7 +10,7 @@ import {
 } from "../domain/manifest.ts";
 import { type AbsolutePath, joinPath } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
-import type { Action, ActionId } from "../plan/plan.ts";
+import type { Action, ActionId, Warning } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { artifactId } from "./artifact.ts";
 import {
@@ -21,9 +21,18 @@ import {
   type Reconciler,
   unknownProblem,
   type View,
+  warning,
 } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
-import { looksLikeArtifact, manifestFile, ROW_SUFFIX, stateEnvFile, strangers, tmpFile } from "./store.ts";
+import {
+  holds,
+  looksLikeArtifact,
+  manifestFile,
+  ROW_SUFFIX,
+  stateEnvFile,
+  strangers,
+  tmpFile,
+} from "./store.ts";
 
 interface Input {
   readonly dataset: DatasetSpec;
@@ -66,7 +75,10 @@ export const register: Reconciler<Input> = {
           "state.env does not say what the manifest says",
         ),
       );
-    return { actions };
+    return {
+      actions,
+      warnings: course.rows.filter((row) => !holds(facts.store, row)).map((row) => lost(spec, row)),
+    };
   },
   run: async (action, tools) => {
     const { dataset, rows, onSha256, row } = action.input;
@@ -156,6 +168,14 @@ const rewrite = (spec: DatasetSpec, input: Input, reason: string): Action<Input>
     assumes: { manifest: input.onSha256 },
     input,
   });
+
+const lost = (spec: DatasetSpec, { localPath }: ManifestRow): Warning =>
+  warning(
+    "artifact-lost",
+    spec,
+    spec.server,
+    `${localPath} is missing or has another size than the manifest says: put it back from the bucket or another copy`,
+  );
 
 const declaredKey = (spec: DatasetSpec, cloud: CloudSpec | undefined, row: ManifestRow): string | null =>
   cloud === undefined ? row.objectKey : objectKey(cloud.prefix, refOf(spec.name, row));

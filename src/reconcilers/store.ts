@@ -1,6 +1,6 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { parseArtifactFile } from "../domain/artifact.ts";
-import { absent, known } from "../domain/fact.ts";
+import { absent, type Fact, known } from "../domain/fact.ts";
 import {
   type Manifest,
   type ManifestReading,
@@ -96,6 +96,10 @@ for f in tmp/*${RECEIVING_SUFFIX}; do [ -e "$f" ] && printf 'receiving %s\n' "$f
     return known({ files, made, begunUploads: uploads, receiving });
   },
 });
+
+/** Whether the file of `row` is there, by name and size; its hash is compared when it is read. */
+export const holds = (store: Fact<StoreFacts>, row: ManifestRow): boolean =>
+  store.kind === "known" && store.value.files.get(row.localPath) === row.sizeBytes;
 
 /** Files below `artifacts/` that neither the manifest nor a row in waiting speaks of. */
 export const strangers = (store: StoreFacts, rows: Manifest): string[] => {

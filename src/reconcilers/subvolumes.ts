@@ -23,6 +23,10 @@ export interface SubvolumeFolder {
   readonly entries: ReadonlyMap<string, Subvolume | null>;
 }
 
+/** What stands in `folder` under `name`: undefined for nothing or not known, null for what is no subvolume. */
+export const entryOf = (folder: Fact<SubvolumeFolder>, name: string): Subvolume | null | undefined =>
+  folder.kind === "known" ? folder.value.entries.get(name) : undefined;
+
 /** The file system that a path lies on, or would lie on once its missing folders are made. */
 export interface Place {
   readonly fsType: string;

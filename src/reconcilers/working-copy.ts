@@ -5,7 +5,7 @@ import { type Label, parseLabel } from "../domain/label.ts";
 import { type AbsolutePath, joinPath } from "../domain/names.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
-import { hydrateId } from "./hydrate.ts";
+import { hydrateId, isHydrated, labelsToReceive } from "./hydrate.ts";
 import { hydratedFolder } from "./layout.ts";
 import {
   actionId,
@@ -18,7 +18,7 @@ import {
   warning,
 } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
-import { type Place, parsePlace, type SubvolumeFolder } from "./subvolumes.ts";
+import { entryOf, type Place, parsePlace, type SubvolumeFolder } from "./subvolumes.ts";
 import { type Replacement, replaceScript } from "./working-copy-script.ts";
 
 /** What stands at the working copy's path on the server. */
@@ -109,6 +109,9 @@ export const workingCopy: Reconciler<Replacement> = {
         ],
       };
     const stands = labelOfCopy(view, copy) === latest && !copy.formerBeside;
+    const possible =
+      isHydrated(entryOf(facts.hydrated, snapshotName(spec.name, latest))) ||
+      labelsToReceive(view).includes(latest);
     return {
       warnings:
         copy.ownerId === null
@@ -121,7 +124,7 @@ export const workingCopy: Reconciler<Replacement> = {
               ),
             ]
           : [],
-      actions: stands ? [] : [replace(view, copy, latest)],
+      actions: stands || !possible ? [] : [replace(view, copy, latest)],
     };
   },
   run: async (action, tools) => {

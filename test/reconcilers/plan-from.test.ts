@@ -154,11 +154,23 @@ const rows: readonly Row[] = [
   },
   {
     name: "the parent is gone from the server, its artifact too",
+    change: { hydrated: received("2026-01"), store: withFiles("2026-01 full 100") },
+    actions: monthOf("2026-04"),
+    warnings: ["artifact-lost", "artifact-lost"],
+    says: {
+      "artifact:dev@2026-04":
+        /^anchor: the parent dev@2026-03 is gone from ls, and so is the artifact of 2026-02/,
+    },
+  },
+  {
+    name: "an artifact that the newest label needs is lost: said, and nothing is begun that can't end",
+    target: "2026-03",
     change: {
       hydrated: received("2026-01"),
-      store: known({ ...store, files: filesOf(history("2026-01 full 100")) }),
+      store: withFiles("2026-01 full 100"),
+      workingCopy: known({ ...copy, noted: null, parentUuid: "ls-2026-01" }),
     },
-    problems: ["artifact-lost", "artifact-lost"],
+    warnings: ["artifact-lost", "artifact-lost"],
   },
   {
     name: "the two sides have different parents under one name",
@@ -333,6 +345,9 @@ for (const { name, actions = [], problems = [], warnings = [], says = {}, hazard
 
 function entries() {
   return facts.snapshots.kind === "known" ? [...facts.snapshots.value.entries] : [];
+}
+function withFiles(text: string) {
+  return known({ ...store, files: filesOf(history(text)) });
 }
 function layoutPresent() {
   return facts.serverLayout.kind === "known" ? facts.serverLayout.value.present : new Map<string, string>();
