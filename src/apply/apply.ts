@@ -1,7 +1,7 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import type { HostName } from "../domain/names.ts";
 import { DevbackupError, type ExitCode } from "../domain/trouble.ts";
-import { type Approval, approvedIds, isApproved } from "../plan/approval.ts";
+import { type Approval, approveCommand, approvedIds, isApproved } from "../plan/approval.ts";
 import { firstDrift } from "../plan/drift.ts";
 import type { Action, ActionId, Plan } from "../plan/plan.ts";
 import { planFrom, type Request } from "../reconcilers/diff-all.ts";
@@ -69,7 +69,7 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
       durationMs,
       remaining: remaining?.actions ?? null,
     });
-    return { exitCode: exitCodeOf(result, course.failure), remaining };
+    return { exitCode: exitCodeOf(result, course, remaining), remaining };
   } finally {
     await Promise.allSettled(locks.map((lock) => lock.release()));
   }
@@ -79,6 +79,8 @@ interface Progress {
   readonly done: Set<ActionId>;
   /** Failed or skipped, by id. */
   readonly out: Set<ActionId>;
+  /** Something was skipped although nobody need approve it. */
+  held: boolean;
   failure: DevbackupError | null;
   interrupted: boolean;
 }
@@ -90,12 +92,19 @@ async function runAll(
   journal: (action: Action) => Journal,
 ): Promise<Progress> {
   const { plan, emit, approval, signal } = options;
-  const progress: Progress = { done: new Set(), out: new Set(), failure: null, interrupted: false };
+  const progress: Progress = {
+    done: new Set(),
+    out: new Set(),
+    held: false,
+    failure: null,
+    interrupted: false,
+  };
   let latest = observed;
   for (const planned of plan.actions) {
     const obstacle = obstacleTo(planned, progress, approval, signal);
     if (obstacle !== null) {
       progress.out.add(planned.id);
+      progress.held ||= obstacle.because !== "unapproved";
       emit({ event: "action-skipped", id: planned.id, ...obstacle });
       continue;
     }
@@ -132,8 +141,7 @@ function obstacleTo(
     return { because: "failed-before", detail: progress.failure.message };
   const missing = action.needs.find((need) => progress.out.has(need));
   if (missing !== undefined) return { because: "needs", detail: missing };
-  if (!isApproved(action, approval))
-    return { because: "unapproved", detail: `devbackup apply --approve ${action.id}` };
+  if (!isApproved(action, approval)) return { because: "unapproved", detail: approveCommand(action.id) };
   return null;
 }
 
@@ -158,27 +166,29 @@ function refuseDrift(plan: Plan, fresh: Plan): void {
 type Result = "done" | "nothing-to-do" | "left-undone" | "failed" | "interrupted";
 
 /** Left undone: what waits for approval, and what the bucket would have got had it answered. */
-function resultOf(plan: Plan, { failure, interrupted, out, done }: Progress, remaining: Plan | null): Result {
-  if (interrupted) return "interrupted";
-  if (failure !== null || remaining === null) return "failed";
-  if (out.size > 0 || remaining.warnings.some(({ code }) => code === "cloud-unknown")) return "left-undone";
-  return plan.actions.length === 0 && done.size === 0 ? "nothing-to-do" : "done";
+function resultOf(plan: Plan, progress: Progress, remaining: Plan | null): Result {
+  if (progress.interrupted) return "interrupted";
+  if (progress.failure !== null || remaining === null) return "failed";
+  if (progress.out.size > 0 || isCloudAway(remaining)) return "left-undone";
+  return plan.actions.length === 0 ? "nothing-to-do" : "done";
 }
 
-/** What waits for approval is no failure; what the bucket did not get is one, or nobody would notice. */
-function exitCodeOf(result: Result, failure: DevbackupError | null): ExitCode | 0 {
+/** A hazard that nobody approved is no failure; what waits for one is, and what the bucket did not get. */
+function exitCodeOf(result: Result, { failure, held }: Progress, remaining: Plan | null): ExitCode | 0 {
   switch (result) {
     case "interrupted":
       return 130;
     case "failed":
       return failure?.trouble.exitCode ?? 1;
     case "left-undone":
-      return 1;
+      return held || remaining === null || isCloudAway(remaining) ? 1 : 0;
     case "done":
     case "nothing-to-do":
       return 0;
   }
 }
+
+const isCloudAway = ({ warnings }: Plan): boolean => warnings.some(({ code }) => code === "cloud-unknown");
 
 async function journalOf(options: ApplyOptions): Promise<{ all: Journal; of: (action: Action) => Journal }> {
   const open = async (spec: DatasetSpec) =>

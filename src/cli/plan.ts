@@ -6,6 +6,7 @@ import { renderSavedPlan } from "../plan/saved.ts";
 import { planFrom, type Request } from "../reconcilers/diff-all.ts";
 import { planJson } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
+import { quote } from "../transport/quote.ts";
 import { load } from "./load.ts";
 import { type RequestFlags, readRequest } from "./request.ts";
 import { openSession } from "./session.ts";
@@ -76,4 +77,4 @@ export const applyCommandLine = ({
 }: CommonFlags & RequestFlags): string =>
   Object.entries({ config, label, dataset, host, only })
     .filter(([, value]) => value !== undefined)
-    .reduce((line, [flag, value]) => `${line} --${flag} ${value}`, "devbackup apply");
+    .reduce((line, [flag, value]) => `${line} --${flag} ${quote(String(value))}`, "devbackup apply");

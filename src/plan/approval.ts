@@ -22,3 +22,9 @@ export const isApproved = (action: Action, { all, named }: Approval): boolean =>
 
 export const approvedIds = (actions: readonly Action[], approval: Approval): ActionId[] =>
   actions.filter((action) => action.hazard !== "none" && isApproved(action, approval)).map(({ id }) => id);
+
+/** The command that lets one hazardous action through, ready to be pasted into a shell. */
+export function approveCommand(id: ActionId, command = "devbackup apply"): string {
+  const word = /^[\w@%+=:,./-]+$/.test(id) ? id : `'${id.replaceAll("'", "'\\''")}'`;
+  return `${command} --approve ${word}`;
+}

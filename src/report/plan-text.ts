@@ -1,5 +1,6 @@
 import { plural } from "../domain/units.ts";
-import type { Action, ActionId, Change, Plan, Problem, Warning } from "../plan/plan.ts";
+import { approveCommand } from "../plan/approval.ts";
+import type { Action, Change, Plan, Problem, Warning } from "../plan/plan.ts";
 import { type Paint, painter, type TextOptions, wrap, wrapAfter } from "./lines.ts";
 import { printable } from "./printable.ts";
 
@@ -38,12 +39,6 @@ export function planText(plan: Plan, options: PlanTextOptions): string {
     .filter((block) => block.length > 0)
     .map((block) => `${block.join("\n")}\n`)
     .join("\n");
-}
-
-/** The command that lets one hazardous action through, ready to be pasted into a shell. */
-export function approveCommand(id: ActionId, command = "devbackup apply"): string {
-  const word = /^[\w@%+=:,./-]+$/.test(id) ? id : `'${id.replaceAll("'", "'\\''")}'`;
-  return `${command} --approve ${word}`;
 }
 
 /** `dev on ls`, `ls`, `dev`, or nothing: what an action, a warning or a problem is about. */

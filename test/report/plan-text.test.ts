@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
+import { approveCommand } from "../../src/plan/approval.ts";
 import { planJson } from "../../src/report/plan-json.ts";
-import { approveCommand, type PlanTextOptions, planText } from "../../src/report/plan-text.ts";
+import { type PlanTextOptions, planText } from "../../src/report/plan-text.ts";
 import * as x from "./examples.ts";
 
 const plain: PlanTextOptions = { color: false, verbose: false, width: 80 };
