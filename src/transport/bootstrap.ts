@@ -13,7 +13,7 @@ export function bootstrapArgv(become: "none" | "sudo"): readonly string[] {
 }
 
 /** The first thing on stderr behind the login shell and sudo; the number is the process id of the script. */
-const MARKER = /^devbackup-shell ([0-9]+)\n/m;
+export const STARTED = /^devbackup-shell ([0-9]+)\n/m;
 
 // `dd` reads no byte beyond its count, which `head -c` of busybox and uutils does. A script that was cut off
 // by a dying link must never run in part, hence the length check (in bytes: LC_ALL=C).
@@ -47,7 +47,7 @@ export interface Started {
 
 /** Finds the bootstrap's own line on stderr and leaves out what login shell and sudo said before it. */
 export function readStart(stderr: string): Started {
-  const match = MARKER.exec(stderr);
+  const match = STARTED.exec(stderr);
   if (match === null) return { pid: undefined, stderr };
   return { pid: Number(match[1]), stderr: stderr.slice(match.index + match[0].length) };
 }

@@ -29,20 +29,25 @@ export interface PipeCodes {
   readonly sinkEnded: Promise<void>;
 }
 
-/** The end of a stream so far. */
+/** An output of which only the end is kept. */
 export interface Kept {
-  /** The process id of the script, which the bootstrap tells on stderr before anything else. */
-  readonly pid: number | undefined;
-  readonly text: string;
+  /** Resolves with the process id of the script, which the bootstrap tells on stderr before anything else. */
+  readonly begun: Promise<number>;
+  readonly pid: () => number | undefined;
+  readonly text: () => string;
 }
 
-export function keepEnd(stream: Readable): () => Kept {
+export function keepEnd(stream: Readable): Kept {
   let pid: number | undefined;
   let text = "";
+  const begun = Promise.withResolvers<number>();
   stream.setEncoding("utf8").on("data", (chunk: string) => {
     text += chunk;
-    if (pid === undefined) ({ pid, stderr: text } = readStart(text));
+    if (pid === undefined) {
+      ({ pid, stderr: text } = readStart(text));
+      if (pid !== undefined) begun.resolve(pid);
+    }
     if (text.length > KEPT_CHARS) text = text.slice(-KEPT_CHARS);
   });
-  return () => ({ pid, text });
+  return { begun: begun.promise, pid: () => pid, text: () => text };
 }

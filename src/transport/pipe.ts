@@ -5,7 +5,8 @@ import { notStarted } from "./bootstrap.ts";
 import { framed, type Host } from "./host.ts";
 import { type Kept, KILLED, keepEnd, PIPE_BROKEN, readCodes } from "./pipe-ends.ts";
 import { command } from "./quote.ts";
-import { delay, killGroupOf } from "./terminate.ts";
+import { killGroupOf } from "./terminate.ts";
+import { within } from "./within.ts";
 
 export interface PipeOptions {
   readonly from: Host;
@@ -25,6 +26,8 @@ export interface PipeResult {
 }
 
 const GRACE_MS = 5_000;
+/** An end that is just being started has to be waited for, or it could not be ended on its host. */
+const START_GRACE_MS = 2_000;
 
 /**
  * Runs `source` on one host and `sink` on another with one kernel pipe between them; no byte of it passes
@@ -68,12 +71,11 @@ export async function pipe(options: PipeOptions): Promise<PipeResult> {
   const abort = (): void => cut.resolve("aborted");
   signal?.addEventListener("abort", abort);
   // a source that is silent does not notice that nobody reads it any more
-  void codes.sinkEnded.then(async () => {
-    const late = delay(2 * GRACE_MS);
-    const over = await Promise.race([late.over, gone.catch(() => {})]);
-    late.cancel();
-    if (over === "over") await endAll();
+  const lingering = codes.sinkEnded.then(async () => {
+    if ((await within(2 * GRACE_MS, gone)) === "late") await endAll();
   });
+  // where the shell itself failed, that is told below
+  lingering.catch(() => {});
   try {
     if ((await Promise.race([gone, cut.promise])) === "aborted") {
       await endAll();
@@ -82,9 +84,9 @@ export async function pipe(options: PipeOptions): Promise<PipeResult> {
   } finally {
     signal?.removeEventListener("abort", abort);
   }
-  const sinkEnd = endOf(to, codes.of("sink"), sinkSaid, stdout().text);
+  const sinkEnd = endOf(to, codes.of("sink"), sinkSaid, stdout.text());
   const sourceEnd = endOf(from, codes.of("source"), sourceSaid);
-  return { source: sourceEnd, sink: { ...sinkEnd, stdout: stdout().text } };
+  return { source: sourceEnd, sink: { ...sinkEnd, stdout: stdout.text() } };
 }
 
 /**
@@ -112,17 +114,12 @@ function stream(child: ChildProcess, descriptor: number): Socket {
   throw new TypeError(`descriptor ${descriptor} is no pipe`);
 }
 
-function endOf(
-  host: Host,
-  exitCode: number,
-  said: () => Kept,
-  stdout = "",
-): { exitCode: number; stderr: string } {
-  const { pid, text: stderr } = said();
+function endOf(host: Host, exitCode: number, said: Kept, stdout = ""): { exitCode: number; stderr: string } {
+  const stderr = said.text();
   const overSsh = host.shellArgv()[0] === "ssh";
   if (overSsh && exitCode === 255) throw linkLost(host, stderr);
   // the other end may have broken the pipe before this one was even started
-  if (pid === undefined && exitCode !== PIPE_BROKEN && exitCode !== KILLED)
+  if (said.pid() === undefined && exitCode !== PIPE_BROKEN && exitCode !== KILLED)
     throw notStarted(host.name, exitCode, stderr, stdout);
   return { exitCode, stderr };
 }
@@ -134,21 +131,19 @@ function endOf(
 async function endBoth(
   child: ChildProcess,
   gone: Promise<void>,
-  ends: readonly (readonly [Host, () => Kept])[],
+  ends: readonly (readonly [Host, Kept])[],
 ): Promise<void> {
   for (const signal of ["TERM", "KILL"] as const) {
     for (const [host, said] of ends) {
-      const { pid } = said();
-      if (pid === undefined || child.exitCode !== null) continue;
-      const late = delay(GRACE_MS);
-      await Promise.race([host.run(killGroupOf(pid, signal)).catch(() => {}), late.over]);
-      late.cancel();
+      const pid = await within(START_GRACE_MS, said.begun, gone);
+      if (typeof pid !== "number" || child.exitCode !== null) continue;
+      await within(
+        GRACE_MS,
+        host.run(killGroupOf(pid, signal)).catch(() => {}),
+      );
     }
     signalGroup(child, `SIG${signal}`);
-    const late = delay(GRACE_MS);
-    const over = await Promise.race([gone, late.over]);
-    late.cancel();
-    if (over !== "over") return;
+    if ((await within(GRACE_MS, gone)) !== "late") return;
   }
   await gone;
 }

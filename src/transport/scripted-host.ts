@@ -6,7 +6,8 @@ import { framed } from "./host.ts";
 import { type Listening, listen } from "./listening.ts";
 import type { Session, SessionSource } from "./session.ts";
 import { SessionSlots } from "./session-slots.ts";
-import { delay, terminate } from "./terminate.ts";
+import { terminate } from "./terminate.ts";
+import { within } from "./within.ts";
 
 /** How long a script that holds a lock may take to end once its stdin is closed. */
 const STOP_GRACE_MS = 5_000;
@@ -39,10 +40,7 @@ export function scriptedHost({ name, source, shellArgv }: Means): Host {
   /** Closes its stdin, which ends what waits for it, and after a while ends it. */
   const windUp = async (session: Session, heard: Listening): Promise<void> => {
     session.stdin.end();
-    const late = delay(STOP_GRACE_MS);
-    const over = await Promise.race([session.ended, late.over]);
-    late.cancel();
-    if (over === "over") await terminate(session, heard, slots);
+    if ((await within(STOP_GRACE_MS, session.ended)) === "late") await terminate(session, heard, slots);
   };
 
   const run = async (script: string, options: RunOptions = {}): Promise<RunResult> => {
@@ -72,15 +70,16 @@ export function scriptedHost({ name, source, shellArgv }: Means): Host {
       clearInterval(heart);
       return result(name, session, heard);
     });
+    // a line that never comes because the script never started is told as that, not as an end
+    const firstLine = heard.firstLine.then((line) => line ?? ended.then(() => undefined));
     // whoever never asks how a lock ended must not be taken down by it
-    ended.catch(() => {});
+    for (const answer of [ended, firstLine]) answer.catch(() => {});
     let alive = true;
     void session.ended.then(() => {
       alive = false;
     });
     return {
-      // a line that never comes because the script never started is told as that, not as an end
-      firstLine: heard.firstLine.then((line) => line ?? ended.then(() => undefined)),
+      firstLine,
       ended,
       alive: () => alive,
       stop: async () => {

@@ -34,8 +34,7 @@ export async function connectSsh(spec: SshSpec, options: SshHostOptions): Promis
   const source: SessionSource = {
     open: async () => {
       if (link.lost()) throw lost();
-      const channel = await execute(link, bootstrap, lost);
-      return overChannel(channel, link, lost);
+      return openSession(link, bootstrap, lost);
     },
     close: () => link.close(),
   };
@@ -45,11 +44,12 @@ export async function connectSsh(spec: SshSpec, options: SshHostOptions): Promis
 /** RFC 4254, section 5.1: what a host answers that allows no further session. */
 const REFUSALS: ReadonlySet<unknown> = new Set([1, 2, 4]);
 
-const execute = (link: SshLink, bootstrap: string, lost: () => DevbackupError): Promise<ClientChannel> =>
+const openSession = (link: SshLink, bootstrap: string, lost: () => DevbackupError): Promise<Session> =>
   new Promise((resolve, reject) => {
     try {
       link.client.exec(bootstrap, (error, channel) => {
-        if (!error) resolve(channel);
+        // listened to in this very turn: a shell that ends at once has its end in the same packet
+        if (!error) resolve(overChannel(channel, link, lost));
         else if (link.lost()) reject(lost());
         else if (REFUSALS.has((error as { reason?: unknown }).reason))
           reject(new SessionRefused(error.message));
@@ -61,15 +61,13 @@ const execute = (link: SshLink, bootstrap: string, lost: () => DevbackupError): 
     }
   });
 
-function overChannel(channel: ClientChannel, link: SshLink, lost: () => DevbackupError): Session {
-  return {
-    stdin: channel,
-    stdout: channel,
-    stderr: channel.stderr,
-    ended: endOf(channel, link, lost),
-    abandon: () => channel.close(),
-  };
-}
+const overChannel = (channel: ClientChannel, link: SshLink, lost: () => DevbackupError): Session => ({
+  stdin: channel,
+  stdout: channel,
+  stderr: channel.stderr,
+  ended: endOf(channel, link, lost),
+  abandon: () => channel.close(),
+});
 
 function endOf(channel: ClientChannel, link: SshLink, lost: () => DevbackupError): Promise<SessionEnd> {
   let exitCode: number | undefined;

@@ -1,8 +1,9 @@
-import { readStart } from "./bootstrap.ts";
+import { readStart, STARTED } from "./bootstrap.ts";
 import { framed } from "./host.ts";
 import type { Listening } from "./listening.ts";
 import type { Session } from "./session.ts";
 import type { SessionSlots } from "./session-slots.ts";
+import { within } from "./within.ts";
 
 const GRACE_MS = 5_000;
 
@@ -17,14 +18,12 @@ const GRACE_MS = 5_000;
 export async function terminate(session: Session, heard: Listening, slots: SessionSlots): Promise<void> {
   session.stdin.end();
   for (const signal of ["TERM", "KILL"] as const) {
-    const late = delay(GRACE_MS);
-    const gone = Promise.race([session.ended, late.over]);
-    await Promise.race([heard.saidOnStderr(/^devbackup-shell [0-9]+\n/m), gone]);
-    const { pid } = readStart(heard.stderr());
-    if (pid !== undefined) await Promise.race([send(slots, killGroupOf(pid, signal)), gone]);
-    const end = await gone;
-    late.cancel();
-    if (end !== "over") return;
+    const signalled = heard.saidOnStderr(STARTED).then(async () => {
+      const { pid } = readStart(heard.stderr());
+      if (pid !== undefined) await send(slots, killGroupOf(pid, signal));
+      return session.ended;
+    });
+    if ((await within(GRACE_MS, session.ended, signalled)) !== "late") return;
   }
   session.abandon();
 }
@@ -44,11 +43,4 @@ async function send(slots: SessionSlots, script: string): Promise<void> {
   } catch {
     // no room or no link: abandoning the session is all that is left
   }
-}
-
-/** A wait that does not keep the program alive once it is cancelled. */
-export function delay(ms: number): { readonly over: Promise<"over">; readonly cancel: () => void } {
-  const { promise, resolve } = Promise.withResolvers<"over">();
-  const timer = setTimeout(() => resolve("over"), ms);
-  return { over: promise, cancel: () => clearTimeout(timer) };
 }
