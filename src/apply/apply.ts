@@ -45,6 +45,7 @@ export interface Applied {
 export async function apply(options: ApplyOptions): Promise<Applied> {
   const { desired, plan, emit, now, approval } = options;
   const begun = now().getTime();
+  if (plan.actions.length === 0) return nothingToDo(plan, emit);
   const locks: Lock[] = [];
   try {
     for (const spec of desired.datasets)
@@ -75,6 +76,15 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
   }
 }
 
+/** Then no lock is taken, and the journal has nothing to tell. */
+function nothingToDo(plan: Plan, emit: Emit): Applied {
+  const progress = newProgress();
+  const result = resultOf(plan, progress, plan);
+  emit({ event: "started", plan, approved: [] });
+  emit({ event: "finished", result, done: 0, durationMs: 0, remaining: plan.actions });
+  return { exitCode: exitCodeOf(result, progress, plan), remaining: plan };
+}
+
 interface Progress {
   readonly done: Set<ActionId>;
   /** Failed or skipped, by id. */
@@ -85,6 +95,14 @@ interface Progress {
   interrupted: boolean;
 }
 
+const newProgress = (): Progress => ({
+  done: new Set(),
+  out: new Set(),
+  held: false,
+  failure: null,
+  interrupted: false,
+});
+
 async function runAll(
   options: ApplyOptions,
   observed: Observation,
@@ -92,13 +110,7 @@ async function runAll(
   journal: (action: Action) => Journal,
 ): Promise<Progress> {
   const { plan, emit, approval, signal } = options;
-  const progress: Progress = {
-    done: new Set(),
-    out: new Set(),
-    held: false,
-    failure: null,
-    interrupted: false,
-  };
+  const progress = newProgress();
   let latest = observed;
   for (const planned of plan.actions) {
     const obstacle = obstacleTo(planned, progress, approval, signal);

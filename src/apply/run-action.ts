@@ -120,7 +120,7 @@ const wasInterrupted = (action: Action): DevbackupError =>
     code: "interrupted",
     exitCode: 130,
     host: action.host,
-    what: `${action.id} was interrupted and has undone itself`,
-    state: "It is safe to run again",
+    what: `${action.id} was interrupted`,
+    state: "What it had begun is undone, or is by the next run; it is safe to run again",
     next: "devbackup apply",
   });

@@ -6,7 +6,7 @@ import type { Manifest, ManifestRow } from "../domain/manifest.ts";
 import { type PendingLabel, pendingLabels } from "../domain/pending.ts";
 import type { DatasetFacts } from "./facts.ts";
 import { isHydrated, sameLineage } from "./hydrate.ts";
-import { isSnapshot, snapshotLabels } from "./snapshot.ts";
+import { isSnapshot, labelsTaken } from "./snapshot.ts";
 import { holds } from "./store.ts";
 import { entryOf } from "./subvolumes.ts";
 
@@ -29,7 +29,11 @@ export function courseOf(spec: DatasetSpec, facts: DatasetFacts, target: Label):
   const pending = pendingLabels({
     rows,
     made,
-    snapshots: snapshotLabels(spec, facts.snapshots.kind === "known" ? facts.snapshots.value : null),
+    snapshots: labelsTaken(
+      spec,
+      facts.snapshots,
+      facts.source.kind === "known" ? facts.source.value.uuid : null,
+    ),
     target,
     rule: spec.anchor,
     parentGone: parentGone(spec, facts, [...rows, ...made]),

@@ -1,15 +1,16 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { labelOfSnapshot, snapshotName } from "../domain/artifact.ts";
+import type { Fact } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
 import { type AbsolutePath, joinPath } from "../domain/names.ts";
-import type { ActionId } from "../plan/plan.ts";
+import type { ActionId, Problem } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, problem, propose, type Reconciler, unknownProblem } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
 import { subvolumeId } from "./subvolume.ts";
-import type { Subvolume, SubvolumeFolder } from "./subvolumes.ts";
+import type { Place, Subvolume, SubvolumeFolder } from "./subvolumes.ts";
 
 interface Input {
   readonly path: AbsolutePath;
@@ -20,26 +21,32 @@ interface Input {
 export const isSnapshot = (subvolume: Subvolume | null | undefined): subvolume is Subvolume =>
   subvolume?.readOnly === true;
 
-/** The labels of the complete snapshots in the workstation's folder. */
-export const snapshotLabels = (spec: DatasetSpec, folder: SubvolumeFolder | null): Label[] =>
-  [...(folder?.entries ?? [])]
-    .filter(([, subvolume]) => isSnapshot(subvolume))
+/** The labels of the complete snapshots that were taken of the dataset as it stands, whose UUID is `source`. */
+export const labelsTaken = (
+  spec: DatasetSpec,
+  folder: Fact<SubvolumeFolder>,
+  source: string | null,
+): Label[] =>
+  [...(folder.kind === "known" ? folder.value.entries : [])]
+    .filter(([, subvolume]) => isSnapshot(subvolume) && isOf(subvolume, source))
     .map(([name]) => labelOfSnapshot(spec.name, name))
     .filter((label) => label !== undefined);
+
+const isOf = (snapshot: Subvolume, source: string | null): boolean =>
+  snapshot.receivedUuid !== null || (source !== null && snapshot.parentUuid === source);
 
 /** The period's read-only snapshot on the workstation. */
 export const snapshot: Reconciler<Input> = {
   kind: "snapshot",
   diff: ({ spec, facts, course }) => {
-    const { snapshots, source } = facts;
+    const { snapshots, source, workstationLayout } = facts;
     if (snapshots.kind === "unknown")
       return { problems: [unknownProblem(spec, spec.workstation, spec.snapshots, snapshots)] };
     const folder = snapshots.kind === "known" ? snapshots.value : null;
-    const problems = course.pending.flatMap(({ label }) => {
-      const name = snapshotName(spec.name, label);
-      const entry = folder?.entries.get(name);
-      return folder?.entries.has(name) && !isSnapshot(entry) ? [inTheWay(spec, name, entry ?? null)] : [];
-    });
+    const uuid = source.kind === "known" ? source.value.uuid : null;
+    const problems = course.pending.flatMap(({ label }) => inTheWay(spec, folder, label, uuid));
+    if (source.kind === "known" && workstationLayout.kind === "known")
+      problems.push(...elsewhere(spec, source.value.place, workstationLayout.value.place));
     if (problems.length > 0) return { problems };
     const target = snapshotName(spec.name, course.target);
     if (!course.pending.some(({ label }) => label === course.target) || folder?.entries.has(target))
@@ -55,7 +62,7 @@ export const snapshot: Reconciler<Input> = {
           summary: `take the read-only snapshot ${target} of ${spec.path}`,
           reason: `no snapshot for ${course.target} yet`,
           needs: [packagesId(spec.workstation), layoutId(spec, spec.workstation), subvolumeId(spec)],
-          assumes: { source: source.kind === "known" ? source.value.uuid : null },
+          assumes: { source: uuid },
           input: { path: spec.path, target: joinPath(spec.snapshots, target) },
         }),
       ],
@@ -75,11 +82,43 @@ export const snapshot: Reconciler<Input> = {
 export const snapshotId = (spec: DatasetSpec, label: Label): ActionId =>
   actionId("snapshot", spec.name, label);
 
-const inTheWay = (spec: DatasetSpec, name: string, entry: Subvolume | null) =>
-  problem(
-    "label-taken",
-    spec,
-    spec.workstation,
-    `${spec.snapshots}/${name} is there and is ${entry === null ? "no subvolume" : "a writable subvolume, not a snapshot"}`,
-    "move it to another name; devbackup neither replaces nor backs up what it did not take",
-  );
+/** Whatever has a pending label's name must be a snapshot of the dataset: labels are not given twice. */
+function inTheWay(
+  spec: DatasetSpec,
+  folder: SubvolumeFolder | null,
+  label: Label,
+  source: string | null,
+): Problem[] {
+  const name = snapshotName(spec.name, label);
+  const entry = folder?.entries.get(name);
+  if (entry === undefined || (isSnapshot(entry) && isOf(entry, source))) return [];
+  const what =
+    entry === null
+      ? "no subvolume"
+      : entry.readOnly
+        ? `a snapshot of something else than ${spec.path} as it stands`
+        : "a writable subvolume, not a snapshot";
+  return [
+    problem(
+      "label-taken",
+      spec,
+      spec.workstation,
+      `${spec.snapshots}/${name} is there and is ${what}`,
+      "move it to another name; devbackup neither replaces nor backs up what it did not take",
+    ),
+  ];
+}
+
+/** A snapshot stays within its file system (btrfs-subvolume(8)). */
+const elsewhere = (spec: DatasetSpec, source: Place, snapshots: Place): Problem[] =>
+  source.fsUuid === snapshots.fsUuid || source.fsType !== "btrfs" || snapshots.fsType !== "btrfs"
+    ? []
+    : [
+        problem(
+          "snapshots-elsewhere",
+          spec,
+          spec.workstation,
+          `${spec.snapshots} lies on another file system than ${spec.path}, and snapshots stay within one`,
+          "name a folder for `snapshots` on the file system of `path`",
+        ),
+      ];

@@ -125,6 +125,18 @@ const rows: readonly Row[] = [
     problems: ["label-taken"],
   },
   {
+    name: "a snapshot of something else under the label's name",
+    change: {
+      snapshots: folder(HOME, [...entries(), ["dev@2026-04", subvolume("x", { parentUuid: "other" })]]),
+    },
+    problems: ["label-taken"],
+  },
+  {
+    name: "snapshots on another file system",
+    change: { workstationLayout: known({ place: SRV, present: workstationPresent() }) },
+    problems: ["snapshots-elsewhere"],
+  },
+  {
     name: "a snapshot of an earlier run is sent first",
     target: "2026-05",
     change: { snapshots: taken("2026-01", "2026-02", "2026-03", "2026-04") },
@@ -348,6 +360,10 @@ function entries() {
 }
 function withFiles(text: string) {
   return known({ ...store, files: filesOf(history(text)) });
+}
+function workstationPresent() {
+  const layout = facts.workstationLayout;
+  return layout.kind === "known" ? layout.value.present : new Map<string, string>();
 }
 function layoutPresent() {
   return facts.serverLayout.kind === "known" ? facts.serverLayout.value.present : new Map<string, string>();

@@ -62,7 +62,7 @@ const folder = (
 export const taken = (...labels: string[]): Fact<SubvolumeFolder> =>
   folder(
     HOME,
-    labels.map((at) => [`dev@${at}`, subvolume(`ws-${at}`)] as const),
+    labels.map((at) => [`dev@${at}`, subvolume(`ws-${at}`, { parentUuid: "source" })] as const),
   );
 
 /** The same received on the server. */
