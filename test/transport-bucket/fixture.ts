@@ -109,9 +109,11 @@ export async function faultProxy(
     onward.on("response", (answer) => {
       if (method === "PUT" && answer.statusCode === 200) taken.push(part);
       to.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(to);
+      if (method === "HEAD") to.end();
+      else answer.pipe(to);
     });
-    onward.on("error", () => to.destroy());
+    // Swift sends a body after HEAD, which is no HTTP; the answer has come by then
+    onward.on("error", () => to.headersSent || to.destroy());
     from.on("close", () => from.complete || onward.destroy());
     from.pipe(onward);
   };
