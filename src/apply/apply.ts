@@ -69,6 +69,7 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
       done: course.done.size,
       durationMs,
       remaining: remaining?.actions ?? null,
+      ...unseenIn(remaining),
     });
     return { exitCode: exitCodeOf(result, course, remaining), remaining };
   } finally {
@@ -81,7 +82,7 @@ function nothingToDo(plan: Plan, emit: Emit): Applied {
   const progress = newProgress();
   const result = resultOf(plan, progress, plan);
   emit({ event: "started", plan, approved: [] });
-  emit({ event: "finished", result, done: 0, durationMs: 0, remaining: plan.actions });
+  emit({ event: "finished", result, done: 0, durationMs: 0, remaining: plan.actions, ...unseenIn(plan) });
   return { exitCode: exitCodeOf(result, progress, plan), remaining: plan };
 }
 
@@ -201,6 +202,11 @@ function exitCodeOf(result: Result, { failure, held }: Progress, remaining: Plan
 }
 
 const isCloudAway = ({ warnings }: Plan): boolean => warnings.some(({ code }) => code === "cloud-unknown");
+
+function unseenIn(remaining: Plan | null): { readonly unseen?: readonly string[] } {
+  const unseen = (remaining?.warnings ?? []).filter(({ code }) => code === "cloud-unknown");
+  return unseen.length === 0 ? {} : { unseen: unseen.map(({ dataset, text }) => `${dataset}: ${text}`) };
+}
 
 async function journalOf(options: ApplyOptions): Promise<{ all: Journal; of: (action: Action) => Journal }> {
   const open = async (spec: DatasetSpec) =>

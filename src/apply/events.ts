@@ -40,6 +40,8 @@ export type ApplyEvent =
       readonly durationMs: number;
       /** The plan made afterwards from what is there then; null where it could not be made. */
       readonly remaining: readonly Action[] | null;
+      /** What could not be looked at afterwards, so that nobody knows what is left there; left out for nothing. */
+      readonly unseen?: readonly string[];
     };
 
 export type Emit = (event: ApplyEvent) => void;

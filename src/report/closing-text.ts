@@ -75,6 +75,7 @@ export function createTally(): Tally {
         ? []
         : [`${plural(finished.done, "action")} done in ${formatDuration(finished.durationMs)}`]),
       ...resultLines(finished, left, paint),
+      ...unseenLines(finished, options, paint),
       ...leftLines(left, options, paint),
       ...nextLines(finished, left, options, paint),
     ];
@@ -101,9 +102,22 @@ function whySkipped(because: Skipped["because"], detail: string): string {
   }
 }
 
-function resultLines({ result, remaining }: Finished, left: readonly Left[], paint: Paint): string[] {
+/** Nothing that is known of is left; that is not the same as nothing. */
+const unseenLines = ({ unseen = [] }: Finished, { width }: ClosingOptions, paint: Paint): string[] =>
+  unseen.flatMap((text) => {
+    const word = "not verified:";
+    const [first = "", ...rest] = wrap(`${word} ${printable(text)}`, width - 2, "");
+    return [paint("yellow", word) + first.slice(word.length), ...rest.map((line) => `  ${line}`)];
+  });
+
+function resultLines(
+  { result, remaining, unseen = [] }: Finished,
+  left: readonly Left[],
+  paint: Paint,
+): string[] {
   const bad = result === "failed" || result === "interrupted";
   const undone = left.length > 0 ? [`${plural(left.length, "action")} left undone`] : [];
+  if (!bad && undone.length === 0 && remaining !== null && unseen.length > 0) return [];
   if (!bad && undone.length === 0 && remaining !== null)
     return [paint(["bold", "green"], "verified: nothing left to do")];
   const words = [...(bad ? [result] : []), ...undone].join(": ");
@@ -144,12 +158,12 @@ function whyLeft(action: Action, fate: Fate, width: number): string[] {
 }
 
 function nextLines(
-  { remaining }: Finished,
+  { remaining, unseen = [] }: Finished,
   left: readonly Left[],
   { command }: ClosingOptions,
   paint: Paint,
 ): string[] {
-  if (left.length === 0 && remaining !== null) return [];
+  if (left.length === 0 && remaining !== null && unseen.length === 0) return [];
   const kinds = new Set(left.map(({ fate }) => fate.kind));
   // where all the rest waits for approval, the commands that give it stand above; the plain one would do nothing
   if (kinds.has("unapproved") && [...kinds].every((kind) => kind === "unapproved" || kind === "needs"))
