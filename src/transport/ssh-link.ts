@@ -10,6 +10,7 @@ import { type LoginKeys, loginKeys } from "./login-keys.ts";
 import type { ResolvedSsh } from "./ssh-config.ts";
 import { type RunningProxy, startProxy } from "./ssh-proxy.ts";
 import { type SshTrouble, sshTrouble } from "./ssh-trouble.ts";
+import { within } from "./within.ts";
 
 /** One SSH connection that is logged in. */
 export interface SshLink {
@@ -119,12 +120,13 @@ async function logIn({ ssh2, ssh, trouble, known, keys, sock, proxy }: Parts): P
   });
   client.connect(config);
 
+  const sent = new Promise((resolve) => sock.once("finish", resolve));
   const close = async (): Promise<void> => {
     client.end();
-    const timer = setTimeout(() => client.destroy(), CLOSE_GRACE_MS);
     if (sock.destroyed) gone.resolve();
-    await gone.promise;
-    clearTimeout(timer);
+    // our farewell has to leave; to wait for the host's would cost each run a round trip
+    await within(CLOSE_GRACE_MS, sent, gone.promise);
+    sock.destroy();
     await proxy?.stop();
   };
   try {
