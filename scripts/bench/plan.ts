@@ -1,0 +1,79 @@
+import { connect } from "node:net";
+import type { Lab } from "../../test/lab/lab.ts";
+import { inTurn, median, type Row, ratio, seconds, spread, times } from "./figures.ts";
+import { devbackup } from "./measure.ts";
+
+type End = "ws" | "ls" | "s3";
+
+const FAR_MS = 100;
+/** Long enough that the machine's own ups and downs weigh little beside it. */
+const COUNTING_MS = 500;
+const MOST_ROUND_TRIPS = 11;
+const MOST_MS = 1000;
+const PORTS: Readonly<Record<End, number>> = { ws: 22, ls: 22, s3: 9000 };
+
+/** `plan` on two hosts and a bucket: near, far, and with one end's cable at a time so long that it can be counted. */
+export async function benchPlan(lab: Lab, config: string, rounds: number): Promise<Row[]> {
+  const at = (ends: readonly End[], roundTripMs: number) => async (): Promise<number> => {
+    for (const end of ends) await lab.netem(end, roundTripMs / 2);
+    // who has which address is asked anew over a new cable, and no part of a plan
+    for (const end of ends) await reach(lab.addresses[end], PORTS[end]);
+    const { wallMs } = await devbackup(lab, ["plan", "--config", config]);
+    for (const end of ends) await lab.netem(end, 0);
+    return wallMs;
+  };
+  const figures = await inTurn(rounds, {
+    near: at([], 0),
+    far: at(["ws", "ls", "s3"], FAR_MS),
+    ws: at(["ws"], COUNTING_MS),
+    ls: at(["ls"], COUNTING_MS),
+    s3: at(["s3"], COUNTING_MS),
+  });
+  const near = median(figures.near);
+  const walls: Row[] = [
+    {
+      what: "`plan`, two hosts and a bucket, 0 ms away",
+      figure: seconds(near),
+      against: "",
+      ratio: "",
+      goal: { text: `under ${seconds(MOST_MS)}`, met: near < MOST_MS },
+      spread: spread(figures.near),
+    },
+    {
+      what: `\`plan\`, all of them ${FAR_MS} ms away`,
+      figure: seconds(median(figures.far)),
+      against: `0 ms away: ${seconds(near)}`,
+      ratio: times(ratio(figures.far, figures.near)),
+      goal: null,
+      spread: spread(figures.far),
+    },
+  ];
+  const counted = (end: End, what: string, most: number | null): Row => {
+    const trips = figures[end].map((ms, round) => (ms - (figures.near[round] ?? Number.NaN)) / COUNTING_MS);
+    // the machine's ups and downs leave tenths; a round trip is whole
+    const count = Math.round(median(trips));
+    return {
+      what: `\`plan\`, round trips to the ${what}`,
+      figure: `${count} (${median(trips).toFixed(1)})`,
+      against: `${what} ${COUNTING_MS} ms away: ${seconds(median(figures[end]))}`,
+      ratio: "",
+      goal: most === null ? null : { text: `at most ${most}`, met: count <= most },
+      spread: spread(figures[end]),
+    };
+  };
+  return [
+    ...walls,
+    counted("ws", "workstation", MOST_ROUND_TRIPS),
+    counted("ls", "server", MOST_ROUND_TRIPS),
+    counted("s3", "bucket", null),
+  ];
+}
+
+const reach = (host: string, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const socket = connect({ host, port }, () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once("error", reject);
+  });
