@@ -112,6 +112,9 @@ async function logIn({ ssh2, ssh, trouble, known, keys, sock, proxy }: Parts): P
   });
   client.on("end", () => {
     lost ??= trouble.linkLost(undefined);
+    ready.reject(refused ?? new Error("it closed the connection"));
+    // a proxy's stream stays half open, and ssh2 tells its channels only when it is closed
+    sock.destroy();
   });
   client.on("close", () => {
     lost ??= trouble.linkLost(undefined);
@@ -123,9 +126,8 @@ async function logIn({ ssh2, ssh, trouble, known, keys, sock, proxy }: Parts): P
   const sent = new Promise((resolve) => sock.once("finish", resolve));
   const close = async (): Promise<void> => {
     client.end();
-    if (sock.destroyed) gone.resolve();
     // our farewell has to leave; to wait for the host's would cost each run a round trip
-    await within(CLOSE_GRACE_MS, sent, gone.promise);
+    if (!sock.destroyed) await within(CLOSE_GRACE_MS, sent, gone.promise);
     sock.destroy();
     await proxy?.stop();
   };

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Duplex } from "node:stream";
+import { within } from "./within.ts";
 
 /** A local program whose stdin and stdout are the way to the host; how OpenSSH does ProxyJump and ProxyCommand. */
 export interface SshProxy {
@@ -7,6 +8,8 @@ export interface SshProxy {
   /** For messages: `jump host bastion`, `ProxyCommand nc …`. */
   readonly what: string;
 }
+
+const STOP_GRACE_MS = 2_000;
 
 interface Place {
   readonly address: string;
@@ -80,22 +83,26 @@ export function startProxy(proxy: SshProxy, env: NodeJS.ProcessEnv): RunningProx
       resolve();
     });
   });
+  // a proxy that ends early breaks the pipe; the connection above it says so
+  for (const end of [child.stdin, child.stdout, child.stderr]) end.on("error", () => {});
   const stream = Duplex.from({ readable: child.stdout, writable: child.stdin });
   return {
     stream,
     said: () => said.replaceAll("\r", "").trim(),
     stop: async () => {
       stream.destroy();
-      endGroup(child);
-      await gone;
+      for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+        signalGroup(child, signal);
+        if ((await within(STOP_GRACE_MS, gone)) !== "late") return;
+      }
     },
   };
 }
 
-function endGroup(child: ChildProcess): void {
+function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   try {
-    process.kill(-child.pid, "SIGTERM");
+    process.kill(-child.pid, signal);
   } catch {
     // gone in the meantime
   }

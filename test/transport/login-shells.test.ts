@@ -14,7 +14,7 @@ import { troubleOf } from "./trouble.ts";
 
 const name = parseHostName("ls");
 assert(name);
-const SUDOERS = "/etc/sudoers.d/devbackup-test";
+const SUDOERS = `/etc/sudoers.d/devbackup-test-${process.pid}`;
 const noSudo = noSshd ?? (existsSync("/usr/bin/sudo") ? undefined : "needs sudo (apt install sudo)");
 const shells = ["dash", "bash", "zsh", "fish", "tcsh"].map((shell) => `/usr/bin/${shell}`).filter(existsSync);
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { after, before, suite, test } from "node:test";
 import { parseHostName } from "../../src/domain/names.ts";
@@ -99,7 +100,7 @@ suite("commands over one connection, against a real sshd", { skip: noSshd }, () 
     const other = await reach();
     const [serving] = sshd.connections().filter((pid) => !earlier.has(pid));
     assert(serving);
-    const run = other.run("echo on; sleep 60");
+    const run = other.run("echo on; sleep 5");
     const lock = await other.start("echo locked; cat >/dev/null");
     await lock.firstLine;
     process.kill(serving, "SIGKILL");
@@ -111,13 +112,27 @@ suite("commands over one connection, against a real sshd", { skip: noSshd }, () 
     await other.close();
   });
 
+  test("a proxy that dies is a lost link too", async () => {
+    writeFileSync(
+      sshd.configFile,
+      "ProxyCommand bash -c 'exec 3<>/dev/tcp/127.0.0.1/%p; cat <&3 & exec cat >&3'",
+    );
+    const marker = `devbackup-test-${process.pid}-proxy`;
+    const other = await reach({}, { env: { ...sshd.env, MARK: marker } });
+    const run = other.run("echo on; sleep 5");
+    await other.run("true");
+    for (const pid of processesWith(marker)) process.kill(pid, "SIGKILL");
+    assert.equal((await troubleOf(run)).code, "link-lost");
+    await other.close();
+    writeFileSync(sshd.configFile, "");
+  });
+
   test("a link that falls silent is given up after the keep-alive time", async () => {
     const line = await silentLine(sshd.port);
     const hostKeyAlias = `HostKeyAlias [127.0.0.1]:${sshd.port}`;
-    const { writeFileSync } = await import("node:fs");
     writeFileSync(sshd.configFile, hostKeyAlias);
     const other = await reach({ port: line.port }, { keepAlive: { intervalMs: 100, countMax: 3 } });
-    const run = other.run("sleep 60");
+    const run = other.run("sleep 5");
     await other.run("true");
     line.fallSilent();
     const began = performance.now();
