@@ -19,6 +19,8 @@ export interface ApplyOptions {
   /** What was shown and agreed to. */
   readonly plan: Plan;
   readonly approval: Approval;
+  /** What the user typed, for the commands that are suggested. */
+  readonly command: string;
   readonly holder: Holder;
   readonly host: (name: HostName) => Promise<Host>;
   readonly bucket: () => Promise<Bucket>;
@@ -110,11 +112,11 @@ async function runAll(
   locks: readonly Lock[],
   journal: (action: Action) => Journal,
 ): Promise<Progress> {
-  const { plan, emit, approval, signal } = options;
+  const { plan, emit } = options;
   const progress = newProgress();
   let latest = observed;
   for (const planned of plan.actions) {
-    const obstacle = obstacleTo(planned, progress, approval, signal);
+    const obstacle = obstacleTo(planned, progress, options);
     if (obstacle !== null) {
       progress.out.add(planned.id);
       progress.held ||= obstacle.because !== "unapproved";
@@ -144,8 +146,7 @@ type Obstacle = { because: "unapproved" | "needs" | "interrupted" | "failed-befo
 function obstacleTo(
   action: Action,
   progress: Progress,
-  approval: Approval,
-  signal: AbortSignal,
+  { approval, command, signal }: ApplyOptions,
 ): Obstacle | null {
   if (progress.interrupted || signal.aborted)
     return { because: "interrupted", detail: "stopped before it began" };
@@ -154,7 +155,8 @@ function obstacleTo(
     return { because: "failed-before", detail: progress.failure.message };
   const missing = action.needs.find((need) => progress.out.has(need));
   if (missing !== undefined) return { because: "needs", detail: missing };
-  if (!isApproved(action, approval)) return { because: "unapproved", detail: approveCommand(action.id) };
+  if (!isApproved(action, approval))
+    return { because: "unapproved", detail: approveCommand(action.id, command) };
   return null;
 }
 

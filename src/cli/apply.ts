@@ -6,7 +6,7 @@ import type { Label } from "../domain/label.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { type Approval, isApproved, parseApproval } from "../plan/approval.ts";
 import type { Plan } from "../plan/plan.ts";
-import { parseSavedPlan } from "../plan/saved.ts";
+import { parseSavedPlan, type SavedPlan } from "../plan/saved.ts";
 import { planFrom, type Request } from "../reconcilers/diff-all.ts";
 import { planText } from "../report/plan-text.ts";
 import { createProgress } from "../report/progress.ts";
@@ -28,30 +28,39 @@ export async function applyCommand(planFile: string | undefined, flags: ApplyFla
   const terminal = openTerminal(flags);
   const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
-  const { desired, request, saved } = await whatToDo(loaded.desired, planFile, flags);
+  const { desired, request, saved, again } = await whatToDo(loaded.desired, planFile, flags);
+  const command = applyCommandLine(again);
   const session = openSession(desired, (text) => process.stderr.write(text));
   try {
     const plan = saved ?? planFrom(desired, await session.look(), request);
     const asked = parseApproval(flags.approve ?? []);
-    showPlan(plan, asked, terminal, flags);
+    showPlan(plan, asked, terminal, again);
     if (plan.problems.length > 0) return 1;
     const approval = await approve(plan, asked, terminal, flags);
     if (approval === null) {
       terminal.say("Nothing was changed.\n");
       return 0;
     }
-    return await carryOut({ desired, request, plan, approval, session, terminal, flags });
+    return await carryOut({ desired, request, plan, approval, session, terminal, command });
   } finally {
     await session.close();
   }
+}
+
+interface WhatToDo {
+  readonly desired: DesiredState;
+  readonly request: Request;
+  readonly saved: Plan | null;
+  /** What asks for the same once more: a saved plan no longer fits once some of it has been done. */
+  readonly again: CommonFlags & RequestFlags;
 }
 
 async function whatToDo(
   whole: DesiredState,
   planFile: string | undefined,
   flags: ApplyFlags,
-): Promise<{ desired: DesiredState; request: Request; saved: Plan | null }> {
-  if (planFile === undefined) return { ...readRequest(whole, flags, new Date()), saved: null };
+): Promise<WhatToDo> {
+  if (planFile === undefined) return { ...readRequest(whole, flags, new Date()), saved: null, again: flags };
   const saved = parseSavedPlan(await readFile(planFile, "utf8").catch(() => ""));
   if (saved === undefined) throw notAPlan(planFile);
   const datasets = whole.datasets.filter(({ name }) => saved.plan.labels[name] !== undefined);
@@ -62,10 +71,30 @@ async function whatToDo(
     desired,
     request: { labels, labelled: saved.labelled, selection: saved.selection },
     saved: saved.plan,
+    again: { ...flags, ...flagsOf(saved, datasets.length < whole.datasets.length) },
   };
 }
 
-function showPlan(plan: Plan, approval: Approval, terminal: Terminal, flags: ApplyFlags): void {
+/** A plan holds either every dataset or the one that `--dataset` named. */
+function flagsOf(
+  { plan, labelled, selection: { host, stages } }: SavedPlan,
+  narrowed: boolean,
+): RequestFlags {
+  const [[dataset, label] = []] = Object.entries(plan.labels);
+  return {
+    ...(labelled && label !== undefined && { label }),
+    ...(narrowed && dataset !== undefined && { dataset }),
+    ...(host !== null && { host }),
+    ...(stages !== null && { only: stages.join(",") }),
+  };
+}
+
+function showPlan(
+  plan: Plan,
+  approval: Approval,
+  terminal: Terminal,
+  flags: CommonFlags & RequestFlags,
+): void {
   if (terminal.json && plan.problems.length === 0) return;
   terminal.say(
     planText(plan, {
@@ -97,7 +126,7 @@ interface CarryOut {
   readonly approval: Approval;
   readonly session: Session;
   readonly terminal: Terminal;
-  readonly flags: ApplyFlags;
+  readonly command: string;
 }
 
 async function carryOut({
@@ -107,7 +136,7 @@ async function carryOut({
   approval,
   session,
   terminal,
-  flags,
+  command,
 }: CarryOut): Promise<number> {
   const { signal, stop } = interruptible();
   const progress = createProgress({
@@ -117,7 +146,7 @@ async function carryOut({
     color: terminal.color,
     quiet: terminal.quiet,
     now: Date.now,
-    command: applyCommandLine(flags),
+    command,
   });
   try {
     const { exitCode } = await apply({
@@ -125,6 +154,7 @@ async function carryOut({
       request,
       plan,
       approval,
+      command,
       holder: {
         who: `${userInfo().username}@${hostname()}`,
         pid: process.pid,

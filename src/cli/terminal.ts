@@ -30,7 +30,8 @@ export function openTerminal(flags: CommonFlags): Terminal {
   const noColor = (process.env.NO_COLOR ?? "") !== "" || process.env.TERM === "dumb";
   return {
     color: flags.color && !noColor && people.isTTY === true,
-    width: people.columns ?? 100,
+    // 0 where a terminal does not know its size: a serial console, script(1)
+    width: people.columns || 100,
     json,
     quiet: flags.quiet ?? false,
     verbose: flags.verbose ?? false,
@@ -57,6 +58,6 @@ export async function showError(error: unknown, flags: CommonFlags): Promise<num
   const terminal = openTerminal(flags);
   if (terminal.json) await terminal.document(troubleJson(error.trouble));
   const color = flags.color && process.stderr.isTTY === true && (process.env.NO_COLOR ?? "") === "";
-  process.stderr.write(troubleText(error.trouble, { color, width: process.stderr.columns ?? 100 }));
+  process.stderr.write(troubleText(error.trouble, { color, width: process.stderr.columns || 100 }));
   return error.trouble.exitCode;
 }
