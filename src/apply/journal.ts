@@ -29,6 +29,6 @@ export const openJournal =
     const ts = now().toISOString();
     const file = joinPath(repository, "logs", `apply-${ts.slice(0, 7)}.jsonl`);
     const line = JSON.stringify({ ts, who, pid, dataset: name, ...entry });
-    const script = sh`[ -d ${`${repository}/logs`} ] || exit 0; umask 027; cat >>${file}`;
+    const script = sh`umask 027; mkdir -p ${`${repository}/logs`}; cat >>${file}`;
     await host.run(script, { stdin: `${line}\n`, timeoutMs: 30_000 }).catch(() => undefined);
   };
