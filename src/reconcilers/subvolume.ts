@@ -56,7 +56,8 @@ if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo kind absent; exit 0; fi
 if [ -L "$d" ] || [ ! -d "$d" ]; then echo kind other; exit 0; fi
 [ -z "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ] && echo empty
 findmnt -rno TARGET | while IFS= read -r m; do case $m in "$d"/*) printf 'hole %s\n' "$m";; esac; done
-while read -r s _; do case $s in "$d"/*) printf 'swap %s\n' "$s";; esac; done </proc/swaps
+# in a container the list is the whole kernel's: others may have one under the same path
+while read -r s _; do s=$(printf %b "$s"); case $s in "$d"/*) [ ! -e "$s" ] || printf 'swap %s\n' "$s";; esac; done </proc/swaps
 if [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
   echo kind subvolume
   if command -v btrfs >/dev/null; then
