@@ -6,12 +6,13 @@ cd "$(dirname "$0")/.."
 
 LAB="debootstrap systemd-container btrfs-progs openssh-client iproute2 python3 zstd age openssl curl ca-certificates"
 TEST="openssh-server sudo acl attr"
-SWIFT="swift-proxy swift-account swift-container swift-object memcached" # a second S3 server for the tests
+SWIFT="swift-proxy swift-account swift-container swift-object memcached" # a second S3 server for the tests, and a quick one for the benchmarks
 
 case ${1:-} in
 unit) wanted= ;;
 test) wanted="$LAB $TEST $SWIFT" ;;
-demo | bench) wanted=$LAB ;;
+demo) wanted=$LAB ;;
+bench) wanted="$LAB $SWIFT" ;;
 *) sed -n '2,3s/^# //p' "$0" >&2; exit 1 ;;
 esac
 
