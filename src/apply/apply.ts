@@ -6,7 +6,7 @@ import { firstDrift } from "../plan/drift.ts";
 import type { Action, ActionId, Plan } from "../plan/plan.ts";
 import { planFrom, type Request } from "../reconcilers/diff-all.ts";
 import type { Observation } from "../reconcilers/facts.ts";
-import type { Bucket } from "../transport/bucket.ts";
+import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import type { Emit } from "./events.ts";
 import { type Journal, openJournal } from "./journal.ts";

@@ -3,7 +3,7 @@ import type { DesiredState } from "../desired-state/desired-state.ts";
 import type { HostName } from "../domain/names.ts";
 import { observe } from "../observe/observe.ts";
 import type { Observation } from "../reconcilers/facts.ts";
-import type { Bucket } from "../transport/bucket.ts";
+import type { Bucket } from "../transport/bucket/bucket.ts";
 import { connectHost } from "../transport/connect.ts";
 import type { Host } from "../transport/host.ts";
 
@@ -18,6 +18,7 @@ export interface Session {
 
 export function openSession(desired: DesiredState, warn: (text: string) => void): Session {
   const hosts = new Map<HostName, Promise<Host>>();
+  const env = takeSecrets(desired);
   let opened: Promise<Bucket> | undefined;
   const host = (name: HostName): Promise<Host> => {
     const spec = desired.hosts.get(name);
@@ -26,7 +27,7 @@ export function openSession(desired: DesiredState, warn: (text: string) => void)
     hosts.set(name, connection);
     return connection;
   };
-  const bucket = (): Promise<Bucket> => (opened ??= openBucket(desired, warn));
+  const bucket = (): Promise<Bucket> => (opened ??= openBucket(desired, warn, env));
   return {
     host,
     bucket,
@@ -46,10 +47,22 @@ export function openSession(desired: DesiredState, warn: (text: string) => void)
   };
 }
 
-async function openBucket({ cloud }: DesiredState, warn: (text: string) => void): Promise<Bucket> {
+/** The environment as it was given. What is secret in it leaves it, so that no process started here inherits it. */
+function takeSecrets({ cloud }: DesiredState): NodeJS.ProcessEnv {
+  const given = { ...process.env };
+  for (const ref of [cloud?.accessKeyId, cloud?.secretAccessKey])
+    if (ref?.kind === "env") delete process.env[ref.name];
+  return given;
+}
+
+async function openBucket(
+  { cloud }: DesiredState,
+  warn: (text: string) => void,
+  env: NodeJS.ProcessEnv,
+): Promise<Bucket> {
   if (cloud === null) throw new RangeError("no cloud is declared");
-  const { connectBucket, readBucketKeys } = await import("../transport/bucket.ts");
-  const { keys, warnings } = await readBucketKeys(cloud);
+  const { connectBucket, readBucketKeys } = await import("../transport/bucket/bucket.ts");
+  const { keys, warnings } = await readBucketKeys(cloud, env);
   for (const text of warnings) warn(`warning: ${text}\n`);
   return connectBucket(cloud, keys);
 }

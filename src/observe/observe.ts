@@ -10,7 +10,7 @@ import {
 } from "../reconcilers/facts.ts";
 import { type SystemFacts, systemProbe } from "../reconcilers/packages.ts";
 import type { Probe } from "../reconcilers/reconciler.ts";
-import type { Bucket } from "../transport/bucket.ts";
+import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import { mergedScript, type ProbeAnswer, readAnswers } from "./merge.ts";
 

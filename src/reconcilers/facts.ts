@@ -1,7 +1,7 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { Fact } from "../domain/fact.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
-import type { BucketObject, UnfinishedUpload } from "../transport/bucket.ts";
+import type { BucketObject, UnfinishedUpload } from "../transport/bucket/bucket.ts";
 import { pushedManifestProbe } from "./cloud.ts";
 import { keyProbe, recipientProbe } from "./keys.ts";
 import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./layout.ts";

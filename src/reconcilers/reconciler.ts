@@ -3,7 +3,7 @@ import type { Fact } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
 import type { HostName } from "../domain/names.ts";
 import type { Action, ActionId, Change, Hazard, Problem, Stage, Warning } from "../plan/plan.ts";
-import type { Bucket } from "../transport/bucket.ts";
+import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import type { Course } from "./course.ts";
 import type { BucketFacts, DatasetFacts } from "./facts.ts";

@@ -1,7 +1,7 @@
 import type { HostSpec } from "../desired-state/desired-state.ts";
 import type { Host } from "./host.ts";
 import { localHost } from "./local-host.ts";
-import type { SshSurroundings } from "./ssh-config.ts";
+import type { SshSurroundings } from "./ssh/config.ts";
 
 /**
  * Reaches one host of the desired state.
@@ -13,6 +13,6 @@ export async function connectHost(
   around: Omit<SshSurroundings, "env"> = {},
 ): Promise<Host> {
   if (connection.kind === "local") return localHost({ name, become, env });
-  const { connectSsh } = await import("./ssh-host.ts");
+  const { connectSsh } = await import("./ssh/host.ts");
   return connectSsh(connection, { name, become, env, ...around });
 }

@@ -6,7 +6,7 @@ import { DevbackupError } from "../domain/trouble.ts";
 import { bootstrapArgv } from "./bootstrap.ts";
 import type { Host } from "./host.ts";
 import { scriptedHost } from "./scripted-host.ts";
-import type { SessionEnd, SessionSource } from "./session.ts";
+import type { SessionEnd, SessionSource } from "./ssh/session.ts";
 
 interface LocalOptions {
   readonly name: HostName;

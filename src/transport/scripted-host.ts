@@ -3,9 +3,9 @@ import { DevbackupError } from "../domain/trouble.ts";
 import { marked, noisyLogin, notStarted, readOutput, readStart } from "./bootstrap.ts";
 import type { Host, RunningCommand, RunOptions, RunResult, StartOptions } from "./host.ts";
 import { framed } from "./host.ts";
-import { type Listening, listen } from "./listening.ts";
-import type { Session, SessionSource } from "./session.ts";
-import { SessionSlots } from "./session-slots.ts";
+import { type Listening, listen } from "./ssh/listening.ts";
+import type { Session, SessionSource } from "./ssh/session.ts";
+import { SessionSlots } from "./ssh/session-slots.ts";
 import { terminate } from "./terminate.ts";
 import { within } from "./within.ts";
 

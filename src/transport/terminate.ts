@@ -1,8 +1,8 @@
 import { readStart, STARTED } from "./bootstrap.ts";
 import { framed } from "./host.ts";
-import type { Listening } from "./listening.ts";
-import type { Session } from "./session.ts";
-import type { SessionSlots } from "./session-slots.ts";
+import type { Listening } from "./ssh/listening.ts";
+import type { Session } from "./ssh/session.ts";
+import type { SessionSlots } from "./ssh/session-slots.ts";
 import { within } from "./within.ts";
 
 const GRACE_MS = 5_000;

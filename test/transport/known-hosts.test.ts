@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { parseHostName } from "../../src/domain/names.ts";
-import { connectSsh } from "../../src/transport/ssh-host.ts";
+import { connectSsh } from "../../src/transport/ssh/host.ts";
 import { keygen, noSshd, publicKey, startSshd, type TestSshd } from "./sshd.ts";
 import { troubleOf } from "./trouble.ts";
 

@@ -7,7 +7,7 @@ import { after, before, suite, test } from "node:test";
 import { parseHostName } from "../../src/domain/names.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 import { pipe } from "../../src/transport/pipe.ts";
-import { connectSsh } from "../../src/transport/ssh-host.ts";
+import { connectSsh } from "../../src/transport/ssh/host.ts";
 import { processesWith, until } from "./processes.ts";
 import { noSshd, startSshd, type TestSshd } from "./sshd.ts";
 import { troubleOf } from "./trouble.ts";

@@ -9,7 +9,7 @@ import type { Host } from "../../src/transport/host.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 import { type PipeOptions, pipe } from "../../src/transport/pipe.ts";
 import { sh } from "../../src/transport/quote.ts";
-import { connectSsh } from "../../src/transport/ssh-host.ts";
+import { connectSsh } from "../../src/transport/ssh/host.ts";
 import { processesWith, until } from "./processes.ts";
 import { noSshd, startSshd, type TestSshd } from "./sshd.ts";
 import { troubleOf } from "./trouble.ts";

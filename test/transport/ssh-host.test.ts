@@ -6,7 +6,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { after, before, suite, test } from "node:test";
 import { parseHostName } from "../../src/domain/names.ts";
 import type { Host } from "../../src/transport/host.ts";
-import { connectSsh, type SshHostOptions } from "../../src/transport/ssh-host.ts";
+import { connectSsh, type SshHostOptions } from "../../src/transport/ssh/host.ts";
 import { processesWith, until } from "./processes.ts";
 import { noSshd, type SshSpec, startSshd, type TestSshd } from "./sshd.ts";
 import { troubleOf } from "./trouble.ts";

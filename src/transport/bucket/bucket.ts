@@ -1,0 +1,164 @@
+import type { CloudSpec } from "../../desired-state/desired-state.ts";
+import { type Fact, known, unknown } from "../../domain/fact.ts";
+import { DevbackupError } from "../../domain/trouble.ts";
+import type { Host } from "../host.ts";
+import { readSecret } from "./secret.ts";
+import { type BucketKeys, type BucketTuning, openStore, type Store } from "./store.ts";
+import { type Uploaded, type UploadRequest, upload } from "./upload.ts";
+
+/** One bucket of an S3-compatible store. Every method rejects with a DevbackupError where the store fails it. */
+export interface Bucket {
+  /** Every object whose key begins with `prefix`, in key order, however many pages that takes. */
+  list(prefix: string): Promise<readonly BucketObject[]>;
+  /** Uploads in parts that were begun and neither completed nor aborted; unknown where the store does not tell. */
+  unfinishedUploads(prefix: string): Promise<Fact<readonly UnfinishedUpload[]>>;
+  /** Undefined where there is no such object (or no such bucket: HEAD does not say which). */
+  head(key: string): Promise<BucketHead | undefined>;
+  /** See {@link upload}: from a file on `host` straight into the bucket; what is there under `key` is replaced. */
+  upload(host: Host, request: UploadRequest): Promise<Uploaded>;
+  /** Frees the parts of an unfinished upload; one that is gone already is no error. */
+  abortUpload(upload: Pick<UnfinishedUpload, "key" | "uploadId">): Promise<void>;
+  /** An address that downloads the object until it expires. A secret: never in argv or a log. At most 7 days. */
+  presignGet(key: string, seconds: number): Promise<string>;
+  /** Lets go of idle connections. */
+  close(): void;
+}
+
+export interface BucketObject {
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** Without quotes. */
+  readonly etag: string;
+  readonly lastModified: Date;
+}
+
+export interface BucketHead extends BucketObject {
+  /** From `x-amz-meta-sha256`; undefined where the object was stored without. */
+  readonly sha256: string | undefined;
+  /** Whether the store forms ETags from something else than the bytes (SSE-KMS). */
+  readonly opaqueEtag: boolean;
+}
+
+export interface UnfinishedUpload {
+  readonly key: string;
+  readonly uploadId: string;
+  /** Undefined where the store does not tell. */
+  readonly initiated: Date | undefined;
+}
+
+/** Reads both of the bucket's secrets. @throws DevbackupError as {@link readSecret} does. */
+export async function readBucketKeys(
+  cloud: CloudSpec,
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly keys: BucketKeys; readonly warnings: readonly string[] }> {
+  const [id, secret] = await Promise.all([
+    readSecret(cloud.accessKeyId, env),
+    readSecret(cloud.secretAccessKey, env),
+  ]);
+  const warnings = [id.warning, secret.warning].filter((warning) => warning !== undefined);
+  return { keys: { accessKeyId: id.value, secretAccessKey: secret.value }, warnings: [...new Set(warnings)] };
+}
+
+/** Loads the S3 client; contacts nothing yet. `keys` stay in this process. */
+export async function connectBucket(
+  cloud: CloudSpec,
+  keys: BucketKeys,
+  tuning: BucketTuning = {},
+): Promise<Bucket> {
+  const store = await openStore(cloud, keys, tuning);
+  return {
+    list: (prefix) => list(store, prefix),
+    unfinishedUploads: (prefix) => unfinishedUploads(store, prefix),
+    head: (key) => head(store, key),
+    upload: (host, request) =>
+      upload({
+        store,
+        host,
+        request,
+        head: (key) => head(store, key),
+        abort: (id) => abortUpload(store, id),
+      }),
+    abortUpload: (id) => abortUpload(store, id),
+    presignGet: (key, seconds) => store.presignGet(key, seconds),
+    close: () => store.client.destroy(),
+  };
+}
+
+async function list(store: Store, prefix: string): Promise<readonly BucketObject[]> {
+  const { sdk, client, cloud, listPageSize } = store;
+  return store.ask("list the objects", async () => {
+    const objects: BucketObject[] = [];
+    const paging = { client, ...(listPageSize === undefined ? {} : { pageSize: listPageSize }) };
+    for await (const page of sdk.paginateListObjectsV2(paging, { Bucket: cloud.bucket, Prefix: prefix })) {
+      for (const { Key = "", Size = 0, ETag, LastModified = new Date(0) } of page.Contents ?? []) {
+        objects.push({ key: Key, sizeBytes: Size, etag: unquoted(ETag), lastModified: LastModified });
+      }
+    }
+    return objects;
+  });
+}
+
+async function unfinishedUploads(store: Store, prefix: string): Promise<Fact<readonly UnfinishedUpload[]>> {
+  const { sdk, client, cloud } = store;
+  const uploads: UnfinishedUpload[] = [];
+  let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
+  try {
+    while (marker !== undefined) {
+      const from: { KeyMarker?: string; UploadIdMarker?: string } = marker;
+      const page = await store.ask("list the unfinished uploads", () =>
+        client.send(new sdk.ListMultipartUploadsCommand({ Bucket: cloud.bucket, Prefix: prefix, ...from })),
+      );
+      for (const { Key = "", UploadId = "", Initiated } of page.Uploads ?? []) {
+        uploads.push({ key: Key, uploadId: UploadId, initiated: Initiated });
+      }
+      const { NextKeyMarker, NextUploadIdMarker } = page;
+      marker =
+        page.IsTruncated && NextKeyMarker
+          ? { KeyMarker: NextKeyMarker, ...(NextUploadIdMarker && { UploadIdMarker: NextUploadIdMarker }) }
+          : undefined;
+    }
+    return known(uploads);
+  } catch (error) {
+    const trouble = error instanceof DevbackupError ? error.trouble : undefined;
+    if (trouble?.code !== "cloud-unsupported") throw error;
+    return unknown(`the store does not list unfinished uploads (${trouble.why})`);
+  }
+}
+
+async function head(store: Store, key: string): Promise<BucketHead | undefined> {
+  const { sdk, client, cloud } = store;
+  return store.ask(`look at ${key}`, async () => {
+    try {
+      const found = await client.send(new sdk.HeadObjectCommand({ Bucket: cloud.bucket, Key: key }));
+      return {
+        key,
+        sizeBytes: found.ContentLength ?? 0,
+        etag: unquoted(found.ETag),
+        lastModified: found.LastModified ?? new Date(0),
+        sha256: found.Metadata?.sha256,
+        opaqueEtag: found.ServerSideEncryption?.startsWith("aws:") ?? false,
+      };
+    } catch (error) {
+      if (error instanceof sdk.S3ServiceException && error.$metadata.httpStatusCode === 404) return undefined;
+      throw error;
+    }
+  });
+}
+
+async function abortUpload(
+  store: Store,
+  { key, uploadId }: Pick<UnfinishedUpload, "key" | "uploadId">,
+): Promise<void> {
+  const { sdk, client, cloud } = store;
+  try {
+    await store.ask(`abort the unfinished upload of ${key}`, () =>
+      client.send(
+        new sdk.AbortMultipartUploadCommand({ Bucket: cloud.bucket, Key: key, UploadId: uploadId }),
+      ),
+    );
+  } catch (error) {
+    if (!(error instanceof DevbackupError && error.trouble.code === "cloud-upload-gone")) throw error;
+  }
+}
+
+const unquoted = (etag: string | undefined): string => (etag ?? "").replace(/^"|"$/g, "");

@@ -1,0 +1,110 @@
+import type { S3Client } from "@aws-sdk/client-s3";
+import type { CloudSpec } from "../../desired-state/desired-state.ts";
+import { failureOf } from "./failure.ts";
+import { DEFAULT_PATIENCE, type Patience } from "./retry.ts";
+import { bucketError } from "./trouble.ts";
+
+/** The S3 credentials themselves; they never leave the controller. */
+export interface BucketKeys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** What the user has no need to set; tests do. */
+export interface BucketTuning {
+  readonly patience?: Patience;
+  /** Objects asked for at once when listing; the store's own limit is 1000. */
+  readonly listPageSize?: number;
+}
+
+type Sdk = typeof import("@aws-sdk/client-s3");
+
+/** The SDK, a client for one store, and its errors turned into ours. */
+export interface Store {
+  readonly cloud: CloudSpec;
+  readonly sdk: Sdk;
+  readonly client: S3Client;
+  readonly patience: Patience;
+  readonly listPageSize: number | undefined;
+  /**
+   * @param doing what the request is for, as in "cannot …"
+   * @throws DevbackupError for every failure of network or store
+   */
+  readonly ask: <Answer>(doing: string, request: () => Promise<Answer>) => Promise<Answer>;
+  /** An address that is good for one PUT of the whole object, with the header `x-amz-meta-sha256: SHA256`. */
+  readonly presignPut: (key: string, sha256: string) => Promise<string>;
+  /** An address that is good for one PUT of this part. */
+  readonly presignPart: (key: string, uploadId: string, partNumber: number) => Promise<string>;
+  readonly presignGet: (key: string, seconds: number) => Promise<string>;
+}
+
+/** Checked when a request begins, not while its bytes are under way. */
+const PUT_VALID_SECONDS = 3_600;
+
+/** Loads the SDK (about 100 ms) and makes a client; contacts nothing. */
+export async function openStore(cloud: CloudSpec, keys: BucketKeys, tuning: BucketTuning): Promise<Store> {
+  const [sdk, { getSignedUrl }] = await Promise.all([
+    import("@aws-sdk/client-s3"),
+    import("@aws-sdk/s3-request-presigner"),
+  ]);
+  const client = new sdk.S3Client(clientConfig(cloud, keys));
+  const Bucket = cloud.bucket;
+  const valid = (seconds: number) => ({
+    expiresIn: seconds,
+    // the SDK learns from the store's answers how far the clock here is off
+    signingDate: new Date(Date.now() + client.config.systemClockOffset),
+    // as a query parameter it would be signed, but not stored
+    unhoistableHeaders: new Set(["x-amz-meta-sha256"]),
+  });
+  return {
+    cloud,
+    sdk,
+    client,
+    patience: tuning.patience ?? DEFAULT_PATIENCE,
+    listPageSize: tuning.listPageSize,
+    ask: async (doing, request) => {
+      try {
+        return await request();
+      } catch (error) {
+        const failure = failureOf(error, new Date());
+        // no `cause`: the SDK's error carries the whole request
+        throw failure === undefined ? error : bucketError(failure, cloud, { doing });
+      }
+    },
+    presignPut: (Key, sha256) =>
+      getSignedUrl(
+        client,
+        new sdk.PutObjectCommand({ Bucket, Key, Metadata: { sha256 } }),
+        valid(PUT_VALID_SECONDS),
+      ),
+    presignPart: (Key, UploadId, PartNumber) =>
+      getSignedUrl(
+        client,
+        new sdk.UploadPartCommand({ Bucket, Key, UploadId, PartNumber }),
+        valid(PUT_VALID_SECONDS),
+      ),
+    presignGet: (Key, seconds) =>
+      getSignedUrl(client, new sdk.GetObjectCommand({ Bucket, Key }), valid(seconds)),
+  };
+}
+
+/** For R2 as in https://developers.cloudflare.com/r2/examples/aws/aws-sdk-js-v3/ and aws-sdk-js-v3 issue 6810. */
+const clientConfig = (cloud: CloudSpec, keys: BucketKeys) => ({
+  endpoint: cloud.endpoint,
+  region: cloud.region,
+  // a copy: the SDK writes into it
+  credentials: { ...keys },
+  forcePathStyle: true,
+  requestChecksumCalculation: "WHEN_REQUIRED" as const,
+  responseChecksumValidation: "WHEN_REQUIRED" as const,
+  expectContinueHeader: false,
+  maxAttempts: 5,
+  requestHandler: {
+    connectionTimeout: 10_000,
+    // joining 10,000 parts can take the store minutes
+    requestTimeout: 300_000,
+    throwOnRequestTimeout: true,
+    // R2's simulator is several times slower on a connection that is kept
+    httpAgent: { keepAlive: false },
+  },
+});

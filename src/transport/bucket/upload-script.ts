@@ -1,0 +1,115 @@
+import { sh } from "../quote.ts";
+import { type Failure, failureOfCurl, parseErrorDocument, parseRetryAfter } from "./failure.ts";
+import type { Part } from "./upload-parts.ts";
+
+/** One PUT as the server carries it out. The address is no part of it: that comes on the script's stdin. */
+export interface PutScript {
+  /** On the server. */
+  readonly file: string;
+  readonly part: Part;
+  /** Sent besides Content-Length and Content-MD5. */
+  readonly headers: readonly string[];
+  /** Undefined for no limit. */
+  readonly limitBytesPerSecond: number | undefined;
+  /** Where the part is written down once the store has it; left out for a single PUT. */
+  readonly noteIn?: { readonly statePath: string; readonly uploadId: string };
+}
+
+/** What the script reports. */
+export type PutAnswer =
+  | { readonly kind: "stored"; readonly etag: string; readonly md5: string }
+  | { readonly kind: "failed"; readonly failure: Failure }
+  /** The server itself could not do its part: a tool is missing, the file can't be read. */
+  | { readonly kind: "broken"; readonly why: string };
+
+/** With less than this over {@link STALLED_SECONDS} a connection is given up. */
+const STALLED_BYTES_PER_SECOND = 1_024;
+const STALLED_SECONDS = 60;
+
+/**
+ * A script that sends one part with curl. The address reaches curl through a here-document on descriptor 3
+ * (`-K`), so that it stands in no argument list. Content-MD5 makes the store refuse bytes damaged on the way.
+ */
+export function putScript({ file, part, headers, limitBytesPerSecond, noteIn }: PutScript): string {
+  const limit = limitBytesPerSecond && Math.max(1, Math.floor(limitBytesPerSecond));
+  const stalled = Math.max(1, Math.min(STALLED_BYTES_PER_SECOND, Math.floor((limit ?? Infinity) / 4)));
+  const options = [
+    ...[
+      "-q",
+      "-sS",
+      "--http1.1",
+      "--suppress-connect-headers",
+      "-D",
+      "-",
+      "-w",
+      "\\ndevbackup-status %{http_code}\\n",
+    ],
+    ...["--connect-timeout", "15", "--speed-limit", String(stalled), "--speed-time", String(STALLED_SECONDS)],
+    ...(limit === undefined ? [] : ["--limit-rate", String(limit)]),
+    ...["-H", `Content-Length: ${part.sizeBytes}`, "-H", "Transfer-Encoding:", "-H", "Expect:"],
+    ...headers.flatMap((header) => ["-H", header]),
+  ];
+  return [
+    "IFS= read -r url || exit 64",
+    "command -v curl >/dev/null || { echo curl is not installed >&2; exit 69; }",
+    sh`[ -r ${file} ] || { echo cannot read ${file} >&2; exit 66; }`,
+    sh`bytes() { tail -c ${`+${part.offsetBytes + 1}`} ${file} | head -c ${part.sizeBytes}; }`,
+    "md5=$(bytes | openssl dgst -md5 -binary | base64)",
+    "case $md5 in ?*==) ;; *) echo openssl made no MD5 >&2; exit 65 ;; esac",
+    sh`answer=$(bytes | curl ${options} -H "Content-MD5: $md5" -T - -K /dev/fd/3 3<<URL`,
+    'url = "$url"',
+    "URL",
+    ")",
+    "rc=$?",
+    `status=$(printf '%s\\n' "$answer" | sed -n 's/^devbackup-status //p' | tail -n 1)`,
+    `etag=$(printf '%s\\n' "$answer" | tr -d '\\r' | sed -n 's/^[Ee][Tt][Aa][Gg]: *"\\{0,1\\}\\([^" ]*\\).*/\\1/p' | head -n 1)`,
+    ...(noteIn === undefined ? [] : [noteDown(part.number, noteIn)]),
+    `printf 'md5 %s\\ncurl %s\\nstatus %s\\netag %s\\n%s\\n' "$md5" "$rc" "$status" "$etag" "$answer"`,
+  ].join("\n");
+}
+
+// one short write with O_APPEND: lines of parts that end together do not mix. An upload that was given up
+// meanwhile, or completed, has no such state any more and must not get one again
+const noteDown = (number: number, { statePath, uploadId }: NonNullable<PutScript["noteIn"]>): string =>
+  [
+    sh`if [ "$rc $status" = "0 200" ] && [ -n "$etag" ] && grep -qxF ${`upload ${uploadId}`} ${statePath} 2>/dev/null; then`,
+    sh`  printf ${"part %s %s %s\\n"} ${number} "$etag" "$md5" >> ${statePath}`,
+    "fi",
+  ].join("\n");
+
+/** Reads what {@link putScript} printed. `now` is what a `Retry-After` date is counted from. */
+export function parsePutAnswer(exitCode: number, stdout: string, stderr: string, now: Date): PutAnswer {
+  const match = /^md5 (\S+)\ncurl (\d+)\nstatus (\d*)\netag (.*)\n([\s\S]*)$/.exec(stdout);
+  if (exitCode !== 0 || match === null) {
+    return { kind: "broken", why: stderr.trim() || `the script ended with ${exitCode}` };
+  }
+  const [, md5 = "", curl = "", statusText = "", etag = "", answer = ""] = match;
+  const status = Number(statusText);
+  if (status === 200 && curl === "0" && etag !== "") return { kind: "stored", etag, md5 };
+  // an answer counts even where curl could not send everything: a store that refuses does not wait for the rest
+  if (status >= 200) return { kind: "failed", failure: refused(status, answer, now) };
+  return { kind: "failed", failure: failureOfCurl(Number(curl), stderr) };
+}
+
+function refused(status: number, answer: string, now: Date): Failure {
+  const retryAfter = /^retry-after: *(.*?)\r?$/im.exec(answer)?.[1];
+  const document = parseErrorDocument(answer);
+  return { kind: "refused", status, ...document, retryAfterMs: parseRetryAfter(retryAfter, now) };
+}
+
+/** Prints the state file; nothing where there is none. */
+export const readStateScript = (statePath: string): string => sh`cat ${statePath} 2>/dev/null || :`;
+
+/** Prints the size of `file` and what the state file holds; exit 66 where there is no such file. */
+export const lookScript = (file: string, statePath: string): string =>
+  [sh`[ -f ${file} ] && [ -r ${file} ] || exit 66`, sh`wc -c < ${file}`, readStateScript(statePath)].join(
+    "\n",
+  );
+
+/** Makes the state file, readable for its owner only, from stdin. */
+export const beginStateScript = (statePath: string): string =>
+  ["set -e", "umask 077", sh`cat > ${`${statePath}.new`}`, sh`mv -f ${`${statePath}.new`} ${statePath}`].join(
+    "\n",
+  );
+
+export const endStateScript = (statePath: string): string => sh`rm -f ${statePath} ${`${statePath}.new`}`;

@@ -1,0 +1,131 @@
+import type { Sha256 } from "../../domain/names.ts";
+import { DevbackupError } from "../../domain/trouble.ts";
+import type { Host } from "../host.ts";
+import type { BucketHead, UnfinishedUpload } from "./bucket.ts";
+import type { Store } from "./store.ts";
+import { checkStored } from "./upload-check.ts";
+import { type PartPlan, planParts, type SentPart } from "./upload-parts.ts";
+import { begin, forget, look, resumable } from "./upload-resume.ts";
+import { endStateScript } from "./upload-script.ts";
+import { sendParts, sendWhole } from "./upload-send.ts";
+import type { UploadState } from "./upload-state.ts";
+
+export interface UploadRequest {
+  /** On the server; not changed while it is sent. */
+  readonly file: string;
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** Of the whole file; stored with the object as `x-amz-meta-sha256`. */
+  readonly sha256: Sha256;
+  /** A file on the server, in a folder that exists, that an interrupted upload is resumed from. */
+  readonly statePath: string;
+  readonly signal?: AbortSignal;
+  /** Called with the bytes that the store has so far, those of an earlier run included. */
+  readonly onProgress?: (sentBytes: number) => void;
+}
+
+export interface Uploaded {
+  /** Without quotes. */
+  readonly etag: string;
+  readonly sizeBytes: number;
+  /** 1 for a single PUT. */
+  readonly parts: number;
+  /** How many of them an earlier run had sent. */
+  readonly resumedParts: number;
+}
+
+/** One upload and what it works with. */
+export interface UploadJob {
+  readonly store: Store;
+  readonly host: Host;
+  readonly request: UploadRequest;
+  readonly head: (key: string) => Promise<BucketHead | undefined>;
+  readonly abort: (upload: Pick<UnfinishedUpload, "key" | "uploadId">) => Promise<void>;
+}
+
+/**
+ * Puts a file of the server into the bucket: the server's curl sends the bytes to addresses signed here. Up to
+ * the part size of the desired state it is one PUT, beyond that an upload in parts that a later call with the
+ * same `statePath` goes on with. The object counts as stored only after its size, SHA-256 note and ETag, as
+ * the store tells them, have been compared.
+ * @throws DevbackupError of the store (`trouble.ts`); `upload-file-missing` and `upload-file-changed`
+ *   (exit 6) where the file is not what `request` says; `cloud-object-wrong` (exit 6) where what is stored is
+ *   not what was sent; `interrupted` (exit 130) on abort.
+ */
+export async function upload(job: UploadJob): Promise<Uploaded> {
+  const { request, store } = job;
+  const plan = planParts(request.sizeBytes, store.cloud.partSizeBytes);
+  const found = await look(job);
+  try {
+    if (plan.parts.length > 1) return await inParts(job, plan, found);
+    if (found !== undefined) await forget(job, found);
+    return await whole(job, plan);
+  } catch (error) {
+    throw request.signal?.aborted ? interrupted(job, plan) : error;
+  }
+}
+
+async function whole(job: UploadJob, plan: PartPlan): Promise<Uploaded> {
+  const { request } = job;
+  const { md5 } = await sendWhole(job, plan);
+  const { etag } = await checkStored(job, "single", [md5]);
+  request.onProgress?.(plan.sizeBytes);
+  return { etag, sizeBytes: plan.sizeBytes, parts: 1, resumedParts: 0 };
+}
+
+async function inParts(job: UploadJob, plan: PartPlan, found: UploadState | undefined): Promise<Uploaded> {
+  const parts = plan.parts.length;
+  let state = (await resumable(job, plan, found)) ?? (await begin(job, plan));
+  for (let restarted = false; ; restarted = true) {
+    const resumedParts = state.sent.size;
+    try {
+      const sent = await sendParts(job, plan, state);
+      await complete(job, state, sent);
+      await job.host.run(endStateScript(job.request.statePath));
+      const md5s = sent.map(({ md5 }) => md5);
+      const { etag } = await checkStored(job, "parts", md5s);
+      return { etag, sizeBytes: plan.sizeBytes, parts, resumedParts };
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      await forget(job, state);
+      // completed already, but the answer never came through
+      const there = await job.head(job.request.key);
+      if (there?.sizeBytes === plan.sizeBytes && there.sha256 === job.request.sha256) {
+        return { etag: there.etag, sizeBytes: plan.sizeBytes, parts, resumedParts };
+      }
+      if (restarted) throw error;
+      state = await begin(job, plan);
+    }
+  }
+}
+
+const complete = (
+  { store, request }: UploadJob,
+  { uploadId }: UploadState,
+  sent: readonly SentPart[],
+): Promise<unknown> =>
+  store.ask(`complete the upload of ${request.key}`, () =>
+    store.client.send(
+      new store.sdk.CompleteMultipartUploadCommand({
+        Bucket: store.cloud.bucket,
+        Key: request.key,
+        UploadId: uploadId,
+        MultipartUpload: { Parts: sent.map(({ number, etag }) => ({ PartNumber: number, ETag: etag })) },
+      }),
+    ),
+  );
+
+const isGone = (error: unknown): boolean =>
+  error instanceof DevbackupError && error.trouble.code === "cloud-upload-gone";
+
+const interrupted = ({ request }: UploadJob, plan: PartPlan): DevbackupError =>
+  new DevbackupError({
+    code: "interrupted",
+    exitCode: 130,
+    what: `the upload of ${request.key} was interrupted`,
+    state:
+      plan.parts.length > 1
+        ? "the parts that were sent are kept; the next run sends only the missing ones"
+        : "nothing was stored; it is safe to run again",
+    next: "devbackup apply",
+  });

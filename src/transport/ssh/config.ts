@@ -1,0 +1,186 @@
+import { homedir, hostname as localHostname, userInfo } from "node:os";
+import { execa } from "execa";
+import type { ConnectionSpec } from "../../desired-state/desired-state.ts";
+import type { HostName } from "../../domain/names.ts";
+import { DevbackupError } from "../../domain/trouble.ts";
+import { proxyOf, type SshProxy } from "./proxy.ts";
+
+export type SshSpec = Extract<ConnectionSpec, { readonly kind: "ssh" }>;
+
+/** Where the OpenSSH client looks: the environment, and another configuration file than the user's own. */
+export interface SshSurroundings {
+  readonly env: NodeJS.ProcessEnv;
+  /** As `ssh -F`; default: the user's and the system's. */
+  readonly configFile?: string;
+}
+
+/** How one host is reached: what the desired state says, and for the rest what OpenSSH would do. */
+export interface ResolvedSsh {
+  /** What the user wrote: a name, an address or an alias. */
+  readonly address: string;
+  readonly hostname: string;
+  readonly port: number;
+  readonly user: string;
+  readonly hostKeyAlias: string | undefined;
+  /** Absolute paths, in the order in which OpenSSH reads them; a file need not exist. */
+  readonly knownHostsFiles: readonly string[];
+  readonly identityFiles: readonly string[];
+  /** The desired state names the identity file, so that it has to be there. */
+  readonly identityFileDeclared: boolean;
+  /** Only keys of `identityFiles`, from a file or from the agent. */
+  readonly identitiesOnly: boolean;
+  readonly agentSocket: string | undefined;
+  readonly proxy: SshProxy | undefined;
+  /** 0 for any, else 4 or 6. */
+  readonly family: 0 | 4 | 6;
+  readonly connectTimeoutMs: number;
+  readonly keepAlive: { readonly intervalMs: number; readonly countMax: number };
+}
+
+/** A link that has died is noticed after interval × count, 45 s, unless the user's configuration says other. */
+const DEFAULT_KEEP_ALIVE = { intervalSeconds: 15, countMax: 3 };
+const DEFAULT_CONNECT_TIMEOUT_SECONDS = 15;
+
+/**
+ * Asks `ssh -G` (ssh(1)) how OpenSSH would reach the host; what the desired state says goes first.
+ * @throws DevbackupError exit code 4: `ssh-client-missing`, `address-refused`, or `ssh-config-invalid` with
+ *   what OpenSSH says about its configuration.
+ */
+export async function resolveSsh(
+  host: HostName,
+  spec: SshSpec,
+  around: SshSurroundings,
+): Promise<ResolvedSsh> {
+  // ssh would take it for an option, -oProxyCommand=… among them
+  if (!/^[^-\s][^\s]*$/.test(spec.address)) throw addressRefused(host, spec.address);
+  const asked = await execa("ssh", ["-G", "-T", ...sshSelection(spec, around), "--", spec.address], {
+    env: around.env,
+    extendEnv: false,
+    stdin: "ignore",
+    reject: false,
+  });
+  if (asked.code === "ENOENT") throw clientMissing(host);
+  if (asked.exitCode !== 0) throw configInvalid(host, spec.address, asked.stderr || asked.message || "");
+  return fromAnswer(spec, around, readAnswer(asked.stdout));
+}
+
+/** The options that make any OpenSSH client mean the same host and login as {@link resolveSsh}. */
+export const sshSelection = (spec: SshSpec, around: SshSurroundings): readonly string[] => [
+  ...(around.configFile === undefined ? [] : ["-F", around.configFile]),
+  ...(spec.port === undefined ? [] : ["-p", String(spec.port)]),
+  ...(spec.user === undefined ? [] : ["-l", spec.user]),
+];
+
+type Answer = ReadonlyMap<string, readonly string[]>;
+
+function readAnswer(stdout: string): Answer {
+  const answer = new Map<string, string[]>();
+  for (const line of stdout.split("\n")) {
+    const space = line.indexOf(" ");
+    if (space < 1) continue;
+    const key = line.slice(0, space);
+    answer.set(key, [...(answer.get(key) ?? []), line.slice(space + 1)]);
+  }
+  return answer;
+}
+
+function fromAnswer(spec: SshSpec, around: SshSurroundings, answer: Answer): ResolvedSsh {
+  const one = (key: string): string | undefined => {
+    const value = answer.get(key)?.[0];
+    return value === undefined || value === "none" ? undefined : value;
+  };
+  const hostname = one("hostname") ?? spec.address;
+  const port = Number(one("port") ?? 22);
+  const user = one("user") ?? userInfo().username;
+  const place = { address: spec.address, hostname, port, user };
+  const expand = (path: string): string => expandTokens(path, place);
+  const interval = Number(one("serveraliveinterval") ?? 0);
+  const timeout = Number(one("connecttimeout") ?? 0);
+  return {
+    ...place,
+    hostKeyAlias: one("hostkeyalias"),
+    knownHostsFiles: [
+      ...(spec.knownHosts === undefined ? paths(one("userknownhostsfile")) : [spec.knownHosts]),
+      ...paths(one("globalknownhostsfile")),
+    ].map(expand),
+    identityFiles:
+      spec.identityFile === undefined
+        ? (answer.get("identityfile") ?? []).filter((file) => file !== "none").map(expand)
+        : [spec.identityFile],
+    identityFileDeclared: spec.identityFile !== undefined,
+    identitiesOnly: spec.identityFile !== undefined || one("identitiesonly") === "yes",
+    agentSocket: agentSocket(answer.get("identityagent")?.[0], around.env, expand),
+    proxy: proxyOf(one("proxyjump"), one("proxycommand"), place, around.configFile),
+    family: ({ inet: 4, inet6: 6 }[one("addressfamily") ?? ""] as 4 | 6 | undefined) ?? 0,
+    connectTimeoutMs: 1000 * (timeout || DEFAULT_CONNECT_TIMEOUT_SECONDS),
+    keepAlive: {
+      intervalMs: 1000 * (interval || DEFAULT_KEEP_ALIVE.intervalSeconds),
+      countMax: Number(one("serveralivecountmax") ?? DEFAULT_KEEP_ALIVE.countMax),
+    },
+  };
+}
+
+/** IdentityAgent of ssh_config(5): a path, `none`, `SSH_AUTH_SOCK` or `$VARIABLE`. */
+function agentSocket(
+  configured: string | undefined,
+  env: NodeJS.ProcessEnv,
+  expand: (path: string) => string,
+): string | undefined {
+  if (configured === "none") return undefined;
+  if (configured === undefined || configured === "SSH_AUTH_SOCK") return env.SSH_AUTH_SOCK || undefined;
+  return configured.startsWith("$") ? env[configured.slice(1)] || undefined : expand(configured);
+}
+
+// ssh -G prints a list without quotes; each path in it is absolute by then, so a blank within one is no end
+const paths = (list: string | undefined): readonly string[] => list?.split(/ (?=[/~])/) ?? [];
+
+/** `~` and the tokens that ssh_config(5) allows in a path. */
+function expandTokens(
+  path: string,
+  place: Pick<ResolvedSsh, "address" | "hostname" | "port" | "user">,
+): string {
+  const home = userInfo().homedir || homedir();
+  const tokens: Readonly<Record<string, string>> = {
+    "%": "%",
+    d: home,
+    h: place.hostname,
+    n: place.address,
+    p: String(place.port),
+    r: place.user,
+    u: userInfo().username,
+    i: String(userInfo().uid),
+    l: localHostname(),
+    L: localHostname().split(".", 1)[0] ?? "",
+  };
+  return path.replace(/^~(?=\/)/, home).replace(/%(.)/g, (whole, token: string) => tokens[token] ?? whole);
+}
+
+const addressRefused = (host: HostName, address: string): DevbackupError =>
+  new DevbackupError({
+    code: "address-refused",
+    exitCode: 4,
+    host,
+    what: `the address ${JSON.stringify(address)} is none`,
+    why: "An address does not begin with `-` and holds no blanks",
+    next: `Correct hosts.${host}.address in the desired state`,
+  });
+
+const clientMissing = (host: HostName): DevbackupError =>
+  new DevbackupError({
+    code: "ssh-client-missing",
+    exitCode: 4,
+    host,
+    what: "the OpenSSH client is not installed on this machine",
+    why: "devbackup asks `ssh -G` and `ssh-keygen -F` how the host is reached and which key it has",
+    next: "Install it (Debian, Ubuntu: apt install openssh-client) and run again",
+  });
+
+const configInvalid = (host: HostName, address: string, said: string): DevbackupError =>
+  new DevbackupError({
+    code: "ssh-config-invalid",
+    exitCode: 4,
+    host,
+    what: `OpenSSH cannot tell how ${address} is reached`,
+    why: said.replaceAll("\r", "").trim(),
+    next: `See what is wrong: ssh -G ${address}`,
+  });
