@@ -87,6 +87,7 @@ const current = new Set(result.outputFiles.map((file) => file.path));
 for (const name of await readdir(join(DIST, "chunks"))) {
   const path = join(DIST, "chunks", name);
   if (current.has(path)) continue;
-  const { mtimeMs } = await stat(path);
+  // another build may just have renamed or removed it
+  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
   if (Date.now() - mtimeMs > DAY_MS) await rm(path, { force: true });
 }
