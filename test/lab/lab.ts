@@ -133,7 +133,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     });
     return stdout;
   };
-  const down = () => spawnSync(LAB_SH, ["down", "--all"], { env: { ...process.env, ...env }, stdio: "ignore" });
+  const down = () =>
+    spawnSync(LAB_SH, ["down", "--all"], { env: { ...process.env, ...env }, stdio: "ignore" });
   const cancelDown = options.keep ? () => {} : atEnd(down);
 
   const built = execa("node", [join(ROOT, "scripts/build.mjs")], { stderr: "inherit" });
