@@ -1,12 +1,9 @@
-import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
+import type { ErrorObject } from "ajv/dist/2020.js";
 import { nearest } from "./nearest.ts";
 import type { Path } from "./place.ts";
-import { published } from "./schema.ts";
 import { type ShapeWords, wordsForShapeError } from "./shape-words.ts";
+import { validator } from "./validator.ts";
 import type { Written } from "./written.ts";
-
-// compiling takes longer than everything else here; not before it is needed, and once
-let compiled: ValidateFunction | undefined;
 
 /** What is left of the input when everything of the wrong shape is taken away, and what was wrong with it. */
 export interface Shaped {
@@ -19,8 +16,7 @@ export interface Shaped {
  * `undefined`, so that what else there is can still be checked.
  */
 export function shape(input: unknown): Shaped {
-  compiled ??= compile();
-  const validate = compiled;
+  const validate = validator();
   const passes: boolean = validate(input);
   if (passes) return { written: input as Written, faults: [] };
   const all = (validate.errors ?? []).filter((error) => !isEcho(error));
@@ -35,22 +31,6 @@ export function shape(input: unknown): Shaped {
   let written = input;
   for (const error of errors) if (error.keyword !== "required") written = without(written, pathOf(error));
   return { written: written as Written, faults };
-}
-
-function compile(): ValidateFunction {
-  const ajv = new Ajv2020({
-    allErrors: true,
-    verbose: true,
-    strictTypes: false,
-    strictRequired: false,
-    // shown by editors where a pattern does not match
-    keywords: ["patternErrorMessage"],
-    // the schema is ours and a test holds it against its own; with these three, compiling takes a third of the time
-    meta: false,
-    validateSchema: false,
-    code: { optimize: false },
-  });
-  return ajv.compile(published);
 }
 
 /** These only say that a rule above them failed; `oneOf` in the cloud is told better where the store is resolved. */
