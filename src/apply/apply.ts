@@ -1,50 +1,33 @@
-import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
-import type { HostName } from "../domain/names.ts";
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { DevbackupError, type ExitCode } from "../domain/trouble.ts";
 import { type Approval, approveCommand, approvedIds, isApproved } from "../plan/approval.ts";
 import { firstDrift } from "../plan/drift.ts";
-import type { Action, ActionId, Plan } from "../plan/plan.ts";
-import { planFrom, type Request } from "../reconcilers/diff-all.ts";
+import type { Action, Plan } from "../plan/plan.ts";
+import { planFrom } from "../reconcilers/diff-all.ts";
 import type { Observation } from "../reconcilers/facts.ts";
-import type { Bucket } from "../transport/bucket/bucket.ts";
-import type { Host } from "../transport/host.ts";
-import type { Emit } from "./events.ts";
+import type { Emit, Obstacle } from "./events.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { type Holder, type Lock, takeLock } from "./lock.ts";
-import { type Outcome, runAction } from "./run-action.ts";
+import { type Aftermath, aftermathOf, exitCodeOf, newProgress, type Progress, resultOf } from "./result.ts";
+import { type RunContext, runAction } from "./run-action.ts";
 
-export interface ApplyOptions {
-  readonly desired: DesiredState;
-  readonly request: Request;
+export interface ApplyOptions extends RunContext {
   /** What was shown and agreed to. */
   readonly plan: Plan;
   readonly approval: Approval;
   /** What the user typed, for the commands that are suggested. */
   readonly command: string;
   readonly holder: Holder;
-  readonly host: (name: HostName) => Promise<Host>;
-  readonly bucket: () => Promise<Bucket>;
-  /** Looks afresh; with `buckets`, without asking the bucket again. */
-  readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
-  readonly emit: Emit;
-  readonly now: () => Date;
-  /** Aborted on the first Ctrl-C. */
-  readonly signal: AbortSignal;
-}
-
-/** What the apply as a whole came to: the exit code, and the plan that is left. */
-export interface Applied {
-  readonly exitCode: ExitCode | 0;
-  readonly remaining: Plan | null;
 }
 
 /**
- * Carries out `plan` under the lock of every dataset. Before each action it looks again: what no longer fits is
- * not run. After each it looks once more: what did not take is an error. Nothing is decided here that the
- * plan did not say.
+ * Carries out `plan` under the lock of every dataset, and makes the second plan. Before each action it looks
+ * again: what no longer fits is not run, and once a problem has come up nothing is. After each it looks once
+ * more: what did not take is an error. Nothing is decided here that the plan did not say. Resolves with the
+ * exit code.
  * @throws DevbackupError `locked` (3), `drift` (5), and what a host or the bucket refuses before the first action
  */
-export async function apply(options: ApplyOptions): Promise<Applied> {
+export async function apply(options: ApplyOptions): Promise<ExitCode | 0> {
   const { desired, plan, emit, now, approval } = options;
   const begun = now().getTime();
   if (plan.actions.length === 0) return nothingToDo(plan, emit);
@@ -57,53 +40,39 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
     emit({ event: "started", plan, approved: approvedIds(plan.actions, approval) });
     const journal = await journalOf(options);
     await journal.all({ event: "apply-started", actions: plan.actions.map(({ id }) => id) });
-    const course = await runAll(options, observed, locks, journal.of);
-    const remaining = await options
-      .look()
-      .then((last) => planFrom(desired, last, options.request))
-      .catch(() => null);
-    const result = resultOf(plan, course, remaining);
+    const progress = await runAll(options, observed, locks, journal.of);
+    const after = await secondPlan(options);
+    const result = resultOf(plan, progress, after);
     const durationMs = now().getTime() - begun;
     await journal.all({ event: "apply-finished", result, durationMs });
-    emit({
-      event: "finished",
-      result,
-      done: course.done.size,
-      durationMs,
-      remaining: remaining?.actions ?? null,
-      ...unseenIn(remaining),
-    });
-    return { exitCode: exitCodeOf(result, course, remaining), remaining };
+    emit({ event: "finished", result, done: progress.done.size, durationMs, ...asSeen(after) });
+    return exitCodeOf(result, progress, after);
   } finally {
     await Promise.allSettled(locks.map((lock) => lock.release()));
   }
 }
 
 /** Then no lock is taken, and the journal has nothing to tell. */
-function nothingToDo(plan: Plan, emit: Emit): Applied {
-  const progress = newProgress();
-  const result = resultOf(plan, progress, plan);
+function nothingToDo(plan: Plan, emit: Emit): ExitCode | 0 {
+  const [progress, after] = [newProgress(), aftermathOf(plan)];
+  const result = resultOf(plan, progress, after);
   emit({ event: "started", plan, approved: [] });
-  emit({ event: "finished", result, done: 0, durationMs: 0, remaining: plan.actions, ...unseenIn(plan) });
-  return { exitCode: exitCodeOf(result, progress, plan), remaining: plan };
+  emit({ event: "finished", result, done: 0, durationMs: 0, ...asSeen(after) });
+  return exitCodeOf(result, progress, after);
 }
 
-interface Progress {
-  readonly done: Set<ActionId>;
-  /** Failed or skipped, by id. */
-  readonly out: Set<ActionId>;
-  /** Something was skipped although nobody need approve it. */
-  held: boolean;
-  failure: DevbackupError | null;
-  interrupted: boolean;
-}
+/** What was done stays done where it can't be looked at any more: then the reason is told, and not thrown. */
+const secondPlan = ({ look, desired, request }: ApplyOptions): Promise<Aftermath> =>
+  look()
+    .then((last) => aftermathOf(planFrom(desired, last, request)))
+    .catch((error: unknown) => {
+      if (error instanceof DevbackupError) return { remaining: null, unseen: [error.message] };
+      throw error;
+    });
 
-const newProgress = (): Progress => ({
-  done: new Set(),
-  out: new Set(),
-  held: false,
-  failure: null,
-  interrupted: false,
+const asSeen = ({ remaining, unseen }: Aftermath) => ({
+  remaining: remaining?.actions ?? null,
+  ...(unseen.length > 0 && { unseen }),
 });
 
 async function runAll(
@@ -120,10 +89,11 @@ async function runAll(
     if (obstacle !== null) {
       progress.out.add(planned.id);
       progress.held ||= obstacle.because !== "unapproved";
+      progress.interrupted ||= obstacle.because === "interrupted";
       emit({ event: "action-skipped", id: planned.id, ...obstacle });
       continue;
     }
-    const outcome: Outcome = await runAction({
+    const outcome = await runAction({
       ...options,
       planned,
       latest,
@@ -135,13 +105,12 @@ async function runAll(
     await journal(planned)({ event: "action", id: planned.id, summary: planned.summary, ...outcome.entry });
     if (outcome.entry.result === "done") progress.done.add(planned.id);
     else progress.out.add(planned.id);
-    if (outcome.entry.result === "interrupted") progress.interrupted = true;
+    progress.interrupted ||= outcome.entry.result === "interrupted";
     progress.failure ??= outcome.failure;
+    progress.end ??= outcome.end;
   }
   return progress;
 }
-
-type Obstacle = { because: "unapproved" | "needs" | "interrupted" | "failed-before"; detail: string };
 
 function obstacleTo(
   action: Action,
@@ -150,9 +119,7 @@ function obstacleTo(
 ): Obstacle | null {
   if (progress.interrupted || signal.aborted)
     return { because: "interrupted", detail: "stopped before it began" };
-  // a host that is lost is lost to every action; anything else stops only what depends on it
-  if (progress.failure?.trouble.exitCode === 4)
-    return { because: "failed-before", detail: progress.failure.message };
+  if (progress.end !== null) return { because: "failed-before", detail: progress.end.message };
   const missing = action.needs.find((need) => progress.out.has(need));
   if (missing !== undefined) return { because: "needs", detail: missing };
   if (!isApproved(action, approval))
@@ -176,38 +143,6 @@ function refuseDrift(plan: Plan, fresh: Plan): void {
     state: "Nothing was changed",
     next: "devbackup plan",
   });
-}
-
-type Result = "done" | "nothing-to-do" | "left-undone" | "failed" | "interrupted";
-
-/** Left undone: what waits for approval, and what the bucket would have got had it answered. */
-function resultOf(plan: Plan, progress: Progress, remaining: Plan | null): Result {
-  if (progress.interrupted) return "interrupted";
-  if (progress.failure !== null || remaining === null) return "failed";
-  if (progress.out.size > 0 || isCloudAway(remaining)) return "left-undone";
-  return plan.actions.length === 0 ? "nothing-to-do" : "done";
-}
-
-/** A hazard that nobody approved is no failure; what waits for one is, and what the bucket did not get. */
-function exitCodeOf(result: Result, { failure, held }: Progress, remaining: Plan | null): ExitCode | 0 {
-  switch (result) {
-    case "interrupted":
-      return 130;
-    case "failed":
-      return failure?.trouble.exitCode ?? 1;
-    case "left-undone":
-      return held || remaining === null || isCloudAway(remaining) ? 1 : 0;
-    case "done":
-    case "nothing-to-do":
-      return 0;
-  }
-}
-
-const isCloudAway = ({ warnings }: Plan): boolean => warnings.some(({ code }) => code === "cloud-unknown");
-
-function unseenIn(remaining: Plan | null): { readonly unseen?: readonly string[] } {
-  const unseen = (remaining?.warnings ?? []).filter(({ code }) => code === "cloud-unknown");
-  return unseen.length === 0 ? {} : { unseen: unseen.map(({ dataset, text }) => `${dataset}: ${text}`) };
 }
 
 async function journalOf(options: ApplyOptions): Promise<{ all: Journal; of: (action: Action) => Journal }> {

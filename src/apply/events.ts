@@ -20,13 +20,7 @@ export type ApplyEvent =
       /** What the run alone could tell, one line: `312 MiB, sha256 9f2c…`. Null for nothing. */
       readonly outcome: string | null;
     }
-  | {
-      readonly event: "action-skipped";
-      readonly id: ActionId;
-      readonly because: "unapproved" | "needs" | "interrupted" | "failed-before";
-      /** For `needs`: what it waits for. For `unapproved`: the command that approves it. */
-      readonly detail: string;
-    }
+  | ({ readonly event: "action-skipped"; readonly id: ActionId } & Obstacle)
   | {
       readonly event: "action-failed";
       readonly id: ActionId;
@@ -35,7 +29,7 @@ export type ApplyEvent =
     }
   | {
       readonly event: "finished";
-      readonly result: "done" | "nothing-to-do" | "left-undone" | "failed" | "interrupted";
+      readonly result: Result;
       readonly done: number;
       readonly durationMs: number;
       /** The plan made afterwards from what is there then; null where it could not be made. */
@@ -43,5 +37,15 @@ export type ApplyEvent =
       /** What could not be looked at afterwards, so that nobody knows what is left there; left out for nothing. */
       readonly unseen?: readonly string[];
     };
+
+/** Why an action was not begun. */
+export interface Obstacle {
+  readonly because: "unapproved" | "needs" | "interrupted" | "failed-before";
+  /** For `needs`: what it waits for. For `unapproved`: the command that approves it. */
+  readonly detail: string;
+}
+
+/** What the apply as a whole came to. */
+export type Result = "done" | "nothing-to-do" | "left-undone" | "failed" | "interrupted";
 
 export type Emit = (event: ApplyEvent) => void;

@@ -1,13 +1,29 @@
+import type { DesiredState } from "../desired-state/desired-state.ts";
 import type { HostName } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { driftOf } from "../plan/drift.ts";
-import type { Action } from "../plan/plan.ts";
+import type { Action, Problem } from "../plan/plan.ts";
 import { RECONCILERS } from "../reconcilers/all.ts";
-import { planFrom } from "../reconcilers/diff-all.ts";
+import { planFrom, type Request } from "../reconcilers/diff-all.ts";
 import type { Observation } from "../reconcilers/facts.ts";
 import type { Tools } from "../reconcilers/reconciler.ts";
+import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
-import type { ApplyOptions } from "./apply.ts";
+import type { Emit } from "./events.ts";
+
+/** What every action of one apply is run with. */
+export interface RunContext {
+  readonly desired: DesiredState;
+  readonly request: Request;
+  readonly host: (name: HostName) => Promise<Host>;
+  readonly bucket: () => Promise<Bucket>;
+  /** Looks afresh; with `buckets`, without asking the bucket again. */
+  readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
+  readonly emit: Emit;
+  readonly now: () => Date;
+  /** Aborted on the first Ctrl-C. */
+  readonly signal: AbortSignal;
+}
 
 export interface Outcome {
   /** What was there after it. */
@@ -19,47 +35,64 @@ export interface Outcome {
   };
   /** Null where it was done. */
   readonly failure: DevbackupError | null;
+  /** Why nothing else may be begun: a host is lost, or a problem has come up. Null where the rest may go on. */
+  readonly end: DevbackupError | null;
 }
 
-interface Running extends ApplyOptions {
+interface Running extends RunContext {
   readonly planned: Action;
   readonly latest: Observation;
+  /** Throws where a lock is lost. */
   readonly assertHeld: () => void;
 }
 
 /** One action: does it still fit, do it, is the difference gone? Never rejects but for a defect of ours. */
 export async function runAction(running: Running): Promise<Outcome> {
-  const { planned, emit, now, signal } = running;
+  const { planned, look, emit, now, signal } = running;
   const begun = now().getTime();
-  const durationMs = () => now().getTime() - begun;
-  let latest = running.latest;
   emit({ event: "action-started", action: planned });
   try {
-    const action = fresh(running, latest);
+    const action = workedOut(running);
     running.assertHeld();
     const outcome =
       action === null
         ? "done already"
         : await reconcilerOf(action).run(action, await toolsOf(running, action));
-    latest = await lookAgain(running, latest);
-    if (fresh({ ...running, planned }, latest) !== null) throw notTaken(planned);
-    emit({ event: "action-done", id: planned.id, durationMs: durationMs(), outcome });
-    return { latest, entry: { result: "done", durationMs: durationMs(), outcome }, failure: null };
+    const latest = await lookAgain(running);
+    if (freshPlan(running, latest).actions.some(({ id }) => id === planned.id)) throw notTaken(planned);
+    const durationMs = now().getTime() - begun;
+    emit({ event: "action-done", id: planned.id, durationMs, outcome });
+    return { latest, entry: { result: "done", durationMs, outcome }, failure: null, end: null };
   } catch (error) {
     const interrupted = signal.aborted;
     if (!(error instanceof DevbackupError) && !interrupted) throw error;
     const failure = error instanceof DevbackupError ? error : wasInterrupted(planned);
-    emit({ event: "action-failed", id: planned.id, durationMs: durationMs(), trouble: failure.trouble });
+    const durationMs = now().getTime() - begun;
+    emit({ event: "action-failed", id: planned.id, durationMs, trouble: failure.trouble });
+    // what follows must not rest on what was there before a failure
+    const seen = await look(running.latest.buckets).catch(asTrouble);
     const result = interrupted ? "interrupted" : "failed";
-    // what follows must not rest on what was there before a failure; a host that does not answer ends the run
-    latest = await running.look(running.latest.buckets).catch(() => latest);
-    return { latest, entry: { result, durationMs: durationMs(), outcome: failure.message }, failure };
+    return {
+      latest: seen instanceof DevbackupError ? running.latest : seen,
+      entry: { result, durationMs, outcome: failure.message },
+      failure,
+      end: endsAll(failure) ? failure : seen instanceof DevbackupError ? seen : null,
+    };
   }
 }
 
-/** The action as the newest facts have it, or null where there is nothing left to do about it. */
-function fresh({ desired, request, planned }: Running, latest: Observation): Action | null {
-  const now = planFrom(desired, latest, request).actions.find(({ id }) => id === planned.id);
+const freshPlan = ({ desired, request }: Running, latest: Observation) => planFrom(desired, latest, request);
+
+/**
+ * The action as the newest facts have it, or null where there is nothing left to do about it. A problem, most of
+ * all one that hides what is there, would make a difference look gone that is not.
+ */
+function workedOut(running: Running): Action | null {
+  const { planned, latest } = running;
+  const { actions, problems } = freshPlan(running, latest);
+  const [problem] = problems;
+  if (problem !== undefined) throw blocked(planned, problem);
+  const now = actions.find(({ id }) => id === planned.id);
   if (now === undefined) return null;
   const why = driftOf(planned, now);
   if (why === null) return now;
@@ -75,8 +108,18 @@ function fresh({ desired, request, planned }: Running, latest: Observation): Act
 }
 
 /** Only what is sent to the bucket makes another look into it worth its price. */
-const lookAgain = ({ look, planned }: Running, latest: Observation): Promise<Observation> =>
+const lookAgain = ({ look, planned, latest }: Running): Promise<Observation> =>
   planned.stage === "cloud" ? look() : look(latest.buckets);
+
+const BLOCKED = "blocked";
+
+/** A host that is lost is lost to every action; anything else stops only what depends on it. */
+const endsAll = ({ trouble }: DevbackupError): boolean => trouble.exitCode === 4 || trouble.code === BLOCKED;
+
+function asTrouble(error: unknown): DevbackupError {
+  if (error instanceof DevbackupError) return error;
+  throw error;
+}
 
 function reconcilerOf({ kind }: Action) {
   const found = RECONCILERS.find((reconciler) => reconciler.kind === kind);
@@ -103,6 +146,17 @@ async function toolsOf(
     progress: (bytes, totalBytes) => emit({ event: "progress", id, bytes, totalBytes }),
   };
 }
+
+const blocked = ({ id }: Action, { host, text, next }: Problem): DevbackupError =>
+  new DevbackupError({
+    code: BLOCKED,
+    exitCode: 5,
+    ...(host !== null && { host }),
+    what: `${id} was not begun: something new stands in the way`,
+    why: text,
+    state: "What was done before it stays; nothing else was begun",
+    next,
+  });
 
 const notTaken = (action: Action): DevbackupError =>
   new DevbackupError({

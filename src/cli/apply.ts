@@ -149,7 +149,7 @@ async function carryOut({
     command,
   });
   try {
-    const { exitCode } = await apply({
+    return await apply({
       desired,
       request,
       plan,
@@ -167,7 +167,6 @@ async function carryOut({
       now: () => new Date(),
       signal,
     });
-    return exitCode;
   } finally {
     stop();
     await progress.end();

@@ -142,8 +142,8 @@ export interface Case {
   readonly distribution?: readonly string[];
 }
 
-/** The plan for a settled world with something changed about it. */
-export function planOf({
+/** A settled world with something changed about it, and what is asked of it. */
+export function lookAt({
   rows,
   target,
   change,
@@ -152,25 +152,33 @@ export function planOf({
   labelled = true,
   tools = TOOLS,
   distribution = ["debian"],
-}: Case): Plan {
+}: Case): { desired: DesiredState; observed: Observation; request: Request } {
   const world = settled(rows, cloud);
   const state = desired(cloud);
   const spec = state.datasets[0] as DatasetSpec;
   const takenAt = new Date("2026-06-01T00:00:00Z");
   const system = known({ epochSeconds: takenAt.getTime() / 1000, distribution, tools });
-  const observed: Observation = {
-    takenAt,
-    systems: new Map([
-      ["ws" as HostName, system],
-      ["ls" as HostName, system],
-    ]),
-    datasets: new Map([[spec.name, { ...world.facts, ...change }]]),
-    buckets: cloud ? new Map([[spec.name, bucket ?? world.bucket]]) : null,
+  return {
+    desired: state,
+    observed: {
+      takenAt,
+      systems: new Map([
+        ["ws" as HostName, system],
+        ["ls" as HostName, system],
+      ]),
+      datasets: new Map([[spec.name, { ...world.facts, ...change }]]),
+      buckets: cloud ? new Map([[spec.name, bucket ?? world.bucket]]) : null,
+    },
+    request: {
+      labels: new Map([[spec.name, label(target)]]),
+      labelled,
+      selection: { host: null, stages: null },
+    },
   };
-  const request: Request = {
-    labels: new Map([[spec.name, label(target)]]),
-    labelled,
-    selection: { host: null, stages: null },
-  };
+}
+
+/** The plan for it. */
+export function planOf(given: Case): Plan {
+  const { desired: state, observed, request } = lookAt(given);
   return planFrom(state, observed, request);
 }

@@ -1,0 +1,70 @@
+import type { DevbackupError, ExitCode } from "../domain/trouble.ts";
+import type { ActionId, Plan, Warning } from "../plan/plan.ts";
+import type { Result } from "./events.ts";
+
+/** What has become of the actions of one apply. */
+export interface Progress {
+  readonly done: Set<ActionId>;
+  /** Failed or skipped. */
+  readonly out: Set<ActionId>;
+  /** Something was skipped although nobody need approve it. */
+  held: boolean;
+  /** The first. */
+  failure: DevbackupError | null;
+  /** Why nothing further is begun. */
+  end: DevbackupError | null;
+  interrupted: boolean;
+}
+
+export const newProgress = (): Progress => ({
+  done: new Set(),
+  out: new Set(),
+  held: false,
+  failure: null,
+  end: null,
+  interrupted: false,
+});
+
+/** The second plan: what is left when all has been carried out. */
+export interface Aftermath {
+  /** Null where it could not be made. */
+  readonly remaining: Plan | null;
+  /** What keeps anyone from knowing whether something is left. */
+  readonly unseen: readonly string[];
+}
+
+/** A plan with a problem, or made without the bucket, does not say that nothing is left. */
+export const aftermathOf = (remaining: Plan): Aftermath => ({
+  remaining,
+  unseen: [...remaining.problems, ...remaining.warnings.filter(({ code }) => code === "cloud-unknown")].map(
+    ({ dataset, text }: Warning) => (dataset === null ? text : `${dataset}: ${text}`),
+  ),
+});
+
+export function resultOf(plan: Plan, progress: Progress, { remaining, unseen }: Aftermath): Result {
+  if (progress.interrupted) return "interrupted";
+  if (progress.failure !== null || remaining === null) return "failed";
+  if (progress.out.size + remaining.actions.length + unseen.length > 0) return "left-undone";
+  return plan.actions.length === 0 ? "nothing-to-do" : "done";
+}
+
+/** A hazard that nobody approved is no failure; what waits for one is, and whatever else is or may be left. */
+export function exitCodeOf(
+  result: Result,
+  progress: Progress,
+  { remaining, unseen }: Aftermath,
+): ExitCode | 0 {
+  switch (result) {
+    case "interrupted":
+      return 130;
+    case "failed":
+      return progress.failure?.trouble.exitCode ?? 1;
+    case "left-undone": {
+      const isNew = remaining?.actions.some(({ id }) => !progress.out.has(id)) === true;
+      return progress.held || isNew || unseen.length > 0 ? 1 : 0;
+    }
+    case "done":
+    case "nothing-to-do":
+      return 0;
+  }
+}
