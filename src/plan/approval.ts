@@ -14,11 +14,7 @@ export const parseApproval = (words: readonly string[]): Approval => ({
 
 /** Actions without hazard need no approval. */
 export const isApproved = (action: Action, { all, named }: Approval): boolean =>
-  action.hazard === "none" ||
-  all ||
-  named.has(action.id) ||
-  named.has(action.kind) ||
-  named.has(action.stage);
+  action.hazard === "none" || all || named.has(action.id) || named.has(action.kind);
 
 export const approvedIds = (actions: readonly Action[], approval: Approval): ActionId[] =>
   actions.filter((action) => action.hazard !== "none" && isApproved(action, approval)).map(({ id }) => id);

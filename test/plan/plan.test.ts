@@ -103,6 +103,11 @@ test("approval by id, by kind, or of everything; without hazard none is needed",
   assert.equal(isApproved(risky, parseApproval(["subvolume:other"])), false);
   for (const word of ["subvolume:dev", "subvolume", "all"])
     assert.equal(isApproved(risky, parseApproval([word])), true, word);
+  const copy = step("working-copy:dev@2026-03", "hydrate", [], {
+    kind: "working-copy",
+    hazard: "destructive",
+  });
+  assert.equal(isApproved(copy, parseApproval(["hydrate"])), false, "a kind, not the stage of that name");
   assert.deepEqual(approvedIds([risky, step("a:1", "cloud")], parseApproval(["all"])), ["subvolume:dev"]);
 });
 
