@@ -26,7 +26,7 @@ export interface StoreFacts {
 
 export interface ManifestFacts {
   readonly reading: ManifestReading;
-  /** As `openssl dgst` tells it, of the file as it stands. */
+  /** Of the file as it stands: a write builds on it, or is refused. */
   readonly sha256: string;
 }
 
@@ -64,8 +64,9 @@ export const stateEnvProbe = (spec: DatasetSpec): Probe<string> => ({
 export const storeProbe = (spec: DatasetSpec): Probe<StoreFacts> => ({
   host: spec.server,
   script: sh`
-cd ${spec.repository} 2>/dev/null || { echo absent; exit 0; }
-[ -d artifacts ] && find artifacts -type f -printf 'file %s %p\n'
+[ -e ${spec.repository} ] || { echo absent; exit 0; }
+cd ${spec.repository} || exit 1
+if [ -d artifacts ]; then find artifacts -type f -printf 'file %s %p\n' || exit 1; fi
 [ -d tmp ] || exit 0
 for f in tmp/*${ROW_SUFFIX}; do [ -e "$f" ] && printf 'row %s\n' "$(head -n 1 -- "$f")"; done
 for f in tmp/*${UPLOAD_SUFFIX}; do [ -e "$f" ] && { printf 'upload %s\n' "$f"; sed 's/^/| /' -- "$f"; }; done

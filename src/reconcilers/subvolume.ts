@@ -61,8 +61,9 @@ while read -r s _; do s=$(printf %b "$s"); case $s in "$d"/*) [ ! -e "$s" ] || p
 if [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
   echo kind subvolume
   if command -v btrfs >/dev/null; then
-    btrfs subvolume show -- "$d" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p'
-    btrfs subvolume list -o -- "$d" | sed -n 's/^ID .* path /hole /p'
+    self=$(btrfs subvolume show -- "$d") && inside=$(btrfs subvolume list -o -- "$d") || exit 1
+    printf '%s\n' "$self" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p'
+    printf '%s\n' "$inside" | sed -n 's/^ID .* path /hole /p'
   fi
 else echo kind directory; fi`,
   parse: (stdout) => {

@@ -49,7 +49,8 @@ place() {
 subvolumes() {
   command -v btrfs >/dev/null || { echo no-btrfs-progs; return; }
   btrfs subvolume list -gcpuqR -- "$1" || return
-  btrfs subvolume list -r -- "$1" | sed 's/^/ro /'
+  ro=$(btrfs subvolume list -r -- "$1") || return
+  printf '%s\n' "$ro" | sed 's/^/ro /'
 }
 `;
 
@@ -75,7 +76,7 @@ export const subvolumeFolderProbe = (
   script: sh`
 d=${folder}; [ -d "$d" ] || { echo absent; exit 0; }
 place "$d"
-find "$d" -mindepth 1 -maxdepth 1 -name ${`${dataset}@*`} -printf 'entry %i %y %f\n'
+find "$d" -mindepth 1 -maxdepth 1 -name ${`${dataset}@*`} -printf 'entry %i %y %f\n' || exit 1
 subvolumes "$d"`,
   parse: (stdout) => (stdout === "absent\n" ? absent : parseFolder(stdout, dataset)),
 });
