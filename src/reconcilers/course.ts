@@ -1,13 +1,13 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { snapshotName } from "../domain/artifact.ts";
-import { compareLabels, type Label } from "../domain/label.ts";
+import type { Label } from "../domain/label.ts";
 import { chainOf, missingFrom } from "../domain/lineage.ts";
-import type { Manifest, ManifestRow } from "../domain/manifest.ts";
+import type { Manifest } from "../domain/manifest.ts";
 import { type PendingLabel, pendingLabels } from "../domain/pending.ts";
 import type { DatasetFacts } from "./facts.ts";
 import { isHydrated, sameLineage } from "./hydrate.ts";
 import { isSnapshot, labelsTaken } from "./snapshot.ts";
-import { holds } from "./store.ts";
+import { holds, waitingRows } from "./store.ts";
 import { entryOf } from "./subvolumes.ts";
 
 /** Where a dataset is to be brought, and what is still to be made for it. */
@@ -25,7 +25,7 @@ export function courseOf(spec: DatasetSpec, facts: DatasetFacts, target: Label):
     facts.manifest.kind === "known" && facts.manifest.value.reading.kind === "valid"
       ? facts.manifest.value.reading.rows
       : [];
-  const made = madeAfter(rows, facts);
+  const made = facts.store.kind === "known" ? waitingRows(facts.store.value, rows) : [];
   const pending = pendingLabels({
     rows,
     made,
@@ -39,15 +39,6 @@ export function courseOf(spec: DatasetSpec, facts: DatasetFacts, target: Label):
     parentGone: parentGone(spec, facts, [...rows, ...made]),
   });
   return { target, rows, pending };
-}
-
-/** Artifacts that are proven and wait for their row: their labels are decided already. */
-function madeAfter(rows: Manifest, facts: DatasetFacts): ManifestRow[] {
-  const newest = rows.at(-1)?.label;
-  const made = facts.store.kind === "known" ? facts.store.value.made : [];
-  return made
-    .filter((row) => newest === undefined || compareLabels(row.label, newest) > 0)
-    .sort((a, b) => compareLabels(a.label, b.label));
 }
 
 /**

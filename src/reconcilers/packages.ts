@@ -10,6 +10,7 @@ import {
   problem,
   propose,
   type Reconciler,
+  unknownProblem,
   type View,
 } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
@@ -39,7 +40,7 @@ const TOOLS: Readonly<Record<string, string | Readonly<Record<Manager, string>>>
   flock: "util-linux",
 };
 const WORKSTATION_TOOLS = ["btrfs", "zstd", "age", "openssl"];
-const SERVER_TOOLS = ["btrfs", "zstd", "age", "openssl", "curl", "flock"];
+const SERVER_TOOLS = [...WORKSTATION_TOOLS, "curl", "flock"];
 
 const MANAGERS: Readonly<Record<string, Manager>> = {
   debian: "apt",
@@ -82,14 +83,10 @@ for t in ${Object.keys(TOOLS).join(" ")}; do command -v "$t" >/dev/null && echo 
 export const packages: Reconciler<Input> = {
   kind: "packages",
   diff: (view) => {
-    const { spec } = view;
-    const needed = new Map<HostName, Set<string>>();
-    for (const [host, tools] of [
-      [spec.workstation, WORKSTATION_TOOLS],
-      [spec.server, SERVER_TOOLS],
-    ] as const)
-      needed.set(host, new Set([...(needed.get(host) ?? []), ...tools]));
-    const answers = [...needed].map(([host, tools]) => diffHost(view, host, tools));
+    const answers = [
+      diffHost(view, view.spec.workstation, WORKSTATION_TOOLS),
+      diffHost(view, view.spec.server, SERVER_TOOLS),
+    ];
     return {
       actions: answers.flatMap((answer) => answer.actions ?? []),
       problems: answers.flatMap((answer) => answer.problems ?? []),
@@ -110,10 +107,11 @@ export const packages: Reconciler<Input> = {
 /** What every action that uses tools on `host` waits for. */
 export const packagesId = (host: HostName): ActionId => actionId("packages", host);
 
-function diffHost(view: View, host: HostName, tools: ReadonlySet<string>): Answer<Input> {
+function diffHost(view: View, host: HostName, tools: readonly string[]): Answer<Input> {
   const system = view.systems.get(host);
-  if (system?.kind !== "known") return {};
-  const missing = [...tools].filter((tool) => !system.value.tools.has(tool));
+  if (system === undefined) throw new RangeError(`${host} was not observed`);
+  if (system.kind !== "known") return { problems: [unknownProblem(view.spec, host, "the system", system)] };
+  const missing = tools.filter((tool) => !system.value.tools.has(tool));
   if (missing.length === 0) return {};
   const manager = system.value.distribution
     .map((id) => MANAGERS[id.split("-")[0] ?? ""])

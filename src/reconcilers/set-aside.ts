@@ -13,10 +13,13 @@ interface Input {
 export const setAside: Reconciler<Input> = {
   kind: "set-aside",
   diff: ({ spec, facts, course }) => {
-    if (facts.store.kind !== "known" || facts.manifest.kind !== "known") return {};
+    const { store, manifest } = facts;
+    // without a manifest that can be read, every artifact would look like a stranger
+    if (store.kind !== "known" || manifest.kind !== "known" || manifest.value.reading.kind === "damaged")
+      return {};
     const folder = joinPath(spec.repository, "tmp/set-aside");
     return {
-      actions: strangers(facts.store.value, course.rows).map((path) =>
+      actions: strangers(store.value, course.rows).map((path) =>
         propose("set-aside", spec, {
           id: actionId("set-aside", `${spec.name}/${path.slice(path.lastIndexOf("/") + 1)}`),
           host: spec.server,

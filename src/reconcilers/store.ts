@@ -1,6 +1,7 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { parseArtifactFile } from "../domain/artifact.ts";
 import { absent, type Fact, known } from "../domain/fact.ts";
+import { compareLabels } from "../domain/label.ts";
 import {
   type Manifest,
   type ManifestReading,
@@ -16,7 +17,7 @@ import type { Probe } from "./reconciler.ts";
 export interface StoreFacts {
   /** Size in bytes by path relative to the repository, of everything below `artifacts/`. */
   readonly files: ReadonlyMap<string, number>;
-  /** Complete and proven artifacts that have no row in the manifest yet, as the rows that they will have. */
+  /** Complete and proven artifacts, as the rows that they will have in the manifest, or have just been given. */
   readonly made: Manifest;
   /** Uploads that were begun, by the artifact's path: the contents of each state file. */
   readonly begunUploads: ReadonlyMap<string, string>;
@@ -102,9 +103,26 @@ for f in tmp/*${RECEIVING_SUFFIX}; do [ -e "$f" ] && printf 'receiving %s\n' "$f
 export const holds = (store: Fact<StoreFacts>, row: ManifestRow): boolean =>
   store.kind === "known" && store.value.files.get(row.localPath) === row.sizeBytes;
 
+/**
+ * The rows in waiting that can follow `rows`, by growing label. One whose parent has no row (the manifest was put
+ * back from an older copy, say) would make the manifest one that cannot be read.
+ */
+export function waitingRows(store: StoreFacts, rows: Manifest): ManifestRow[] {
+  const newest = rows.at(-1)?.label;
+  const labels = new Set(rows.map(({ label }) => label));
+  return store.made
+    .toSorted((a, b) => compareLabels(a.label, b.label))
+    .filter(({ label, parent }) => {
+      if (newest !== undefined && compareLabels(label, newest) <= 0) return false;
+      if (labels.has(label) || (parent !== null && !labels.has(parent))) return false;
+      labels.add(label);
+      return true;
+    });
+}
+
 /** Files below `artifacts/` that neither the manifest nor a row in waiting speaks of. */
 export const strangers = (store: StoreFacts, rows: Manifest): string[] => {
-  const expected = new Set([...rows, ...store.made].map((row) => row.localPath));
+  const expected = new Set([...rows, ...waitingRows(store, rows)].map((row) => row.localPath));
   return [...store.files.keys()].filter((path) => !expected.has(path)).sort();
 };
 

@@ -203,6 +203,20 @@ const rows: readonly Row[] = [
     actions: monthOf("2026-04").slice(2),
   },
   {
+    name: "made on a parent that the manifest, put back from an older copy, does not have",
+    rows: "2026-01 full 100",
+    target: "2026-05",
+    change: {
+      snapshots: taken("2026-01", "2026-05"),
+      store: known({
+        ...store,
+        files: filesOf([...history("2026-01 full 100"), ...made]),
+        made,
+      }),
+    },
+    actions: ["set-aside:dev/dev@2026-04.incr.from_2026-03.send.zst.age", ...monthOf("2026-05").slice(1)],
+  },
+  {
     name: "a receive of ours was cut off",
     target: "2026-03",
     change: {
@@ -331,6 +345,12 @@ const rows: readonly Row[] = [
   },
   // the system
   {
+    name: "a system that could not be looked at is not taken for one that has all it needs",
+    target: "2026-03",
+    system: unknown("the probe was cut off"),
+    problems: ["unknown-state"],
+  },
+  {
     name: "no package manager that we know",
     target: "2026-03",
     tools: new Set(["btrfs", "zstd", "age", "openssl", "flock"]),
@@ -354,6 +374,15 @@ for (const { name, actions = [], problems = [], warnings = [], says = {}, hazard
     for (const [id, pattern] of Object.entries(says)) assert.match(byId.get(id)?.reason ?? "", pattern, id);
     for (const action of plan.actions) assert.equal(action.hazard, hazards[action.id] ?? "none", action.id);
   });
+
+test("a damaged manifest makes no artifact a stranger", () => {
+  const manifest = known({ sha256: "m", reading: { kind: "damaged" as const, line: 2, why: "x" } });
+  const { actions } = planOf({ rows: THREE, target: "2026-03", change: { manifest } });
+  assert.deepEqual(
+    actions.filter(({ kind }) => kind === "set-aside"),
+    [],
+  );
+});
 
 function entries() {
   return facts.snapshots.kind === "known" ? [...facts.snapshots.value.entries] : [];

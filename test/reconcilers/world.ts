@@ -7,6 +7,7 @@ import type { Plan } from "../../src/plan/plan.ts";
 import { planFrom, type Request } from "../../src/reconcilers/diff-all.ts";
 import type { BucketFacts, DatasetFacts, Observation } from "../../src/reconcilers/facts.ts";
 import { repositoryFolders } from "../../src/reconcilers/layout.ts";
+import type { SystemFacts } from "../../src/reconcilers/packages.ts";
 import type { Place, Subvolume, SubvolumeFolder } from "../../src/reconcilers/subvolumes.ts";
 import { history, label } from "../domain/history.ts";
 
@@ -140,6 +141,7 @@ export interface Case {
   readonly labelled?: boolean;
   readonly tools?: ReadonlySet<string>;
   readonly distribution?: readonly string[];
+  readonly system?: Fact<SystemFacts>;
 }
 
 /** A settled world with something changed about it, and what is asked of it. */
@@ -152,19 +154,20 @@ export function lookAt({
   labelled = true,
   tools = TOOLS,
   distribution = ["debian"],
+  system,
 }: Case): { desired: DesiredState; observed: Observation; request: Request } {
   const world = settled(rows, cloud);
   const state = desired(cloud);
   const spec = state.datasets[0] as DatasetSpec;
   const takenAt = new Date("2026-06-01T00:00:00Z");
-  const system = known({ epochSeconds: takenAt.getTime() / 1000, distribution, tools });
+  const both = system ?? known({ epochSeconds: takenAt.getTime() / 1000, distribution, tools });
   return {
     desired: state,
     observed: {
       takenAt,
       systems: new Map([
-        ["ws" as HostName, system],
-        ["ls" as HostName, system],
+        ["ws" as HostName, both],
+        ["ls" as HostName, both],
       ]),
       datasets: new Map([[spec.name, { ...world.facts, ...change }]]),
       buckets: cloud ? new Map([[spec.name, bucket ?? world.bucket]]) : null,
