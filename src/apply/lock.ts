@@ -1,4 +1,5 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { type AbsolutePath, parentOf } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Host, RunningCommand } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
@@ -86,8 +87,12 @@ const noLock = (host: Host, dataset: string, stderr: string): DevbackupError =>
     next: "devbackup apply",
   });
 
-/** Children must not inherit the lock's descriptor: one that outlives this shell would keep the lock. */
-const lockScript = (repository: string, holder: string): string => sh`
+/**
+ * The folders above the repository are everybody's to walk through. Children must not inherit the lock's
+ * descriptor: one that outlives this shell would keep the lock.
+ */
+const lockScript = (repository: AbsolutePath, holder: string): string => sh`
+mkdir -p ${parentOf(repository)} || exit 1
 umask 027
 d=${`${repository}/locks`}
 mkdir -p "$d" || exit 1
