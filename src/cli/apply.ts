@@ -10,7 +10,7 @@ import { parseSavedPlan, type SavedPlan } from "../plan/saved.ts";
 import { planFrom, type Request } from "../reconcilers/diff-all.ts";
 import { planText } from "../report/plan-text.ts";
 import { createProgress } from "../report/progress.ts";
-import { confirm } from "./confirm.ts";
+import { confirm, confirmHazards } from "./confirm.ts";
 import { interruptible } from "./interrupt.ts";
 import { load } from "./load.ts";
 import { applyCommandLine, digestOf, isNarrowed } from "./plan.ts";
@@ -61,7 +61,10 @@ async function whatToDo(
   flags: ApplyFlags,
 ): Promise<WhatToDo> {
   if (planFile === undefined) return { ...readRequest(whole, flags, new Date()), saved: null, again: flags };
-  const saved = parseSavedPlan(await readFile(planFile, "utf8").catch(() => ""));
+  const text = await readFile(planFile, "utf8").catch((error: Error) => {
+    throw notAPlan(planFile, error);
+  });
+  const saved = parseSavedPlan(text);
   if (saved === undefined) throw notAPlan(planFile);
   const datasets = whole.datasets.filter(({ name }) => saved.plan.labels[name] !== undefined);
   const desired = { ...whole, datasets };
@@ -115,7 +118,6 @@ async function approve(
 ): Promise<Approval | null> {
   if (plan.actions.length === 0 || !terminal.interactive) return asked;
   if (yes !== true && !(await confirm("Carry this out?"))) return null;
-  const { confirmHazards } = await import("./confirm.ts");
   return { ...asked, named: new Set([...asked.named, ...(await confirmHazards(plan, asked))]) };
 }
 
@@ -173,11 +175,12 @@ async function carryOut({
   }
 }
 
-const notAPlan = (file: string): DevbackupError =>
+const notAPlan = (file: string, unread?: Error): DevbackupError =>
   new DevbackupError({
     code: "not-a-plan",
     exitCode: 1,
     what: `${file} is no plan that devbackup plan --out wrote`,
+    ...(unread !== undefined && { why: unread.message }),
     state: "Nothing was contacted",
     next: `devbackup plan --out ${file}`,
   });

@@ -52,7 +52,7 @@ async function read(session: Session, spec: DatasetSpec): Promise<Manifest> {
   if (fact.kind === "known" && fact.value.reading.kind === "valid") return fact.value.reading.rows;
   throw new DevbackupError({
     code: "manifest-unreadable",
-    exitCode: 6,
+    exitCode: fact.kind === "unknown" ? 1 : 6,
     host: spec.server,
     what: `the manifest of ${spec.name} cannot be read`,
     why:
@@ -61,6 +61,7 @@ async function read(session: Session, spec: DatasetSpec): Promise<Manifest> {
         : fact.value.reading.kind === "damaged"
           ? `line ${fact.value.reading.line}: ${fact.value.reading.why}`
           : "",
+    state: "Nothing was changed",
     next: "devbackup plan",
   });
 }

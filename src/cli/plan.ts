@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import type { DesiredState } from "../desired-state/desired-state.ts";
+import { DevbackupError } from "../domain/trouble.ts";
 import type { Plan } from "../plan/plan.ts";
 import { renderSavedPlan } from "../plan/saved.ts";
 import { planFrom, type Request } from "../reconcilers/diff-all.ts";
@@ -56,7 +57,16 @@ const save = (
       plan,
     }),
     { mode: 0o600 },
-  );
+  ).catch((error: Error) => {
+    throw new DevbackupError({
+      code: "plan-unwritten",
+      exitCode: 1,
+      what: `the plan could not be written to ${file}`,
+      why: error.message,
+      state: "Nothing was changed",
+      next: "name a file that can be written with --out",
+    });
+  });
 
 /** Of everything declared; key order and comments do not count. */
 export const digestOf = (desired: DesiredState): string =>

@@ -65,7 +65,9 @@ export const hydrate: Reconciler<Input> = {
         : `${name} could not be received`,
       why: result.stderr.trim(),
       state: "The artifact and the manifest are as they were; it is safe to run again",
-      next: damaged ? "devbackup verify" : "devbackup apply",
+      next: damaged
+        ? `put ${artifact.path} back from the bucket or another copy, then: devbackup apply`
+        : "devbackup apply",
     });
   },
 };

@@ -105,8 +105,10 @@ export const keys: Reconciler<Input> = {
         throw new DevbackupError({
           code: "recipient-damaged",
           exitCode: 6,
+          host: input.server,
           what: `${input.from} holds no age recipient`,
-          state: "Nothing was changed on the workstation",
+          state: "Nothing was changed on the workstation; the next run makes the file anew from the identity",
+          next: "devbackup apply",
         });
       const script = sh`umask 022; cat >${`${input.to}.new`}; chmod 444 ${`${input.to}.new`}; sync ${`${input.to}.new`}; mv -T ${`${input.to}.new`} ${input.to}`;
       await expectSuccess(tools.host(host), script, {

@@ -22,7 +22,8 @@ export async function checkStored(
     what: `bucket ${store.cloud.bucket}: ${request.key} is not what was sent`,
     why: wrong ?? "",
     state: "the object in the bucket must not be relied on; the artifact on the server is untouched",
-    next: "devbackup verify, then devbackup apply to send it again",
+    // one of the right size would be taken for the artifact
+    next: stored === undefined ? "devbackup apply" : "delete that object, then: devbackup apply",
   });
 }
 

@@ -24,7 +24,7 @@ export async function look({ host, request }: UploadJob): Promise<UploadState | 
         ? `${request.file} is not there or cannot be read`
         : `${request.file} has ${sizeBytes} bytes, not ${request.sizeBytes}`,
     state: `nothing was sent to ${request.key}`,
-    next: "devbackup verify",
+    next: `put ${request.file} back from another copy, then: devbackup apply`,
   });
 }
 
