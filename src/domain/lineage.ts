@@ -40,6 +40,10 @@ export type AnchorDecision =
   /** A size on which the rule hangs is known only when an artifact before this one has been made. */
   | { readonly kind: "open"; readonly parent: Label; readonly because: string };
 
+/** What the artifact will build on, as far as that is decided: null for an anchor, the increment's parent while open. */
+export const parentIn = (decision: AnchorDecision): Label | null =>
+  decision.kind === "anchor" ? null : decision.parent;
+
 /** A member of the chain that `next` would go on: null bytes for one that is yet to be made. */
 export interface Link {
   readonly label: Label;

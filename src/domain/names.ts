@@ -43,6 +43,9 @@ export function parseAbsolutePath(text: string): AbsolutePath | undefined {
 export const joinPath = (folder: AbsolutePath, ...inside: readonly string[]): AbsolutePath =>
   [folder, ...inside].join("/") as AbsolutePath;
 
+/** The last segment of a path, absolute or not. */
+export const fileName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
 /** The folder that holds `path`. */
 export const parentOf = (path: AbsolutePath): AbsolutePath =>
   (path.slice(0, path.lastIndexOf("/")) || "/") as AbsolutePath;

@@ -1,5 +1,5 @@
 import { compareLabels, type Label } from "./label.ts";
-import { type AnchorDecision, type AnchorRule, decideAnchor, type Link } from "./lineage.ts";
+import { type AnchorDecision, type AnchorRule, decideAnchor, type Link, parentIn } from "./lineage.ts";
 import type { Manifest, ManifestRow } from "./manifest.ts";
 
 /** A label that has no row in the manifest yet, and how its artifact is to be made. */
@@ -36,7 +36,7 @@ export function pendingLabels(input: PendingInput): PendingLabel[] {
   const links: Link[] = [...rows, ...made];
   const unmade = labels.map((label, index) => {
     const decision = decideAnchor(links, label, rule, index === 0 ? parentGone : null);
-    links.push({ label, parent: decision.kind === "anchor" ? null : decision.parent, sizeBytes: null });
+    links.push({ label, parent: parentIn(decision), sizeBytes: null });
     return { label, decision, made: null };
   });
   return [...made.map((row) => ({ label: row.label, decision: asMade(row), made: row })), ...unmade];

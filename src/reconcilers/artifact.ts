@@ -1,9 +1,16 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { artifactPath, objectKey, snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
-import type { Link } from "../domain/lineage.ts";
+import { type Link, parentIn } from "../domain/lineage.ts";
 import { type ManifestRow, renderRow } from "../domain/manifest.ts";
-import { type AbsolutePath, type HostName, joinPath, parseSha256, type Sha256 } from "../domain/names.ts";
+import {
+  type AbsolutePath,
+  fileName,
+  type HostName,
+  joinPath,
+  parseSha256,
+  type Sha256,
+} from "../domain/names.ts";
 import type { PendingLabel } from "../domain/pending.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
@@ -45,7 +52,7 @@ export const artifact: Reconciler<Input> = {
     const [workstation, server] = [tools.host(dataset.workstation), tools.host(dataset.server)];
     const ref = { dataset: dataset.name, label, parent };
     const path = artifactPath(ref);
-    const file = path.slice(path.lastIndexOf("/") + 1);
+    const file = fileName(path);
     const tmp = tmpFile(dataset, file);
     const failed = { code: "artifact-failed", what: `${file} could not be made` };
     await expectSuccess(server, sh`rm -f -- ${tmp} ${`${tmp}${ROW_SUFFIX}`}`, failed);
@@ -76,7 +83,7 @@ export const artifactId = (spec: DatasetSpec, label: Label): ActionId =>
   actionId("artifact", spec.name, label);
 
 function makeArtifact({ spec, cloud, facts }: View, { label, decision }: PendingLabel): Action<Input> {
-  const parent = decision.kind === "anchor" ? null : decision.parent;
+  const parent = parentIn(decision);
   const ref = { dataset: spec.name, label, parent };
   const name = snapshotName(spec.name, label);
   const what = {
@@ -155,7 +162,7 @@ async function send(
     sink: ingestScript(tmp),
     signal,
   });
-  const file = tmp.slice(tmp.lastIndexOf("/") + 1);
+  const file = fileName(tmp);
   // a source that fails closes the pipe, and a sink that fails breaks it: the sink's word on a full disk comes first
   if (result.sink.exitCode !== 0)
     throw endFailed(server.name, `${file} could not be written`, result.sink.stderr);

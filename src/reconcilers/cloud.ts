@@ -2,8 +2,9 @@ import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
 import { objectKey, snapshotName } from "../domain/artifact.ts";
 import { absent, known } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
+import { parentIn } from "../domain/lineage.ts";
 import { type ManifestRow, refOf } from "../domain/manifest.ts";
-import { type AbsolutePath, joinPath, type Sha256 } from "../domain/names.ts";
+import { type AbsolutePath, fileName, joinPath, type Sha256 } from "../domain/names.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { parseUploadState } from "../transport/bucket/upload-state.ts";
@@ -54,8 +55,8 @@ export const cloudObjects: Reconciler<Upload> = {
       actions: [
         ...sendable.map((row) => uploadRow(view, cloud.spec, bucket.value, row)),
         ...course.pending.map(({ label, decision }) => {
-          const parent = decision.kind === "anchor" ? null : decision.parent;
-          return uploadAction(spec, label, { key: keyOf(cloud.spec, spec, { label, parent }), file: null });
+          const key = keyOf(cloud.spec, spec, { label, parent: parentIn(decision) });
+          return uploadAction(spec, label, { key, file: null });
         }),
       ],
     };
@@ -93,7 +94,7 @@ function uploadRow(view: View, cloud: CloudSpec, bucket: BucketFacts, row: Manif
     key,
     file: {
       path: joinPath(spec.repository, row.localPath),
-      state: tmpFile(spec, fileOf(row.localPath) + UPLOAD_SUFFIX),
+      state: tmpFile(spec, fileName(row.localPath) + UPLOAD_SUFFIX),
       sizeBytes: row.sizeBytes,
       sha256: row.sha256,
     },
@@ -149,7 +150,7 @@ export const leftovers: Reconciler<Leftover> = {
             host: spec.server,
             stage: "cloud",
             change: "delete",
-            summary: `clear away an unfinished upload of ${fileOf(upload.key)}`,
+            summary: `clear away an unfinished upload of ${fileName(upload.key)}`,
             reason: `begun ${upload.initiated?.toISOString() ?? "earlier"} and never completed; its parts are paid for and of no use`,
             input: { key: upload.key, uploadId: upload.uploadId },
           }),
@@ -185,5 +186,3 @@ export const pushedManifestProbe = (spec: DatasetSpec): Probe<PushedManifest> =>
       : known({ manifestSha256, etag, sizeBytes: Number(size) });
   },
 });
-
-const fileOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);

@@ -7,7 +7,7 @@ import type { Plan, Problem, Warning } from "../plan/plan.ts";
 import { RECONCILERS } from "./all.ts";
 import { type Course, courseOf } from "./course.ts";
 import type { Observation } from "./facts.ts";
-import { problem, type View } from "./reconciler.ts";
+import { problem, together, type View } from "./reconciler.ts";
 
 /** What is asked of one plan. */
 export interface Request {
@@ -31,23 +31,19 @@ export function planFrom(desired: DesiredState, observed: Observation, request: 
     const bucket = observed.buckets?.get(spec.name);
     const cloud = desired.cloud === null || bucket === undefined ? null : { spec: desired.cloud, bucket };
     const view: View = { desired, spec, facts, systems: observed.systems, cloud, course };
-    const given = RECONCILERS.map((reconciler) => reconciler.diff(view));
-    return {
-      actions: given.flatMap((answer) => answer.actions ?? []),
-      warnings: given.flatMap((answer) => answer.warnings ?? []),
-      problems: [
-        ...labelProblems(spec, course, request),
-        ...given.flatMap((answer) => answer.problems ?? []),
-      ],
-    };
+    return together([
+      { problems: labelProblems(spec, course, request) },
+      ...RECONCILERS.map((reconciler) => reconciler.diff(view)),
+    ]);
   });
+  const { actions, warnings, problems } = together(answers);
   const draft = {
     createdAt: observed.takenAt,
     mode: "backup" as const,
     labels: request.labels,
-    warnings: [...generalWarnings(desired, observed), ...answers.flatMap(({ warnings }) => warnings)],
-    problems: answers.flatMap(({ problems }) => problems),
-    actions: answers.flatMap(({ actions }) => actions),
+    warnings: [...generalWarnings(desired, observed), ...warnings],
+    problems,
+    actions,
   };
   return assemble(draft, request.selection);
 }

@@ -1,7 +1,7 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
-import { chainOf, missingFrom } from "../domain/lineage.ts";
+import { chainOf, missingFrom, parentIn } from "../domain/lineage.ts";
 import { type AbsolutePath, joinPath, type Sha256 } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
@@ -93,8 +93,7 @@ function receive(view: View, label: Label): Action<Input> {
   const name = snapshotName(spec.name, label);
   const row = course.rows.find((candidate) => candidate.label === label);
   const decision = course.pending.find((pending) => pending.label === label)?.decision;
-  const parent =
-    row?.parent ?? (decision === undefined || decision.kind === "anchor" ? null : decision.parent);
+  const parent = decision === undefined ? (row?.parent ?? null) : parentIn(decision);
   const entries =
     facts.hydrated.kind === "known" ? facts.hydrated.value.entries : new Map<string, Subvolume>();
   const { hazard, reason } = standing(view, name, entries.has(name), row !== undefined);

@@ -12,6 +12,7 @@ import {
   problem,
   propose,
   type Reconciler,
+  together,
   unknownProblem,
   type View,
 } from "./reconciler.ts";
@@ -95,14 +96,10 @@ export const layout: Reconciler<Input> = {
   kind: "layout",
   diff: (view) => {
     const { spec, facts } = view;
-    const sides = [
+    return together([
       diffSide(view, spec.workstation, spec.snapshots, facts.workstationLayout, workstationFolders(spec)),
       diffSide(view, spec.server, spec.repository, facts.serverLayout, repositoryFolders(spec)),
-    ];
-    return {
-      actions: sides.flatMap((side) => side.actions ?? []),
-      problems: sides.flatMap((side) => side.problems ?? []),
-    };
+    ]);
   },
   run: async (action, tools) => {
     const script = action.input.folders

@@ -10,6 +10,7 @@ import {
   problem,
   propose,
   type Reconciler,
+  together,
   unknownProblem,
   type View,
 } from "./reconciler.ts";
@@ -83,14 +84,8 @@ for t in ${Object.keys(TOOLS).join(" ")}; do command -v "$t" >/dev/null && echo 
 export const packages: Reconciler<Input> = {
   kind: "packages",
   diff: (view) => {
-    const answers = [
-      diffHost(view, view.spec.workstation, WORKSTATION_TOOLS),
-      diffHost(view, view.spec.server, SERVER_TOOLS),
-    ];
-    return {
-      actions: answers.flatMap((answer) => answer.actions ?? []),
-      problems: answers.flatMap((answer) => answer.problems ?? []),
-    };
+    const { workstation, server } = view.spec;
+    return together([diffHost(view, workstation, WORKSTATION_TOOLS), diffHost(view, server, SERVER_TOOLS)]);
   },
   run: async (action, tools) => {
     const { manager, packages: names } = action.input;

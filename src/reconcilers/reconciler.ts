@@ -2,7 +2,7 @@ import type { CloudSpec, DatasetSpec, DesiredState } from "../desired-state/desi
 import type { Fact } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
 import type { HostName } from "../domain/names.ts";
-import type { Action, ActionId, Change, Hazard, Problem, Stage, Warning } from "../plan/plan.ts";
+import type { Action, ActionId, Problem, Warning } from "../plan/plan.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import type { Course } from "./course.ts";
@@ -36,6 +36,13 @@ export interface Answer<Input> {
   readonly warnings?: readonly Warning[];
   readonly problems?: readonly Problem[];
 }
+
+/** Several answers as one. */
+export const together = <Input>(answers: readonly Answer<Input>[]): Required<Answer<Input>> => ({
+  actions: answers.flatMap(({ actions = [] }) => actions),
+  warnings: answers.flatMap(({ warnings = [] }) => warnings),
+  problems: answers.flatMap(({ problems = [] }) => problems),
+});
 
 /** One kind of thing: how desired and actual differ, and how the difference is made good. */
 export interface Reconciler<Input = unknown> {
@@ -72,7 +79,7 @@ export const propose = <Input>(kind: string, spec: DatasetSpec, draft: Draft<Inp
   dataset: spec.name,
   label: null,
   kind,
-  hazard: "none" satisfies Hazard,
+  hazard: "none",
   needs: [],
   details: [],
   assumes: {},
@@ -109,5 +116,3 @@ export const unknownProblem = (
     `${thing} could not be looked at: ${fact.kind === "unknown" ? fact.why : "it is not there"}`,
     "put that right and run the same command again; nothing has been changed",
   );
-
-export type { Change, Stage };

@@ -8,7 +8,7 @@ import {
   renderManifest,
   renderStateEnv,
 } from "../domain/manifest.ts";
-import { type AbsolutePath, joinPath } from "../domain/names.ts";
+import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
 import type { Action, ActionId, Warning } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
@@ -184,7 +184,7 @@ const stateEnvFits = ({ spec, facts, course }: View): boolean =>
   facts.stateEnv.kind === "known" && facts.stateEnv.value === renderStateEnv(spec.name, course.rows);
 
 const waitingRow = (dataset: DatasetSpec, row: ManifestRow): AbsolutePath =>
-  tmpFile(dataset, `${row.localPath.slice(row.localPath.lastIndexOf("/") + 1)}${ROW_SUFFIX}`);
+  tmpFile(dataset, `${fileName(row.localPath)}${ROW_SUFFIX}`);
 
 /** Refuses to write over a manifest that is not the one that was read. `state.env` comes first on stdin. */
 function writeScript(

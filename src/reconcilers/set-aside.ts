@@ -1,4 +1,4 @@
-import { type AbsolutePath, joinPath } from "../domain/names.ts";
+import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import { actionId, propose, type Reconciler } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
@@ -21,7 +21,7 @@ export const setAside: Reconciler<Input> = {
     return {
       actions: strangers(store.value, course.rows).map((path) =>
         propose("set-aside", spec, {
-          id: actionId("set-aside", `${spec.name}/${path.slice(path.lastIndexOf("/") + 1)}`),
+          id: actionId("set-aside", `${spec.name}/${fileName(path)}`),
           host: spec.server,
           // before any artifact is made: one of them may be about to get the same name
           stage: "provision",

@@ -9,7 +9,7 @@ import {
   parseManifest,
   parseRow,
 } from "../domain/manifest.ts";
-import { type AbsolutePath, joinPath } from "../domain/names.ts";
+import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import type { Probe } from "./reconciler.ts";
 
@@ -128,4 +128,4 @@ export const strangers = (store: StoreFacts, rows: Manifest): string[] => {
 
 /** Whether a stranger could be an artifact of this dataset by its name. */
 export const looksLikeArtifact = (spec: DatasetSpec, path: string): boolean =>
-  parseArtifactFile(spec.name, path.slice(path.lastIndexOf("/") + 1)) !== undefined;
+  parseArtifactFile(spec.name, fileName(path)) !== undefined;
