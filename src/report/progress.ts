@@ -37,7 +37,11 @@ export type SizedProgressOptions = ProgressOptions & { readonly width: number };
 export function createProgress(options: ProgressOptions): Progress {
   const sized = { ...options, width: widthOf(options) };
   if (options.kind === "json") return createJsonProgress(sized);
-  return options.kind === "tty" && !options.quiet ? createTtyProgress(sized) : createPlainProgress(sized);
+  // on a terminal that does not know its width (a serial console, script(1)) no line can be drawn again
+  const drawable = !("columns" in options.out && options.out.columns === 0);
+  return options.kind === "tty" && drawable && !options.quiet
+    ? createTtyProgress(sized)
+    : createPlainProgress(sized);
 }
 
 function widthOf({ width, out }: ProgressOptions): number {

@@ -219,6 +219,18 @@ for (const { name, script, options = {}, out, err = "" } of rows)
       err: err.replace(/^\n/, ""),
     }));
 
+test("progress on a terminal that does not know its width is plain", async () => {
+  let text = "";
+  const serial = new Writable({
+    write(chunk, _encoding, callback) {
+      text += String(chunk);
+      callback();
+    },
+  });
+  await run(scripts.good, { kind: "tty", out: Object.assign(serial, { columns: 0 }) });
+  assert.equal(text, (await run(scripts.good, { kind: "plain" })).out);
+});
+
 /** What stands on the screen when all is over: what was written since the list was last taken away. */
 const screen = (written: string): string =>
   stripVTControlCharacters(written.slice(written.lastIndexOf("\u001b[G") + 3)).replaceAll(
