@@ -84,7 +84,8 @@ function argvOf(program: readonly string[], { terminal, sshConfig }: StartOption
           sshConfig,
           ...program,
         ];
-  return terminal ? ["script", "-qefc", configured.map(quoted).join(" "), "/dev/null"] : configured;
+  const sized = `stty cols 120 rows 40; exec ${configured.map(quoted).join(" ")}`;
+  return terminal ? ["script", "-qefc", sized, "/dev/null"] : configured;
 }
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
