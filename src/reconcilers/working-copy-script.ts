@@ -17,6 +17,8 @@ export interface Replacement {
   readonly ownBase: AbsolutePath | null;
   /** What is there is not ours: kept under another name whatever it is. */
   readonly stranger: boolean;
+  /** Where the present copy stands, as far as that is known. */
+  readonly from: Label | null;
   /** What the present copy may have been made from. */
   readonly bases: readonly { readonly uuid: string; readonly path: AbsolutePath }[];
 }
@@ -26,16 +28,17 @@ export interface Replacement {
  * what it was made from shows no edit, or a read-only snapshot of it has been taken. Prints `kept PATH` then.
  */
 export function replaceScript(replacement: Replacement, now: Date): string {
-  const { path, name, label, note, dataset, hydrated, ownBase, stranger } = replacement;
+  const { path, name, label, note, dataset, hydrated, ownBase, stranger, from } = replacement;
   const stamp = now.toISOString().replace(/[-:]|\.\d+/g, "");
   const bases = replacement.bases.map((base) => sh`${base.uuid}) echo ${base.path};;`).join(" ");
   return `
 base_of() { case $1 in ${bases} esac; }
 ${sh`
-wc=${path} name=${name} label=${label} note=${note} hydrated=${hydrated} aside=${`${path}.set-aside`} stamp=${stamp} dataset=${dataset}
+wc=${path} name=${name} label=${label} note=${note} hydrated=${hydrated} aside=${`${path}.set-aside`} stamp=${stamp} dataset=${dataset} was=${from ?? "unknown"}
 new=${`${path}.devbackup-new`} former=${`${path}.devbackup-old`} before=${`${path}.before-devbackup`}`}
 edited() {
-  ops=$( { btrfs -q send --no-data -p "$1" "$2" || echo failed; } | btrfs receive --dump | awk '{ print $1 }') || return 0
+  # where either end fails, that is a word too: nobody knows what would have followed
+  ops=$( { btrfs -q send --no-data -p "$1" "$2" || echo failed; } | { btrfs receive --dump || echo failed; } | awk '{ print $1 }')
   # utimes alone is what reading leaves behind
   printf '%s\\n' "$ops" | grep -qvx -e snapshot -e utimes
 }
@@ -43,7 +46,9 @@ settle_former() {
   [ -e "$former" ] || return 0
   parent=$(btrfs subvolume show -- "$former" | sed -n 's/^[[:space:]]*Parent UUID:[[:space:]]*//p')
   origin=$(base_of "$parent")
-  kept="$aside/$dataset@\${origin##*@}.edited-$stamp"
+  # what it was made from may have gone, and been received again since
+  at=\${origin##*@}
+  kept="$aside/$dataset@\${at:-$was}.edited-$stamp"
   mkdir -p "$aside"
   btrfs -q subvolume snapshot -r "$former" "$kept"
   if [ -n "$origin" ] && [ -e "$origin" ] && ! edited "$origin" "$kept"; then

@@ -198,6 +198,7 @@ function replace(view: View, copy: WorkingCopyFacts, latest: Label): Action<Repl
       hydrated: hydratedFolder(spec.repository),
       ownBase: own ? baseFolder(path) : null,
       stranger,
+      from,
       bases: [...(folder?.entries ?? [])].flatMap(([entry, subvolume]) =>
         subvolume === null
           ? []
