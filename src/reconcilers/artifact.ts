@@ -3,23 +3,14 @@ import { artifactPath, objectKey, snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
 import { type Link, parentIn } from "../domain/lineage.ts";
 import { type ManifestRow, renderRow } from "../domain/manifest.ts";
-import {
-  type AbsolutePath,
-  fileName,
-  type HostName,
-  joinPath,
-  parseSha256,
-  type Sha256,
-} from "../domain/names.ts";
+import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
 import type { PendingLabel } from "../domain/pending.ts";
-import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action, ActionId, Problem } from "../plan/plan.ts";
-import type { Host } from "../transport/host.ts";
-import { pipe } from "../transport/pipe.ts";
 import { sh } from "../transport/quote.ts";
 import { watchSize } from "./artifact-progress.ts";
-import { recipientFile, recipientId } from "./keys.ts";
+import { type Sending, send } from "./artifact-send.ts";
+import { recipientId } from "./keys.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, problem, propose, type Reconciler, type View } from "./reconciler.ts";
@@ -27,11 +18,7 @@ import { expectSuccess } from "./run-script.ts";
 import { snapshotId } from "./snapshot.ts";
 import { ROW_SUFFIX, tmpFile } from "./store.ts";
 
-interface Input {
-  readonly dataset: DatasetSpec;
-  readonly label: Label;
-  /** Null for an anchor. */
-  readonly parent: Label | null;
+interface Input extends Sending {
   readonly objectKey: string | null;
 }
 
@@ -146,88 +133,6 @@ function noRoom({ spec, facts, course }: View, unmade: readonly PendingLabel[]):
     ),
   ];
 }
-
-/** @throws DevbackupError where either end failed or the two ends do not agree on what went through. */
-async function send(
-  workstation: Host,
-  server: Host,
-  { dataset, label, parent }: Input,
-  tmp: AbsolutePath,
-  signal: AbortSignal,
-): Promise<{ sizeBytes: number; sha256: Sha256 }> {
-  const result = await pipe({
-    from: workstation,
-    source: exportScript(dataset, label, parent),
-    to: server,
-    sink: ingestScript(tmp),
-    signal,
-  });
-  const file = fileName(tmp);
-  // a source that fails closes the pipe, and a sink that fails breaks it: the sink's word on a full disk comes first
-  if (result.sink.exitCode !== 0)
-    throw endFailed(server.name, `${file} could not be written`, result.sink.stderr);
-  if (result.source.exitCode !== 0)
-    throw endFailed(workstation.name, `${file} could not be sent`, result.source.stderr);
-  const [, sentSha] = /^sha256 ([0-9a-f]{64})$/m.exec(result.source.stderr) ?? [];
-  const [, gotSha = "", size = ""] = /^([0-9a-f]{64}) (\d+)$/m.exec(result.sink.stdout) ?? [];
-  const sha256 = parseSha256(gotSha);
-  if (sha256 === undefined || sha256 !== sentSha)
-    throw new DevbackupError({
-      code: "ingest-mismatch",
-      exitCode: 1,
-      host: server.name,
-      what: `${file} arrived damaged`,
-      why: `sha256 ${gotSha || "unknown"}, expected ${sentSha ?? "unknown"}`,
-      state: "Nothing was registered; it is safe to run again",
-      next: "devbackup apply",
-    });
-  return { sizeBytes: Number(size), sha256 };
-}
-
-const endFailed = (host: HostName, what: string, stderr: string): DevbackupError =>
-  new DevbackupError({
-    code: "artifact-failed",
-    exitCode: 1,
-    host,
-    what,
-    why: stderr.trim(),
-    state: "Nothing was registered, and what had arrived is removed; it is safe to run again",
-    next: "devbackup apply",
-  });
-
-/**
- * POSIX sh has no pipefail: each stage leaves a mark where it fails. The hash is taken of what leaves the
- * host; openssl is four times as fast at it as sha256sum.
- */
-function exportScript(dataset: DatasetSpec, label: Label, parent: Label | null): string {
-  const at = (which: Label) => joinPath(dataset.snapshots, snapshotName(dataset.name, which));
-  const from = parent === null ? [] : ["-p", at(parent)];
-  return sh`
-w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
-trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
-mkfifo "$w/sum"
-openssl dgst -sha256 -r <"$w/sum" >"$w/sha256" & sum=$!
-{ btrfs -q send ${from} ${at(label)} || : >"$w/send-failed"; } |
-{ zstd -q -c -T0 -${dataset.compressionLevel} || : >"$w/zstd-failed"; } |
-{ age -R ${recipientFile(dataset)} || : >"$w/age-failed"; } |
-tee "$w/sum" || : >"$w/tee-failed"
-wait "$sum" || : >"$w/sum-failed"
-for f in "$w"/*-failed; do [ -e "$f" ] || continue; f=$(basename "$f"); echo "$f" | sed 's/-failed$/ failed/' >&2; failed=1; done
-[ -z "$failed" ] || exit 1
-echo "sha256 $(cut -c1-64 "$w/sha256")" >&2`;
-}
-
-const ingestScript = (tmp: AbsolutePath): string => sh`
-set -e
-umask 077
-w=$(mktemp -d /run/devbackup.XXXXXX)
-trap 'rm -rf "$w"' EXIT
-mkfifo "$w/sum"
-openssl dgst -sha256 -r <"$w/sum" >"$w/sha256" & sum=$!
-tee "$w/sum" >${tmp}
-wait "$sum"
-sync ${tmp}
-echo "$(cut -c1-64 "$w/sha256") $(stat -c %s -- ${tmp})"`;
 
 /** The row goes first: a file below `artifacts/` that devbackup made can always be told from a stranger's. */
 const settleScript = (tmp: AbsolutePath, final: AbsolutePath): string => sh`

@@ -1,7 +1,7 @@
 import { type AbsolutePath, type AgeRecipient, parseSha256 } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import { pushedNote, uploadId } from "./cloud.ts";
-import { publishedFile } from "./keys.ts";
+import { publishedFile } from "./key-files.ts";
 import { actionId, propose, type Reconciler, type View } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
 import { expectSuccess } from "./run-script.ts";

@@ -3,12 +3,12 @@ import type { Fact } from "../domain/fact.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import type { BucketObject, UnfinishedUpload } from "../transport/bucket/bucket.ts";
 import { pushedManifestProbe } from "./cloud.ts";
-import { keyProbe, recipientProbe } from "./keys.ts";
+import { keyProbe, recipientProbe } from "./key-files.ts";
 import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./layout.ts";
 import type { SystemFacts } from "./packages.ts";
 import type { Probe } from "./reconciler.ts";
+import { sourceProbe } from "./source.ts";
 import { manifestProbe, stateEnvProbe, storeProbe } from "./store.ts";
-import { sourceProbe } from "./subvolume.ts";
 import { subvolumeFolderProbe } from "./subvolumes.ts";
 import { baseFolder, workingCopyProbe } from "./working-copy.ts";
 

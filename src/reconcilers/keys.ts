@@ -1,21 +1,14 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import { absent, known } from "../domain/fact.ts";
-import {
-  type AbsolutePath,
-  type AgeRecipient,
-  type HostName,
-  joinPath,
-  parseAgeRecipient,
-} from "../domain/names.ts";
+import { type AbsolutePath, type HostName, parseAgeRecipient } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
-import { CONFIG_FOLDER, layoutId } from "./layout.ts";
+import { identityFile, type KeyFacts, publishedFile, recipientFile } from "./key-files.ts";
+import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import {
   type Answer,
   actionId,
-  type Probe,
   problem,
   propose,
   type Reconciler,
@@ -23,16 +16,6 @@ import {
   type View,
 } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
-
-/** The server's age identity, of which only the public half ever leaves the server. */
-export interface KeyFacts {
-  /** `MODE UID`, or null where there is no identity. */
-  readonly identityRights: string | null;
-  /** What the identity itself says its recipient is; null where age could not tell. */
-  readonly derived: AgeRecipient | null;
-  /** What the file beside it says; null where there is none. */
-  readonly published: AgeRecipient | null;
-}
 
 type Input =
   | { readonly how: "create" | "publish"; readonly identity: AbsolutePath; readonly recipient: AbsolutePath }
@@ -42,42 +25,6 @@ type Input =
       readonly from: AbsolutePath;
       readonly to: AbsolutePath;
     };
-
-export const identityFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
-  joinPath(repository, "keys", `ls_${name}_backup.key`);
-
-export const publishedFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
-  joinPath(repository, "keys", `ls_${name}_backup.pub`);
-
-/** On the workstation: whom the artifacts of this dataset are encrypted to. */
-export const recipientFile = ({ name }: DatasetSpec): AbsolutePath =>
-  joinPath(CONFIG_FOLDER, `ls_${name}_backup.pub`);
-
-export const keyProbe = (spec: DatasetSpec): Probe<KeyFacts> => ({
-  host: spec.server,
-  script: sh`
-k=${identityFile(spec)} p=${publishedFile(spec)}
-if [ -e "$k" ]; then
-  echo "rights $(stat -c '%a %u' -- "$k")"
-  command -v age-keygen >/dev/null && echo "derived $(age-keygen -y "$k" 2>/dev/null)"
-fi
-[ -e "$p" ] && echo "published $(head -n 1 -- "$p")"
-:`,
-  parse: (stdout) => {
-    const field = (word: string) => new RegExp(`^${word} (.*)$`, "m").exec(stdout)?.[1];
-    return known({
-      identityRights: field("rights") ?? null,
-      derived: parseAgeRecipient(field("derived") ?? "") ?? null,
-      published: parseAgeRecipient(field("published") ?? "") ?? null,
-    });
-  },
-});
-
-export const recipientProbe = (spec: DatasetSpec): Probe<string> => ({
-  host: spec.workstation,
-  script: sh`if [ -e ${recipientFile(spec)} ]; then head -n 1 -- ${recipientFile(spec)}; fi`,
-  parse: (stdout) => (stdout === "" ? absent : known(stdout.trimEnd())),
-});
 
 /** The age identity on the server, and its recipient on the workstation. */
 export const keys: Reconciler<Input> = {

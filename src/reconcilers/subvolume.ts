@@ -1,91 +1,19 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import { known, unknown } from "../domain/fact.ts";
 import type { AbsolutePath } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
 import type { Action, ActionId, Problem } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
-import {
-  actionId,
-  type Probe,
-  problem,
-  propose,
-  type Reconciler,
-  unknownProblem,
-  warning,
-} from "./reconciler.ts";
+import { actionId, problem, propose, type Reconciler, unknownProblem, warning } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
-import { type Place, parsePlace } from "./subvolumes.ts";
-
-/** What stands at the dataset's path on the workstation. */
-export interface SourceFacts {
-  readonly place: Place;
-  readonly kind: "absent" | "subvolume" | "directory" | "other";
-  readonly empty: boolean;
-  /** Of the subvolume; null for anything else. */
-  readonly uuid: string | null;
-  readonly ownerExists: boolean;
-  /** Subvolumes and mount points inside: a snapshot holds an empty folder in their place. */
-  readonly holes: readonly string[];
-  readonly swapFiles: readonly string[];
-  /** The copy that a conversion makes beside the directory. */
-  readonly copyBeside: boolean;
-  /** The directory as it was before it was converted. */
-  readonly originalBeside: boolean;
-}
+import { copyBeside, originalBeside, type SourceFacts } from "./source.ts";
 
 interface Input {
   readonly how: "create" | "convert" | "finish-conversion";
   readonly path: AbsolutePath;
   readonly owner: string;
 }
-
-const COPY = "devbackup-new";
-const ORIGINAL = "before-devbackup";
-
-export const sourceProbe = ({ workstation, path, owner }: DatasetSpec): Probe<SourceFacts> => ({
-  host: workstation,
-  script: sh`
-d=${path}
-place "$d"
-id -u -- ${owner} >/dev/null 2>&1 && echo owner
-[ -e ${`${path}.${COPY}`} ] && echo copy-beside
-[ -e ${`${path}.${ORIGINAL}`} ] && echo original-beside
-if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo kind absent; exit 0; fi
-if [ -L "$d" ] || [ ! -d "$d" ]; then echo kind other; exit 0; fi
-[ -z "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ] && echo empty
-findmnt -rno TARGET | while IFS= read -r m; do case $m in "$d"/*) printf 'hole %s\n' "$m";; esac; done
-# in a container the list is the whole kernel's: others may have one under the same path
-while read -r s _; do s=$(printf %b "$s"); case $s in "$d"/*) [ ! -e "$s" ] || printf 'swap %s\n' "$s";; esac; done </proc/swaps
-if [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
-  echo kind subvolume
-  if command -v btrfs >/dev/null; then
-    self=$(btrfs subvolume show -- "$d") && inside=$(btrfs subvolume list -o -- "$d") || exit 1
-    printf '%s\n' "$self" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p'
-    printf '%s\n' "$inside" | sed -n 's/^ID .* path /hole /p'
-  fi
-else echo kind directory; fi`,
-  parse: (stdout) => {
-    const place = parsePlace(stdout);
-    const lines = stdout.split("\n");
-    const all = (word: string) =>
-      lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
-    const kind = all("kind")[0] as SourceFacts["kind"] | undefined;
-    if (place === undefined || kind === undefined) return unknown("its file system could not be read");
-    return known({
-      place,
-      kind,
-      empty: lines.includes("empty"),
-      uuid: all("uuid")[0] ?? null,
-      ownerExists: lines.includes("owner"),
-      holes: all("hole"),
-      swapFiles: all("swap"),
-      copyBeside: lines.includes("copy-beside"),
-      originalBeside: lines.includes("original-beside"),
-    });
-  },
-});
 
 /** The dataset as a subvolume of its own: made, or made out of the plain directory that is there. */
 export const subvolume: Reconciler<Input> = {
@@ -127,8 +55,8 @@ export const subvolume: Reconciler<Input> = {
         next: `stop what writes below ${path}, then: devbackup apply --approve ${action.id}`,
       });
     if (how === "finish-conversion")
-      await expectSuccess(host, sh`mv -T -- ${`${path}.${COPY}`} ${path}`, failure);
-    return how === "create" ? null : `the directory as it was: ${path}.${ORIGINAL}`;
+      await expectSuccess(host, sh`mv -T -- ${copyBeside(path)} ${path}`, failure);
+    return how === "create" ? null : `the directory as it was: ${originalBeside(path)}`;
   },
 };
 
@@ -173,7 +101,7 @@ function findProblems(spec: DatasetSpec, source: SourceFacts): Problem[] {
     problems.push(
       say(
         "already-converted",
-        `${path}.${ORIGINAL} is in the way of converting ${path}`,
+        `${originalBeside(path)} is in the way of converting ${path}`,
         "move it to another name",
       ),
     );
@@ -181,8 +109,8 @@ function findProblems(spec: DatasetSpec, source: SourceFacts): Problem[] {
     problems.push(
       say(
         "dataset-moved",
-        `${path} is gone, and ${path}.${ORIGINAL} is there`,
-        `mv ${path}.${ORIGINAL} ${path}`,
+        `${path} is gone, and ${originalBeside(path)} is there`,
+        `mv ${originalBeside(path)} ${path}`,
       ),
     );
   return problems;
@@ -221,7 +149,7 @@ function repair(spec: DatasetSpec, source: SourceFacts): Action<Input> {
     reason: "it is a plain directory, of which Btrfs takes no snapshots",
     details: [
       `copied beside it sharing its blocks (cp --reflink), compared file by file, then put in its place`,
-      `the directory as it was is kept: ${path}.${ORIGINAL}`,
+      `the directory as it was is kept: ${originalBeside(path)}`,
       `programs that hold files open there go on writing to the old one: stop them first`,
     ],
     input: { how: "convert", path, owner },
@@ -237,7 +165,7 @@ chown -- ${`${owner}:`} "$d"`;
 
 /** The copy is proven before the first rename; from then on a cut-off run is finished by the next. */
 const convertScript = (path: AbsolutePath): string => sh`
-d=${path} new=${`${path}.${COPY}`} old=${`${path}.${ORIGINAL}`}
+d=${path} new=${copyBeside(path)} old=${originalBeside(path)}
 if [ -e "$new" ]; then btrfs -q subvolume delete -c "$new"; fi
 btrfs -q subvolume create "$new"
 cp -a --reflink=auto -- "$d/." "$new/"

@@ -6,8 +6,8 @@ import { test } from "node:test";
 import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
 import type { AbsolutePath } from "../../src/domain/names.ts";
 import type { Probe } from "../../src/reconcilers/reconciler.ts";
+import { sourceProbe } from "../../src/reconcilers/source.ts";
 import { storeProbe } from "../../src/reconcilers/store.ts";
-import { sourceProbe } from "../../src/reconcilers/subvolume.ts";
 import { PROBE_LIBRARY, subvolumeFolderProbe } from "../../src/reconcilers/subvolumes.ts";
 import { desired } from "./world.ts";
 

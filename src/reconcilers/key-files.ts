@@ -1,0 +1,52 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { absent, known } from "../domain/fact.ts";
+import { type AbsolutePath, type AgeRecipient, joinPath, parseAgeRecipient } from "../domain/names.ts";
+import { sh } from "../transport/quote.ts";
+import { CONFIG_FOLDER } from "./layout.ts";
+import type { Probe } from "./reconciler.ts";
+
+/** The server's age identity, of which only the public half ever leaves the server. */
+export interface KeyFacts {
+  /** `MODE UID`, or null where there is no identity. */
+  readonly identityRights: string | null;
+  /** What the identity itself says its recipient is; null where age could not tell. */
+  readonly derived: AgeRecipient | null;
+  /** What the file beside it says; null where there is none. */
+  readonly published: AgeRecipient | null;
+}
+
+export const identityFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "keys", `ls_${name}_backup.key`);
+
+export const publishedFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "keys", `ls_${name}_backup.pub`);
+
+/** On the workstation: whom the artifacts of this dataset are encrypted to. */
+export const recipientFile = ({ name }: DatasetSpec): AbsolutePath =>
+  joinPath(CONFIG_FOLDER, `ls_${name}_backup.pub`);
+
+export const keyProbe = (spec: DatasetSpec): Probe<KeyFacts> => ({
+  host: spec.server,
+  script: sh`
+k=${identityFile(spec)} p=${publishedFile(spec)}
+if [ -e "$k" ]; then
+  echo "rights $(stat -c '%a %u' -- "$k")"
+  command -v age-keygen >/dev/null && echo "derived $(age-keygen -y "$k" 2>/dev/null)"
+fi
+[ -e "$p" ] && echo "published $(head -n 1 -- "$p")"
+:`,
+  parse: (stdout) => {
+    const field = (word: string) => new RegExp(`^${word} (.*)$`, "m").exec(stdout)?.[1];
+    return known({
+      identityRights: field("rights") ?? null,
+      derived: parseAgeRecipient(field("derived") ?? "") ?? null,
+      published: parseAgeRecipient(field("published") ?? "") ?? null,
+    });
+  },
+});
+
+export const recipientProbe = (spec: DatasetSpec): Probe<string> => ({
+  host: spec.workstation,
+  script: sh`if [ -e ${recipientFile(spec)} ]; then head -n 1 -- ${recipientFile(spec)}; fi`,
+  parse: (stdout) => (stdout === "" ? absent : known(stdout.trimEnd())),
+});

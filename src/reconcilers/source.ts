@@ -1,0 +1,72 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { known, unknown } from "../domain/fact.ts";
+import type { AbsolutePath } from "../domain/names.ts";
+import { sh } from "../transport/quote.ts";
+import type { Probe } from "./reconciler.ts";
+import { type Place, parsePlace } from "./subvolumes.ts";
+
+/** What stands at the dataset's path on the workstation. */
+export interface SourceFacts {
+  readonly place: Place;
+  readonly kind: "absent" | "subvolume" | "directory" | "other";
+  readonly empty: boolean;
+  /** Of the subvolume; null for anything else. */
+  readonly uuid: string | null;
+  readonly ownerExists: boolean;
+  /** Subvolumes and mount points inside: a snapshot holds an empty folder in their place. */
+  readonly holes: readonly string[];
+  readonly swapFiles: readonly string[];
+  /** The copy that a conversion makes beside the directory. */
+  readonly copyBeside: boolean;
+  /** The directory as it was before it was converted. */
+  readonly originalBeside: boolean;
+}
+
+/** Where a conversion copies to, before the copy is put in the directory's place. */
+export const copyBeside = (path: AbsolutePath) => `${path}.devbackup-new` as AbsolutePath;
+
+/** Where a conversion keeps the directory as it was. */
+export const originalBeside = (path: AbsolutePath) => `${path}.before-devbackup` as AbsolutePath;
+
+export const sourceProbe = ({ workstation, path, owner }: DatasetSpec): Probe<SourceFacts> => ({
+  host: workstation,
+  script: sh`
+d=${path}
+place "$d"
+id -u -- ${owner} >/dev/null 2>&1 && echo owner
+[ -e ${copyBeside(path)} ] && echo copy-beside
+[ -e ${originalBeside(path)} ] && echo original-beside
+if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo kind absent; exit 0; fi
+if [ -L "$d" ] || [ ! -d "$d" ]; then echo kind other; exit 0; fi
+[ -z "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ] && echo empty
+findmnt -rno TARGET | while IFS= read -r m; do case $m in "$d"/*) printf 'hole %s\n' "$m";; esac; done
+# in a container the list is the whole kernel's: others may have one under the same path
+while read -r s _; do s=$(printf %b "$s"); case $s in "$d"/*) [ ! -e "$s" ] || printf 'swap %s\n' "$s";; esac; done </proc/swaps
+if [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
+  echo kind subvolume
+  if command -v btrfs >/dev/null; then
+    self=$(btrfs subvolume show -- "$d") && inside=$(btrfs subvolume list -o -- "$d") || exit 1
+    printf '%s\n' "$self" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p'
+    printf '%s\n' "$inside" | sed -n 's/^ID .* path /hole /p'
+  fi
+else echo kind directory; fi`,
+  parse: (stdout) => {
+    const place = parsePlace(stdout);
+    const lines = stdout.split("\n");
+    const all = (word: string) =>
+      lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
+    const kind = all("kind")[0] as SourceFacts["kind"] | undefined;
+    if (place === undefined || kind === undefined) return unknown("its file system could not be read");
+    return known({
+      place,
+      kind,
+      empty: lines.includes("empty"),
+      uuid: all("uuid")[0] ?? null,
+      ownerExists: lines.includes("owner"),
+      holes: all("hole"),
+      swapFiles: all("swap"),
+      copyBeside: lines.includes("copy-beside"),
+      originalBeside: lines.includes("original-beside"),
+    });
+  },
+});
