@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
 import { objectKey, snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
@@ -83,18 +84,18 @@ export const register: Reconciler<Input> = {
   run: async (action, tools) => {
     const { dataset, rows, onSha256, row } = action.input;
     if (rows === null) throw new RangeError(`${action.id} has nothing to register`);
-    const state = renderStateEnv(dataset.name, rows);
+    const contents = { state: renderStateEnv(dataset.name, rows), manifest: renderManifest(rows) };
     const files =
       row === null
         ? null
         : { artifact: joinPath(dataset.repository, row.localPath), waiting: waitingRow(dataset, row) };
     await expectSuccess(
       tools.host(action.host),
-      writeScript(manifestFile(dataset), stateEnvFile(dataset), onSha256, Buffer.byteLength(state), files),
+      writeScript(manifestFile(dataset), stateEnvFile(dataset), onSha256, contents, files),
       {
         code: "register-failed",
         what: `the manifest of ${dataset.name} could not be written`,
-        stdin: state + renderManifest(rows),
+        stdin: contents.state + contents.manifest,
       },
     );
     return null;
@@ -186,12 +187,15 @@ const stateEnvFits = ({ spec, facts, course }: View): boolean =>
 const waitingRow = (dataset: DatasetSpec, row: ManifestRow): AbsolutePath =>
   tmpFile(dataset, `${fileName(row.localPath)}${ROW_SUFFIX}`);
 
-/** Refuses to write over a manifest that is not the one that was read. `state.env` comes first on stdin. */
+/**
+ * Refuses to write over a manifest that is not the one that was read, and what did not arrive whole: a link that
+ * dies ends stdin just as the last byte does. `state.env` comes first on stdin; `dd` reads no byte beyond it.
+ */
 function writeScript(
   manifest: AbsolutePath,
   stateEnv: AbsolutePath,
   onSha256: string | null,
-  stateBytes: number,
+  contents: { readonly state: string; readonly manifest: string },
   files: { artifact: AbsolutePath; waiting: AbsolutePath } | null,
 ): string {
   const settle = files === null ? "" : sh`chown root:root ${files.artifact}; chmod 440 ${files.artifact}`;
@@ -201,10 +205,14 @@ umask 027
 m=${manifest} s=${stateEnv} d=$(dirname -- ${manifest})
 now=$([ ! -e "$m" ] || sha256sum <"$m" | cut -c1-64)
 [ "$now" = ${onSha256 ?? ""} ] || { echo "the manifest has changed since it was read" >&2; exit 1; }
-`}${settle}${sh`
-head -c ${stateBytes} >"$s.new"
+dd bs=${Buffer.byteLength(contents.state)} count=1 iflag=fullblock 2>/dev/null >"$s.new"
 cat >"$m.new"
+[ "$(cat -- "$s.new" "$m.new" | sha256sum | cut -c1-64)" = ${sha256Of(contents.state + contents.manifest)} ] ||
+  { echo "what was to be written did not arrive whole" >&2; exit 1; }
+`}${settle}${sh`
 sync "$m.new"; mv -T -- "$m.new" "$m"; sync "$d"
 sync "$s.new"; mv -T -- "$s.new" "$s"; sync "$d"
 `}${clear}`;
 }
+
+const sha256Of = (text: string): string => createHash("sha256").update(text).digest("hex");
