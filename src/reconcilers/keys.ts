@@ -153,7 +153,7 @@ const createScript = ({ identity, recipient }: { identity: string; recipient: st
   `${sh`
 umask 077
 k=${identity}; rm -f -- "$k.new"
-age-keygen -o "$k.new" 2>/dev/null
+age-keygen -o "$k.new"
 chmod 400 "$k.new"; sync "$k.new"; mv -T -- "$k.new" "$k"; sync "$(dirname -- "$k")"`}${publishScript({ identity, recipient })}`;
 
 const publishScript = ({ identity, recipient }: { identity: string; recipient: string }): string => sh`
