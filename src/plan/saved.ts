@@ -28,15 +28,20 @@ export function parseSavedPlan(text: string): SavedPlan | undefined {
       (selection.host === null || typeof selection.host === "string") &&
       (selection.stages === null || Array.isArray(selection.stages)) &&
       plan.formatVersion === 1 &&
+      isRecord(plan.labels) &&
+      isRecord(plan.summary) &&
+      Array.isArray(plan.warnings) &&
+      Array.isArray(plan.problems) &&
       plan.actions.every(
-        (action) =>
-          typeof action.id === "string" && typeof action.assumes === "object" && Array.isArray(action.needs),
+        ({ id, assumes, needs }) => typeof id === "string" && isRecord(assumes) && Array.isArray(needs),
       );
     return whole ? saved : undefined;
   } catch {
     return undefined;
   }
 }
+
+const isRecord = (value: unknown): boolean => typeof value === "object" && value !== null;
 
 export const renderSavedPlan = (saved: SavedPlan): string =>
   `${JSON.stringify({ ...saved, plan: { ...saved.plan, actions: saved.plan.actions.map(({ input: _, ...action }) => action) } }, null, 2)}\n`;

@@ -123,6 +123,12 @@ test("a saved plan keeps everything but the inputs, and what is none is not read
   const text = renderSavedPlan(saved);
   assert.doesNotMatch(text, /secret/);
   assert.equal(parseSavedPlan(text)?.plan.actions[0]?.id, "a:1");
+  for (const part of ["labels", "summary", "warnings", "problems", "assumes"])
+    assert.equal(
+      parseSavedPlan(text.replace(new RegExp(`"${part}": (?=[{[])`), '"other": ')),
+      undefined,
+      part,
+    );
   for (const bad of ["", "{}", "null", "[]", text.replace("devbackup-plan", "other"), text.slice(0, -10)])
     assert.equal(parseSavedPlan(bad), undefined, bad.slice(0, 20));
 });
