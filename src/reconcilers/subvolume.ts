@@ -1,4 +1,5 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import type { Label } from "../domain/label.ts";
 import type { AbsolutePath } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
 import type { Action, ActionId, Problem } from "../plan/plan.ts";
@@ -18,11 +19,11 @@ interface Input {
 /** The dataset as a subvolume of its own: made, or made out of the plain directory that is there. */
 export const subvolume: Reconciler<Input> = {
   kind: "subvolume",
-  diff: ({ spec, facts }) => {
+  diff: ({ spec, facts, course }) => {
     if (facts.source.kind !== "known")
       return { problems: [unknownProblem(spec, spec.workstation, spec.path, facts.source)] };
     const source = facts.source.value;
-    const problems = findProblems(spec, source);
+    const problems = findProblems(spec, source, course.rows.at(-1)?.label);
     const ignored = source.holes.length > 0 && spec.nestedSubvolumes === "ignore";
     return {
       problems,
@@ -63,7 +64,7 @@ export const subvolume: Reconciler<Input> = {
 /** What every action that reads the dataset waits for. */
 export const subvolumeId = (spec: DatasetSpec): ActionId => actionId("subvolume", spec.name);
 
-function findProblems(spec: DatasetSpec, source: SourceFacts): Problem[] {
+function findProblems(spec: DatasetSpec, source: SourceFacts, newest: Label | undefined): Problem[] {
   const { workstation: host, path } = spec;
   const say = (code: string, text: string, next: string) => problem(code, spec, host, text, next);
   if (source.kind === "other")
@@ -105,12 +106,24 @@ function findProblems(spec: DatasetSpec, source: SourceFacts): Problem[] {
         "move it to another name",
       ),
     );
-  if (source.kind === "absent" && source.originalBeside && !source.copyBeside)
+  const gone =
+    source.kind === "absent" ? "gone" : source.kind === "directory" && source.empty ? "empty" : null;
+  const halfConverted = source.kind === "absent" && source.originalBeside && source.copyBeside;
+  if (gone === null || halfConverted) return problems;
+  if (source.originalBeside)
     problems.push(
       say(
         "dataset-moved",
-        `${path} is gone, and ${originalBeside(path)} is there`,
-        `mv ${originalBeside(path)} ${path}`,
+        `${path} is ${gone}, and ${originalBeside(path)} is there`,
+        `${gone === "empty" ? `rmdir ${path} && ` : ""}mv ${originalBeside(path)} ${path}`,
+      ),
+    );
+  else if (newest !== undefined)
+    problems.push(
+      say(
+        "dataset-gone",
+        `${path} is ${gone}, and ${spec.name} was backed up from there up to ${newest}`,
+        `mount the disk that it lies on, or put it back; to go on with an empty one: btrfs subvolume create ${path}`,
       ),
     );
   return problems;

@@ -85,9 +85,29 @@ const rows: readonly Row[] = [
   },
   {
     name: "an empty directory is no loss",
-    target: "2026-03",
+    rows: "",
+    target: "2026-01",
     change: { source: known({ ...source, kind: "directory", empty: true, uuid: null }) },
-    actions: ["subvolume:dev"],
+    actions: ["subvolume:dev", ...monthOf("2026-01")],
+  },
+  {
+    name: "an empty directory where a dataset was: its disk is not mounted, and no backup is made of nothing",
+    change: { source: known({ ...source, kind: "directory", empty: true, uuid: null }) },
+    problems: ["dataset-gone"],
+  },
+  {
+    name: "the dataset is gone",
+    change: { source: known({ ...source, kind: "absent", uuid: null }) },
+    problems: ["dataset-gone"],
+  },
+  {
+    name: "an empty directory beside the original of a conversion that was cut off",
+    rows: "",
+    target: "2026-01",
+    change: {
+      source: known({ ...source, kind: "directory", empty: true, originalBeside: true, copyBeside: true }),
+    },
+    problems: ["dataset-moved"],
   },
   {
     name: "not on Btrfs",
