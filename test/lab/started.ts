@@ -84,7 +84,7 @@ function argvOf(program: readonly string[], { terminal, sshConfig }: StartOption
           sshConfig,
           ...program,
         ];
-  const sized = `stty cols 120 rows 40; exec ${configured.map(quoted).join(" ")}`;
+  const sized = `stty cols 200 rows 60; exec ${configured.map(quoted).join(" ")}`;
   return terminal ? ["script", "-qefc", sized, "/dev/null"] : configured;
 }
 
