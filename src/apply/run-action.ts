@@ -128,7 +128,7 @@ function reconcilerOf({ kind }: Action) {
 }
 
 async function toolsOf(
-  { desired, host, bucket, now, signal, emit }: Running,
+  { desired, host, bucket, now, signal, emit, assertHeld }: Running,
   { id }: Action,
 ): Promise<Tools> {
   const hosts = new Map<HostName, Host>();
@@ -143,6 +143,7 @@ async function toolsOf(
     bucket,
     now,
     signal,
+    assertHeld,
     progress: (bytes, totalBytes) => emit({ event: "progress", id, bytes, totalBytes }),
   };
 }

@@ -8,6 +8,7 @@ import { type Approval, isApproved, parseApproval } from "../plan/approval.ts";
 import type { Plan } from "../plan/plan.ts";
 import { parseSavedPlan, type SavedPlan } from "../plan/saved.ts";
 import { planFrom, type Request } from "../reconcilers/diff-all.ts";
+import { planJson } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
 import { createProgress } from "../report/progress.ts";
 import { confirm, confirmHazards } from "./confirm.ts";
@@ -35,7 +36,12 @@ export async function applyCommand(planFile: string | undefined, flags: ApplyFla
     const plan = saved ?? planFrom(desired, await session.look(), request);
     const asked = parseApproval(flags.approve ?? []);
     showPlan(plan, asked, terminal, again);
-    if (plan.problems.length > 0) return 1;
+    if (plan.problems.length > 0) {
+      if (terminal.json)
+        await terminal.document({ formatVersion: 1, event: "refused", plan: planJson(plan) });
+      return 1;
+    }
+    noteUnmatched(plan, flags.approve ?? [], terminal);
     const approval = await approve(plan, asked, terminal, flags);
     if (approval === null) {
       terminal.say("Nothing was changed.\n");
@@ -61,6 +67,7 @@ async function whatToDo(
   flags: ApplyFlags,
 ): Promise<WhatToDo> {
   if (planFile === undefined) return { ...readRequest(whole, flags, new Date()), saved: null, again: flags };
+  refuseNarrowing(planFile, flags);
   const text = await readFile(planFile, "utf8").catch((error: Error) => {
     throw notAPlan(planFile, error);
   });
@@ -76,6 +83,29 @@ async function whatToDo(
     saved: saved.plan,
     again: { ...flags, ...flagsOf(saved, datasets.length < whole.datasets.length) },
   };
+}
+
+/** What a plan file holds was agreed to as a whole. */
+function refuseNarrowing(planFile: string, { label, dataset, host, only }: ApplyFlags): void {
+  const [given] =
+    Object.entries({ label, dataset, host, only }).find(([, value]) => value !== undefined) ?? [];
+  if (given === undefined) return;
+  throw new DevbackupError({
+    code: "wrong-flag",
+    exitCode: 1,
+    what: `--${given} does not go with a plan file`,
+    why: `${planFile} says itself what is to be done`,
+    state: "Nothing was contacted",
+    next: `devbackup plan --${given} … --out ${planFile}`,
+  });
+}
+
+/** An id that is in no plan is most likely mistyped; a kind may have nothing to do this time. */
+function noteUnmatched(plan: Plan, words: readonly string[], terminal: Terminal): void {
+  const ids = new Set<string>(plan.actions.map(({ id }) => id));
+  for (const word of words)
+    if (word.includes(":") && !ids.has(word))
+      terminal.say(`warning: --approve ${word}: no such action in this plan\n`);
 }
 
 /** A plan holds either every dataset or the one that `--dataset` named. */

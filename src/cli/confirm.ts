@@ -1,10 +1,11 @@
+import { DevbackupError } from "../domain/trouble.ts";
 import { type Approval, isApproved } from "../plan/approval.ts";
 import type { ActionId, Plan } from "../plan/plan.ts";
 
-/** Asks yes or no; Ctrl-C and the end of input are a no. */
+/** Asks yes or no. @throws DevbackupError `interrupted` on Ctrl-C */
 export async function confirm(question: string): Promise<boolean> {
   const prompts = await import("@inquirer/prompts");
-  return prompts.confirm({ message: question, default: false }).catch(() => false);
+  return answered(prompts.confirm({ message: question, default: false }));
 }
 
 /** Each hazardous action that has no approval yet is confirmed by typing its id; Enter leaves it undone. */
@@ -14,7 +15,20 @@ export async function confirmHazards(plan: Plan, approval: Approval): Promise<Ac
   for (const action of plan.actions) {
     if (isApproved(action, approval)) continue;
     const message = `${action.summary} is ${action.hazard}. Type ${action.id} to let it through, Enter to leave it:`;
-    if ((await input({ message }).catch(() => "")) === action.id) confirmed.push(action.id);
+    if ((await answered(input({ message }))) === action.id) confirmed.push(action.id);
   }
   return confirmed;
+}
+
+/** The answer to a prompt; where it was broken off, an error with the exit code of an interruption. */
+export async function answered<Answer>(prompt: Promise<Answer>): Promise<Answer> {
+  return prompt.catch((error: unknown) => {
+    if (!(error instanceof Error) || error.name !== "ExitPromptError") throw error;
+    throw new DevbackupError({
+      code: "interrupted",
+      exitCode: 130,
+      what: "stopped at the question",
+      state: "Nothing was changed",
+    });
+  });
 }

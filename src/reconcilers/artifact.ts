@@ -50,6 +50,7 @@ export const artifact: Reconciler<Input> = {
         throw error;
       })
       .finally(stopWatching);
+    tools.assertHeld();
     const row: ManifestRow = {
       ts: tools.now().toISOString(),
       label,
@@ -58,7 +59,7 @@ export const artifact: Reconciler<Input> = {
       localPath: path,
       objectKey: input.objectKey,
     };
-    await expectSuccess(server, settleScript(tmp, joinPath(dataset.repository, path)), {
+    await expectSuccess(server, settleScript(tmp, sent.sizeBytes, joinPath(dataset.repository, path)), {
       ...failed,
       stdin: `${renderRow(row)}\n`,
     });
@@ -112,10 +113,14 @@ function makeArtifact({ spec, cloud, facts }: View, { label, decision }: Pending
   });
 }
 
-/** What can be seen beforehand: room for as much as the last artifact of the same kind took. */
+/**
+ * What can be seen beforehand: room for as much as the last artifact of the same kind took. One that is made
+ * already is not held up from its row by the want of room for the next.
+ */
 function noRoom({ spec, facts, course }: View, unmade: readonly PendingLabel[]): Problem[] {
   const next = unmade[0];
-  if (next === undefined || facts.serverLayout.kind !== "known") return [];
+  const first = next !== undefined && unmade.length === course.pending.length;
+  if (!first || facts.serverLayout.kind !== "known") return [];
   const { freeBytes } = facts.serverLayout.value.place;
   const like = course.rows.findLast(
     (row: Link) => (row.parent === null) === (next.decision.kind === "anchor"),
@@ -135,9 +140,10 @@ function noRoom({ spec, facts, course }: View, unmade: readonly PendingLabel[]):
 }
 
 /** The row goes first: a file below `artifacts/` that devbackup made can always be told from a stranger's. */
-const settleScript = (tmp: AbsolutePath, final: AbsolutePath): string => sh`
+const settleScript = (tmp: AbsolutePath, sizeBytes: number, final: AbsolutePath): string => sh`
 t=${tmp} f=${final} r=${`${tmp}${ROW_SUFFIX}`}
 [ ! -e "$f" ] || { echo "$f is there already" >&2; exit 1; }
+[ "$(stat -c %s -- "$t")" = ${sizeBytes} ] || { echo "$t is not what was received" >&2; exit 1; }
 umask 077
 cat >"$r"; sync "$r"; sync "$(dirname -- "$r")"
 mv -T -n -- "$t" "$f"; [ ! -e "$t" ]

@@ -65,6 +65,8 @@ export interface Tools {
   /** Aborted on the first Ctrl-C: what takes long undoes itself, what is short finishes. */
   readonly signal: AbortSignal;
   readonly progress: (bytes: number, totalBytes: number | null) => void;
+  /** Throws where the lock is lost: called after what takes long, before anything becomes final. */
+  readonly assertHeld: () => void;
 }
 
 /** The label is left out where the action is not about one. */

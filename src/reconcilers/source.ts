@@ -3,7 +3,7 @@ import { known, unknown } from "../domain/fact.ts";
 import type { AbsolutePath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import type { Probe } from "./reconciler.ts";
-import { type Place, parsePlace } from "./subvolumes.ts";
+import { folderInFileSystem, type Place, parsePlace } from "./subvolumes.ts";
 
 /** What stands at the dataset's path on the workstation. */
 export interface SourceFacts {
@@ -39,9 +39,14 @@ id -u -- ${owner} >/dev/null 2>&1 && echo owner
 if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo kind absent; exit 0; fi
 if [ -L "$d" ] || [ ! -d "$d" ]; then echo kind other; exit 0; fi
 [ -z "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ] && echo empty
-findmnt -rno TARGET | while IFS= read -r m; do case $m in "$d"/*) printf 'hole %s\n' "$m";; esac; done
+# the kernel's lists hold real paths, blanks in them as \040
+r=$(readlink -f -- "$d")
+while read -r _ _ _ _ m _; do
+  case $m in *\\*) m=$(printf %b "$m");; esac
+  case $m in "$r"/*) printf 'hole %s\n' "$m";; esac
+done </proc/self/mountinfo
 # in a container the list is the whole kernel's: others may have one under the same path
-while read -r s _; do s=$(printf %b "$s"); case $s in "$d"/*) [ ! -e "$s" ] || printf 'swap %s\n' "$s";; esac; done </proc/swaps
+while read -r s _; do s=$(printf %b "$s"); case $s in "$r"/*) [ ! -e "$s" ] || printf 'swap %s\n' "$s";; esac; done </proc/swaps
 if [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
   echo kind subvolume
   if command -v btrfs >/dev/null; then
@@ -49,21 +54,30 @@ if [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; 
     printf '%s\n' "$self" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p'
     printf '%s\n' "$inside" | sed -n 's/^ID .* path /hole /p'
   fi
-else echo kind directory; fi`,
+else
+  echo kind directory
+  if command -v btrfs >/dev/null && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
+    inside=$(btrfs subvolume list -o -- "$d") || exit 1
+    printf '%s\n' "$inside" | sed -n 's/^ID .* path /beside /p'
+  fi
+fi`,
   parse: (stdout) => {
     const place = parsePlace(stdout);
     const lines = stdout.split("\n");
     const all = (word: string) =>
       lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
     const kind = all("kind")[0] as SourceFacts["kind"] | undefined;
-    if (place === undefined || kind === undefined) return unknown("its file system could not be read");
+    const inFileSystem = folderInFileSystem(stdout);
+    if (place === undefined || inFileSystem === undefined || kind === undefined)
+      return unknown("its file system could not be read");
     return known({
       place,
       kind,
       empty: lines.includes("empty"),
       uuid: all("uuid")[0] ?? null,
       ownerExists: lines.includes("owner"),
-      holes: all("hole"),
+      // of a plain directory, btrfs lists what lies in the subvolume that holds it
+      holes: [...all("hole"), ...all("beside").filter((other) => other.startsWith(inFileSystem))],
       swapFiles: all("swap"),
       copyBeside: lines.includes("copy-beside"),
       originalBeside: lines.includes("original-beside"),

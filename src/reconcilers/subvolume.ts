@@ -82,12 +82,16 @@ function findProblems(spec: DatasetSpec, source: SourceFacts, newest: Label | un
     problems.push(
       say("no-such-user", `there is no user ${spec.owner}`, "create the user, or correct `owner`"),
     );
-  if (source.holes.length > 0 && spec.nestedSubvolumes === "refuse")
+  // a conversion would copy them along, or leave them behind
+  const toConvert = source.kind === "directory";
+  if (source.holes.length > 0 && (toConvert || spec.nestedSubvolumes === "refuse"))
     problems.push(
       say(
         "nested",
         `inside ${path} lie ${plural(source.holes.length, "subvolume or mount", "subvolumes or mounts")} that a snapshot leaves out: ${source.holes.join(", ")}`,
-        "move them out, or declare `nested_subvolumes: ignore` to back up without them",
+        toConvert
+          ? "move them out: a directory is converted only without them"
+          : "move them out, or declare `nested_subvolumes: ignore` to back up without them",
       ),
     );
   if (source.swapFiles.length > 0)
@@ -174,17 +178,19 @@ d=${path}
 if [ -d "$d" ]; then rmdir -- "$d"; fi
 mkdir -p "$(dirname -- "$d")"
 btrfs -q subvolume create "$d"
-chown -- ${`${owner}:`} "$d"`;
+chown -h -- ${`${owner}:`} "$d"`;
 
 /** The copy is proven before the first rename; from then on a cut-off run is finished by the next. */
 const convertScript = (path: AbsolutePath): string => sh`
 d=${path} new=${copyBeside(path)} old=${originalBeside(path)}
-if [ -e "$new" ]; then btrfs -q subvolume delete -c "$new"; fi
+if [ -e "$new" ] && [ ! -L "$new" ]; then btrfs -q subvolume delete -c "$new"; fi
 btrfs -q subvolume create "$new"
-cp -a --reflink=auto -- "$d/." "$new/"
-listing() { (cd "$1" && find . ! -type d -printf '%P\0%y %m %U %G %n %s %T@ %l\0' -o -printf '%P\0%y %m %U %G %T@\0' | LC_ALL=C sort -z | sha256sum); }
+(cd "$new" && cp -a --reflink=auto -- "$d/." .)
+listing() { (cd "$1" && find . ! -type d -printf '%P\0%y %m %U %G %s %T@ %l\0' -o -printf '%P\0%y %m %U %G %T@\0' | LC_ALL=C sort -z | sha256sum); }
 content() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum -z | sha256sum); }
-if [ "$(listing "$d")" != "$(listing "$new")" ] || [ "$(content "$d")" != "$(content "$new")" ]; then
+# hard links stay links of each other; those from outside keep to the directory as it was
+files() { (cd "$1" && find . ! -type d -printf '%i\n' | sort -u | wc -l); }
+if [ "$(listing "$d")" != "$(listing "$new")" ] || [ "$(files "$d")" != "$(files "$new")" ] || [ "$(content "$d")" != "$(content "$new")" ]; then
   btrfs -q subvolume delete "$new"
   echo "the copy differs from $d: something is writing there" >&2
   exit 1

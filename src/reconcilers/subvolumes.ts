@@ -86,9 +86,8 @@ const LISTED =
 
 function parseFolder(stdout: string, dataset: DatasetName): Fact<SubvolumeFolder> {
   const place = parsePlace(stdout);
-  const real = /^real (.+)$/m.exec(stdout)?.[1];
-  const [, , , root = "", target = ""] = PLACE.exec(stdout) ?? [];
-  if (place === undefined || real === undefined) return unknown("its file system could not be read");
+  const inFileSystem = folderInFileSystem(stdout);
+  if (place === undefined || inFileSystem === undefined) return unknown("its file system could not be read");
   const entries = new Map<string, Subvolume | null>();
   const lines = stdout.split("\n");
   for (const line of lines) {
@@ -97,7 +96,6 @@ function parseFolder(stdout: string, dataset: DatasetName): Fact<SubvolumeFolder
   }
   if (entries.size === 0 || place.fsType !== "btrfs") return known({ place, entries });
   if (lines.includes("no-btrfs-progs")) return unknown("btrfs-progs is not installed");
-  const inFileSystem = pathInFileSystem(unescapeMount(root), unescapeMount(target), real);
   const listed = listSubvolumes(lines, inFileSystem);
   if (listed === undefined) return unknown("two subvolumes are listed under one path");
   for (const [name, subvolume] of listed) if (entries.has(name)) entries.set(name, subvolume);
@@ -126,15 +124,21 @@ function listSubvolumes(lines: readonly string[], folder: string): Map<string, S
   return found;
 }
 
-/** The listing's paths begin at the file system's own root, whatever is mounted where. */
-function pathInFileSystem(root: string, target: string, folder: string): string {
-  const below = target === "/" ? folder : folder.slice(target.length);
+/**
+ * The folder that `place` told of as btrfs lists it, with a slash at its end: such paths begin at the file system's
+ * own root, whatever is mounted where. Undefined where `place` printed something else.
+ */
+export function folderInFileSystem(stdout: string): string | undefined {
+  const real = /^real (.+)$/m.exec(stdout)?.[1];
+  const [, , , root, target] = (PLACE.exec(stdout) ?? []).map(unescapeMount);
+  if (real === undefined || root === undefined || target === undefined) return undefined;
+  const below = target === "/" ? real : real.slice(target.length);
   return `${root === "/" ? "" : root}${below}/`.replace(/^\//, "");
 }
 
-/** `findmnt --raw` writes blanks and other odd bytes as `\x20`. */
+/** `findmnt --raw` writes blanks and other odd bytes as `\x20`; one character can be several of them. */
 const unescapeMount = (text: string): string =>
-  text.replace(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  text.replace(/(?:\\x[0-9a-f]{2})+/g, (bytes) => Buffer.from(bytes.replaceAll("\\x", ""), "hex").toString());
 
 const dash = (field: string | undefined): string | null =>
   field === undefined || field === "-" ? null : field;
