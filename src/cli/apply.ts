@@ -1,12 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import { apply } from "../apply/apply.ts";
 import type { DesiredState } from "../desired-state/desired-state.ts";
-import type { Label } from "../domain/label.ts";
-import { DevbackupError } from "../domain/trouble.ts";
 import { type Approval, isApproved, parseApproval } from "../plan/approval.ts";
 import type { Plan } from "../plan/plan.ts";
-import { parseSavedPlan, type SavedPlan } from "../plan/saved.ts";
 import { planFrom, type Request } from "../reconcilers/diff-all.ts";
 import { planJson } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
@@ -14,8 +10,9 @@ import { createProgress } from "../report/progress.ts";
 import { confirm, confirmHazards } from "./confirm.ts";
 import { interruptible } from "./interrupt.ts";
 import { load } from "./load.ts";
-import { applyCommandLine, digestOf, isNarrowed } from "./plan.ts";
-import { type RequestFlags, readRequest } from "./request.ts";
+import { applyCommandLine, isNarrowed } from "./plan.ts";
+import { whatToDo } from "./plan-file.ts";
+import type { RequestFlags } from "./request.ts";
 import { openSession, type Session } from "./session.ts";
 import { type CommonFlags, openTerminal, type Terminal } from "./terminal.ts";
 
@@ -53,73 +50,12 @@ export async function applyCommand(planFile: string | undefined, flags: ApplyFla
   }
 }
 
-interface WhatToDo {
-  readonly desired: DesiredState;
-  readonly request: Request;
-  readonly saved: Plan | null;
-  /** What asks for the same once more: a saved plan no longer fits once some of it has been done. */
-  readonly again: CommonFlags & RequestFlags;
-}
-
-async function whatToDo(
-  whole: DesiredState,
-  planFile: string | undefined,
-  flags: ApplyFlags,
-): Promise<WhatToDo> {
-  if (planFile === undefined) return { ...readRequest(whole, flags, new Date()), saved: null, again: flags };
-  refuseNarrowing(planFile, flags);
-  const text = await readFile(planFile, "utf8").catch((error: Error) => {
-    throw notAPlan(planFile, error);
-  });
-  const saved = parseSavedPlan(text);
-  if (saved === undefined) throw notAPlan(planFile);
-  const datasets = whole.datasets.filter(({ name }) => saved.plan.labels[name] !== undefined);
-  const desired = { ...whole, datasets };
-  if (digestOf(desired) !== saved.desiredSha256) throw anotherDesiredState(planFile);
-  const labels = new Map(datasets.map(({ name }) => [name, saved.plan.labels[name] as Label]));
-  return {
-    desired,
-    request: { labels, labelled: saved.labelled, selection: saved.selection },
-    saved: saved.plan,
-    again: { ...flags, ...flagsOf(saved, datasets.length < whole.datasets.length) },
-  };
-}
-
-/** What a plan file holds was agreed to as a whole. */
-function refuseNarrowing(planFile: string, { label, dataset, host, only }: ApplyFlags): void {
-  const [given] =
-    Object.entries({ label, dataset, host, only }).find(([, value]) => value !== undefined) ?? [];
-  if (given === undefined) return;
-  throw new DevbackupError({
-    code: "wrong-flag",
-    exitCode: 1,
-    what: `--${given} does not go with a plan file`,
-    why: `${planFile} says itself what is to be done`,
-    state: "Nothing was contacted",
-    next: `devbackup plan --${given} … --out ${planFile}`,
-  });
-}
-
 /** An id that is in no plan is most likely mistyped; a kind may have nothing to do this time. */
 function noteUnmatched(plan: Plan, words: readonly string[], terminal: Terminal): void {
   const ids = new Set<string>(plan.actions.map(({ id }) => id));
   for (const word of words)
     if (word.includes(":") && !ids.has(word))
       terminal.say(`warning: --approve ${word}: no such action in this plan\n`);
-}
-
-/** A plan holds either every dataset or the one that `--dataset` named. */
-function flagsOf(
-  { plan, labelled, selection: { host, stages } }: SavedPlan,
-  narrowed: boolean,
-): RequestFlags {
-  const [[dataset, label] = []] = Object.entries(plan.labels);
-  return {
-    ...(labelled && label !== undefined && { label }),
-    ...(narrowed && dataset !== undefined && { dataset }),
-    ...(host !== null && { host }),
-    ...(stages !== null && { only: stages.join(",") }),
-  };
 }
 
 function showPlan(
@@ -204,22 +140,3 @@ async function carryOut({
     await progress.end();
   }
 }
-
-const notAPlan = (file: string, unread?: Error): DevbackupError =>
-  new DevbackupError({
-    code: "not-a-plan",
-    exitCode: 1,
-    what: `${file} is no plan that devbackup plan --out wrote`,
-    ...(unread !== undefined && { why: unread.message }),
-    state: "Nothing was contacted",
-    next: `devbackup plan --out ${file}`,
-  });
-
-const anotherDesiredState = (file: string): DevbackupError =>
-  new DevbackupError({
-    code: "desired-state-changed",
-    exitCode: 5,
-    what: `the desired state is not the one that ${file} was made from`,
-    state: "Nothing was contacted",
-    next: `devbackup plan --out ${file}`,
-  });
