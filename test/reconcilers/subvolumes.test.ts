@@ -40,6 +40,14 @@ test("entries are joined with the listing by their path in the file system, what
   assert.equal(fact.value.entries.get("dev@2026-03"), null, "no subvolume of this folder");
 });
 
+test("a mount point may have any name", () => {
+  const place = String.raw`place btrfs 1234-abcd /d\xc3\xa9p\xc3\xb4t /srv/mes\x20donn\xc3\xa9es`;
+  const fact = parse(
+    `${place}\nroom 1000 4000\nreal /srv/mes données/s\nentry 256 d dev@2026-01\n${listed(7, "dépôt/s/dev@2026-01")}`,
+  );
+  assert.equal(fact.kind === "known" ? fact.value.entries.get("dev@2026-01")?.uuid : fact, "u-7");
+});
+
 test("a folder that is not there is absent; one without entries needs no btrfs-progs", () => {
   assert.deepEqual(parse("absent\n"), { kind: "absent" });
   assert.equal(parse(`${PLACE}no-btrfs-progs\n`).kind, "known");
