@@ -36,7 +36,7 @@ export interface Aftermath {
 /** A plan with a problem, or made without the bucket, does not say that nothing is left. */
 export const aftermathOf = (remaining: Plan): Aftermath => ({
   remaining,
-  unseen: [...remaining.problems, ...remaining.warnings.filter(({ code }) => code === "cloud-unknown")].map(
+  unseen: [...remaining.problems, ...remaining.warnings.filter(({ hides }) => hides !== undefined)].map(
     ({ dataset, text }: Warning) => (dataset === null ? text : `${dataset}: ${text}`),
   ),
 });

@@ -1,8 +1,8 @@
 import type { DesiredState } from "../desired-state/desired-state.ts";
 import type { HostName } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
-import { driftOf } from "../plan/drift.ts";
-import type { Action, Problem } from "../plan/plan.ts";
+import { driftOf, hiddenIn } from "../plan/drift.ts";
+import type { Action, Problem, Warning } from "../plan/plan.ts";
 import { RECONCILERS } from "../reconcilers/all.ts";
 import { planFrom, type Request } from "../reconcilers/diff-all.ts";
 import type { Observation } from "../reconcilers/facts.ts";
@@ -89,10 +89,13 @@ const freshPlan = ({ desired, request }: Running, latest: Observation) => planFr
  */
 function workedOut(running: Running): Action | null {
   const { planned, latest } = running;
-  const { actions, problems } = freshPlan(running, latest);
+  const fresh = freshPlan(running, latest);
+  const { actions, problems } = fresh;
   const [problem] = problems;
   if (problem !== undefined) throw blocked(planned, problem);
   const now = actions.find(({ id }) => id === planned.id);
+  const hidden = now === undefined ? hiddenIn(fresh, planned) : undefined;
+  if (hidden !== undefined) throw unseen(planned, hidden);
   if (now === undefined) return null;
   const why = driftOf(planned, now);
   if (why === null) return now;
@@ -177,5 +180,16 @@ const wasInterrupted = (action: Action): DevbackupError =>
     host: action.host,
     what: `${action.id} was interrupted`,
     state: "What it had begun is undone, or is by the next run; it is safe to run again",
+    next: "devbackup apply",
+  });
+
+const unseen = (action: Action, { text }: Warning): DevbackupError =>
+  new DevbackupError({
+    code: "unknown-state",
+    exitCode: 1,
+    host: action.host,
+    what: `${action.id} was not begun`,
+    why: text,
+    state: "What was done before it stays; it is safe to run again",
     next: "devbackup apply",
   });

@@ -1,4 +1,4 @@
-import type { Action, Plan } from "./plan.ts";
+import type { Action, Plan, Warning } from "./plan.ts";
 
 const GRAVITY = ["none", "disruptive", "destructive"] as const;
 
@@ -21,8 +21,13 @@ export function firstDrift(planned: Plan, fresh: Plan): { action: Action; why: s
   const byId = new Map(fresh.actions.map((action) => [action.id, action]));
   for (const action of planned.actions) {
     const now = byId.get(action.id);
+    if (now === undefined && hiddenIn(fresh, action) !== undefined) continue;
     const why = now === undefined ? "there is nothing left to do about it" : driftOf(action, now);
     if (why !== null) return { action, why };
   }
   return null;
 }
+
+/** Why `plan` can't say whether `action` is still needed, where it can't. */
+export const hiddenIn = (plan: Plan, { stage, dataset }: Action): Warning | undefined =>
+  plan.warnings.find((warning) => warning.hides === stage && warning.dataset === dataset);

@@ -53,6 +53,8 @@ export interface Warning {
   readonly host: HostName | null;
   readonly dataset: DatasetName | null;
   readonly text: string;
+  /** Nobody could look: actions of this stage are missing from the plan, not unneeded. */
+  readonly hides?: Stage;
 }
 
 /** Something that must be put right before anything is done. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { approvedIds, isApproved, parseApproval } from "../../src/plan/approval.ts";
 import { assemble, type Draft, type Selection } from "../../src/plan/assemble.ts";
-import { driftOf, firstDrift } from "../../src/plan/drift.ts";
+import { driftOf, firstDrift, hiddenIn } from "../../src/plan/drift.ts";
 import type { Action, ActionId, Stage } from "../../src/plan/plan.ts";
 import { parseSavedPlan, renderSavedPlan } from "../../src/plan/saved.ts";
 import { action, plan } from "../report/examples.ts";
@@ -94,6 +94,17 @@ test("drift: an action that nobody needs any more is drift too, and new ones are
   const [a, b] = [step("a:1", "cloud"), step("b:1", "cloud")];
   assert.equal(firstDrift(plan([a]), plan([a, b])), null);
   assert.match(firstDrift(plan([a, b]), plan([a]))?.why ?? "", /nothing left to do/);
+});
+
+test("drift: what nobody could look at is neither needed nor unneeded", () => {
+  const upload = step("upload:a", "cloud");
+  const text = "the bucket could not be looked at";
+  const away = plan([], {
+    warnings: [{ code: "x", host: null, dataset: upload.dataset, text, hides: "cloud" }],
+  });
+  assert.equal(firstDrift(plan([upload]), away), null);
+  assert.equal(hiddenIn(away, upload)?.text, text);
+  assert.equal(hiddenIn(away, step("hydrate:a", "hydrate")), undefined);
 });
 
 test("approval by id, by kind, or of everything; without hazard none is needed", () => {
