@@ -36,8 +36,10 @@ interface Left {
 }
 
 const INDENT = "    ";
-/** Of the actions that merely wait for something else, this many are named. */
-const WAITING_SHOWN = 8;
+/** Of the actions that nothing else has told of, this many are named. */
+const UNTOLD_SHOWN = 8;
+/** Up to this many that were not begun are named once more; each has had its line when it was passed over. */
+const UNBEGUN_SHOWN = 2;
 
 export function createTally(): Tally {
   const actions = new Map<ActionId, Action>();
@@ -129,15 +131,22 @@ function resultLines(
 }
 
 function leftLines(left: readonly Left[], { width }: ClosingOptions, paint: Paint): string[] {
+  const of = (...kinds: readonly Fate["kind"][]): Left[] =>
+    left.filter(({ fate }) => kinds.includes(fate.kind));
   // what a person has to see to comes first, and all of it
-  const urgent = left.filter(({ fate }) => ["failed", "running", "unapproved"].includes(fate.kind));
-  const shown = [...urgent, ...left.filter((each) => !urgent.includes(each)).slice(0, WAITING_SHOWN)];
+  const urgent = of("failed", "running", "unapproved");
+  const untold = of("unheard-of");
+  const unbegun = of("needs", "interrupted", "failed-before");
+  const named = unbegun.length > UNBEGUN_SHOWN ? [] : unbegun;
+  const more = (count: number, words: string): string[] =>
+    count > 0 ? [`${INDENT}… and ${count} more${words}`] : [];
   return [
-    ...shown.flatMap(({ action, fate }) => [
+    ...[...urgent, ...untold.slice(0, UNTOLD_SHOWN), ...named].flatMap(({ action, fate }) => [
       ...titleLines(action, width, paint),
       ...whyLeft(action, fate, width).map((line) => paint("dim", line)),
     ]),
-    ...(shown.length < left.length ? [`${INDENT}… and ${left.length - shown.length} more`] : []),
+    ...more(untold.length - UNTOLD_SHOWN, ""),
+    ...more(unbegun.length - named.length, " that were not begun"),
   ];
 }
 

@@ -27,11 +27,12 @@ export function planText(plan: Plan, options: PlanTextOptions): string {
   const paint = painter(options.color);
   const blocks = [
     ...plan.warnings.map((warning) => warningLines(warning, options.width, paint)),
-    ...plan.problems.map((problem) => problemLines(problem, options.width, paint)),
     ...groups(plan.actions).map(([heading, actions]) => [
       paint("bold", heading),
       ...actions.flatMap((action) => actionLines(action, options, paint)),
     ]),
+    // last, where a long plan does not push them off the screen
+    ...plan.problems.map((problem) => problemLines(problem, options.width, paint)),
     summaryLines(plan, options, paint),
     approvalLines(plan, options, paint),
   ];

@@ -52,4 +52,7 @@ function whyLines(why: string | undefined, width: number): string[] {
 
 const clip = (line: string): string => (line.length > WHY_COLUMNS ? `${line.slice(0, WHY_COLUMNS)}…` : line);
 
-const sentence = (text: string): string => (/[.!?:…]$/.test(text) ? text : `${text}.`);
+/** A name at its beginning, such as `dev@2026-03`, stays as it is. */
+const sentence = (text: string): string =>
+  text.replace(/^[a-z]+ /, (word) => `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`) +
+  (/[.!?:…]$/.test(text) ? "" : ".");

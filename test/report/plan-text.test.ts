@@ -44,6 +44,21 @@ Nothing is applied before the error above is put right.
 `,
   },
   {
+    name: "problems stand last, where they are seen",
+    plan: x.plan([x.snapshot], { problems: [x.notBtrfs] }),
+    text: `
+dev on ws
+  + take the read-only snapshot dev@2026-03  [snapshot:dev@2026-03]
+    no snapshot for this period
+
+error: dev on ws: /home/chuck/code is on ext4, which has no snapshots
+  next: move it to a Btrfs filesystem, or name another path under datasets.dev.path
+
+Plan: 1 to create, 0 to change, 0 to delete.
+Nothing is applied before the error above is put right.
+`,
+  },
+  {
     name: "warnings, places in the plan's order, a hazard with its details",
     plan: all,
     text: `

@@ -219,6 +219,36 @@ for (const { name, script, options = {}, out, err = "" } of rows)
       err: err.replace(/^\n/, ""),
     }));
 
+test("progress: the many that were not begun are counted, not named a second time", async () => {
+  const waiting = ["a", "b", "c"].map((name) => ({ ...x.hydrate, id: x.id(`hydrate:${name}`) }));
+  const { out } = await run(
+    [
+      [0, started(x.removal, ...waiting)],
+      [0, skipped(x.removal, "unapproved", `devbackup apply --approve ${x.removal.id}`)],
+      ...waiting.map((action) => [0, skipped(action, "needs", x.removal.id)] as const),
+      [
+        1,
+        {
+          event: "finished",
+          result: "left-undone",
+          done: 0,
+          durationMs: 1000,
+          remaining: [x.removal, ...waiting],
+        },
+      ],
+    ],
+    { quiet: true },
+  );
+  assert.equal(
+    out,
+    `4 actions left undone
+! - delete the server snapshot dev@2025-12  [retention:ls:dev@2025-12]
+    not approved; to approve: devbackup apply --approve retention:ls:dev@2025-12
+    … and 3 more that were not begun
+`,
+  );
+});
+
 test("progress on a terminal that does not know its width is plain", async () => {
   let text = "";
   const serial = new Writable({
