@@ -2,6 +2,7 @@ import type { CloudSpec, DatasetSpec, DesiredState } from "../desired-state/desi
 import { type Fact, known, unknown } from "../domain/fact.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
+import { doubtfulKey } from "../reconcilers/cloud.ts";
 import {
   type BucketFacts,
   type DatasetFacts,
@@ -53,11 +54,12 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
         : lookAtBucket(options, desired.cloud),
   ]);
   const byKey = new Map(answers.flatMap((part) => [...part]));
+  const datasets = new Map(desired.datasets.map((spec) => [spec.name, factsOf(spec, byKey)]));
   return {
     takenAt: now,
     systems: new Map(hosts.map((host) => [host, byKey.get(`system ${host}`) as Fact<SystemFacts>])),
-    datasets: new Map(desired.datasets.map((spec) => [spec.name, factsOf(spec, byKey)])),
-    buckets,
+    datasets,
+    buckets: buckets === null ? null : await lookCloser(options, buckets, datasets),
   };
 }
 
@@ -107,22 +109,48 @@ async function lookAtBucket(
   const bucket = await open();
   const look = async ({ name }: DatasetSpec): Promise<[DatasetName, Fact<BucketFacts>]> => {
     const prefix = `${cloud.prefix}${name}/`;
-    try {
-      const [objects, unfinished] = await Promise.all([
-        bucket.list(prefix),
-        bucket.unfinishedUploads(prefix),
-      ]);
-      return [name, known({ objects: new Map(objects.map((object) => [object.key, object])), unfinished })];
-    } catch (error) {
-      if (error instanceof DevbackupError && PASSING.has(error.trouble.code))
-        return [
-          name,
-          unknown([error.trouble.what, error.trouble.why].filter((text) => text !== undefined).join(": ")),
-        ];
-      throw error;
-    }
+    const asking = Promise.all([bucket.list(prefix), bucket.unfinishedUploads(prefix)]);
+    const facts = asking.then(([objects, unfinished]) =>
+      known({ objects: new Map(objects.map((object) => [object.key, object])), unfinished }),
+    );
+    return [name, await facts.catch(unknownWhilePassing)];
   };
   return new Map(await Promise.all(desired.datasets.map(look)));
+}
+
+/** Asks for the SHA-256 notes of objects that only seem to be what the manifest speaks of: seldom any. */
+async function lookCloser(
+  { bucket: open, desired }: ObserveOptions,
+  buckets: NonNullable<Observation["buckets"]>,
+  datasets: Observation["datasets"],
+): Promise<Map<DatasetName, Fact<BucketFacts>>> {
+  const look = async (spec: DatasetSpec): Promise<[DatasetName, Fact<BucketFacts>]> => {
+    const seen = buckets.get(spec.name) ?? unknown("it was not asked");
+    const manifest = datasets.get(spec.name)?.manifest;
+    if (desired.cloud === null || seen.kind !== "known" || manifest?.kind !== "known")
+      return [spec.name, seen];
+    const { cloud } = desired;
+    const rows = manifest.value.reading.kind === "valid" ? manifest.value.reading.rows : [];
+    const keys = rows.flatMap((row) => doubtfulKey(cloud, spec, row, seen.value) ?? []);
+    if (keys.length === 0) return [spec.name, seen];
+    const bucket = await open();
+    const heads = Promise.all(keys.map((key) => bucket.head(key)));
+    const facts = heads.then((found) => {
+      const objects = new Map(seen.value.objects);
+      for (const [index, key] of keys.entries()) {
+        const object = objects.get(key);
+        if (object !== undefined) objects.set(key, { ...object, sha256: found[index]?.sha256 ?? "" });
+      }
+      return known({ ...seen.value, objects });
+    });
+    return [spec.name, await facts.catch(unknownWhilePassing)];
+  };
+  return new Map(await Promise.all(desired.datasets.map(look)));
+}
+
+function unknownWhilePassing(error: unknown): Fact<never> {
+  if (!(error instanceof DevbackupError && PASSING.has(error.trouble.code))) throw error;
+  return unknown([error.trouble.what, error.trouble.why].filter((text) => text !== undefined).join(": "));
 }
 
 const PASSING = new Set(["cloud-unreachable", "cloud-unavailable"]);

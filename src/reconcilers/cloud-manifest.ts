@@ -28,15 +28,20 @@ export const cloudManifest: Reconciler<Input> = {
     const key = `${cloud.spec.prefix}${spec.name}/manifests/snapshots_v2.tsv.age`;
     const reason = whyPush(view, key);
     if (labels.length === 0 || reason === null) return {};
+    const present = cloud.bucket.value.objects.has(key);
+    const anothers = present && facts.pushedManifest.kind !== "known";
     return {
       actions: [
         propose("upload-manifest", spec, {
           id: actionId("upload-manifest", spec.name),
           host: spec.server,
           stage: "cloud",
-          change: cloud.bucket.value.objects.has(key) ? "update" : "create",
+          change: present ? "update" : "create",
+          hazard: anothers ? "destructive" : "none",
           summary: `send the manifest of ${spec.name} to the bucket`,
-          reason,
+          reason: anothers
+            ? "the one there was not sent from this repository, and may be all that tells of older artifacts; it is replaced"
+            : reason,
           details: [key],
           // last, so that the bucket's manifest names no object that is not there
           needs: [
@@ -70,6 +75,8 @@ export const cloudManifest: Reconciler<Input> = {
 umask 077
 [ "$(sha256sum <${manifest} | cut -c1-64)" = ${sha256} ] || { echo "the manifest has changed since it was read" >&2; exit 1; }
 age -R ${recipient} ${recoveryRecipients.flatMap((each) => ["-r", each])} -o ${encrypted} ${manifest}
+# whatever is cut off from here on, what will be there is ours
+[ -e ${note} ] || echo ${`${sha256} 0 -`} >${note}
 sha256sum <${encrypted} | cut -c1-64; stat -c %s ${encrypted}`,
       failure,
     );

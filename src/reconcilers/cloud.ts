@@ -9,7 +9,7 @@ import { formatBytes } from "../domain/units.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { parseUploadState } from "../transport/bucket/upload-state.ts";
 import { sh } from "../transport/quote.ts";
-import type { BucketFacts } from "./facts.ts";
+import type { BucketFacts, SeenObject } from "./facts.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, type Probe, propose, type Reconciler, type View, warning } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
@@ -48,7 +48,7 @@ export const cloudObjects: Reconciler<Upload> = {
         ],
       };
     const unsent = course.rows.filter(
-      (row) => bucket.value.objects.get(keyOf(cloud.spec, spec, row))?.sizeBytes !== row.sizeBytes,
+      (row) => !isCopyOf(row, bucket.value.objects.get(keyOf(cloud.spec, spec, row))),
     );
     const sendable = unsent.filter((row) => holds(view.facts.store, row));
     return {
@@ -56,7 +56,8 @@ export const cloudObjects: Reconciler<Upload> = {
         ...sendable.map((row) => uploadRow(view, cloud.spec, bucket.value, row)),
         ...course.pending.map(({ label, decision }) => {
           const key = keyOf(cloud.spec, spec, { label, parent: parentIn(decision) });
-          return uploadAction(spec, label, { key, file: null });
+          const action = uploadAction(spec, label, { key, file: null });
+          return bucket.value.objects.has(key) ? overwriting(action, "an older one is there") : action;
         }),
       ],
     };
@@ -101,12 +102,39 @@ function uploadRow(view: View, cloud: CloudSpec, bucket: BucketFacts, row: Manif
   });
   if (object === undefined)
     return { ...action, reason: `${formatBytes(row.sizeBytes)} registered, and not in the bucket` };
-  return {
-    ...action,
-    change: "update",
-    hazard: "destructive",
-    reason: `the object there has ${object.sizeBytes} bytes, the artifact ${row.sizeBytes}; it is replaced`,
-  };
+  return overwriting(
+    action,
+    object.sizeBytes === row.sizeBytes
+      ? "the object there is older than the artifact, and another"
+      : `the object there has ${object.sizeBytes} bytes, the artifact ${row.sizeBytes}`,
+  );
+}
+
+const overwriting = (action: Action<Upload>, why: string): Action<Upload> => ({
+  ...action,
+  change: "update",
+  hazard: "destructive",
+  reason: `${why}; it is replaced`,
+});
+
+/** By size; where it was looked at more closely, by hash. */
+const isCopyOf = (row: ManifestRow, object: SeenObject | undefined): boolean =>
+  object?.sizeBytes === row.sizeBytes && (object.sha256 === undefined || object.sha256 === row.sha256);
+
+/**
+ * The key of an object that passes for the artifact of `row` by its size alone, and was there before it: the same
+ * snapshot sent once more makes an artifact of the same size, encrypted anew and maybe to another key.
+ */
+export function doubtfulKey(
+  cloud: CloudSpec,
+  spec: DatasetSpec,
+  row: ManifestRow,
+  { objects }: BucketFacts,
+): string | undefined {
+  const key = keyOf(cloud, spec, row);
+  const object = objects.get(key);
+  const older = object !== undefined && object.lastModified.getTime() < Date.parse(row.ts);
+  return older && object.sizeBytes === row.sizeBytes && object.sha256 === undefined ? key : undefined;
 }
 
 const uploadAction = (spec: DatasetSpec, label: Label, input: Upload): Action<Upload> =>

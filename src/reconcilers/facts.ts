@@ -40,9 +40,15 @@ type Answered<P> = P extends Probe<infer Value> ? Fact<Value> : never;
 /** The answers, each known, absent or unknown. */
 export type DatasetFacts = { readonly [Name in keyof Probes]: Answered<Probes[Name]> };
 
+/** An object of the listing, looked at more closely where it is older than the artifact that has its name. */
+export interface SeenObject extends BucketObject {
+  /** Its SHA-256 note, "" for none; undefined where there was no reason to ask for it. */
+  readonly sha256?: string;
+}
+
 /** What the bucket holds below one dataset's prefix. */
 export interface BucketFacts {
-  readonly objects: ReadonlyMap<string, BucketObject>;
+  readonly objects: ReadonlyMap<string, SeenObject>;
   readonly unfinished: Fact<readonly UnfinishedUpload[]>;
 }
 

@@ -79,7 +79,7 @@ export const keyId = (spec: DatasetSpec): ActionId => actionId("key", spec.name)
 /** What every action that makes artifacts waits for. */
 export const recipientId = (spec: DatasetSpec): ActionId => actionId("recipient", spec.name);
 
-function diffIdentity({ spec, course }: View, key: KeyFacts): Answer<Input> {
+function diffIdentity({ spec, course, facts }: View, key: KeyFacts): Answer<Input> {
   const draft = {
     id: keyId(spec),
     host: spec.server,
@@ -100,13 +100,18 @@ function diffIdentity({ spec, course }: View, key: KeyFacts): Answer<Input> {
           ),
         ],
       };
+    // a repository whose disk is not mounted looks like one that never was
+    const hadOne = facts.recipient.kind === "known";
     return {
       actions: [
         propose("key", spec, {
           ...draft,
           change: "create",
+          hazard: hadOne ? "destructive" : "none",
           summary: `make the age identity of ${spec.name}, which never leaves this host`,
-          reason: "there is none yet",
+          reason: hadOne
+            ? `there is none in ${spec.repository}, though ${spec.workstation} encrypts to one already: is its disk mounted? A new one opens no artifact made so far`
+            : "there is none yet",
           details: [`${files.identity}  root:root 0400`, `${files.recipient}  root:root 0444`],
           assumes: { identity: null },
           input: { how: "create", ...files },

@@ -296,6 +296,15 @@ const rows: readonly Row[] = [
     problems: ["key-lost"],
   },
   {
+    name: "a repository that is not there, though the workstation knows its key: no new key, and so no new chain, unasked",
+    rows: "",
+    target: "2026-01",
+    change: { key: known({ identityRights: null, derived: null, published: null }) },
+    actions: ["key:dev", "recipient:dev", ...monthOf("2026-01")],
+    hazards: { "key:dev": "destructive" },
+    says: { "key:dev": /is its disk mounted/ },
+  },
+  {
     name: "the key can be read by others",
     target: "2026-03",
     change: { key: known({ identityRights: "644 0", derived: rec(), published: rec() }) },
@@ -347,6 +356,40 @@ const rows: readonly Row[] = [
     target: "2026-03",
     change: { pushedManifest: known({ manifestSha256: "m1", etag: "other", sizeBytes: 5 }) },
     actions: ["upload-manifest:dev"],
+  },
+  {
+    name: "the manifest in the bucket was not sent from this repository",
+    target: "2026-03",
+    change: { pushedManifest: absent },
+    actions: ["upload-manifest:dev"],
+    hazards: { "upload-manifest:dev": "destructive" },
+  },
+  {
+    name: "a bucket that holds an older chain",
+    rows: "",
+    target: "2026-01",
+    change: { pushedManifest: absent },
+    bucket,
+    actions: monthOf("2026-01"),
+    hazards: { "upload:dev@2026-01": "destructive", "upload-manifest:dev": "destructive" },
+  },
+  {
+    name: "an object that has the artifact's size and another hash",
+    target: "2026-03",
+    bucket: known({
+      objects: noted("dev/artifacts/anchors/dev@2026-01.full.send.zst.age", "cd".repeat(32)),
+      unfinished: known([]),
+    }),
+    actions: ["upload:dev@2026-01"],
+    hazards: { "upload:dev@2026-01": "destructive" },
+  },
+  {
+    name: "an object that was looked at more closely, and is the artifact",
+    target: "2026-03",
+    bucket: known({
+      objects: noted("dev/artifacts/anchors/dev@2026-01.full.send.zst.age", "ab".repeat(32)),
+      unfinished: known([]),
+    }),
   },
   {
     name: "an upload that nobody goes on with",
@@ -422,6 +465,10 @@ function rec() {
 }
 function without(key: string) {
   return new Map([...objects].filter(([at]) => at !== key));
+}
+function noted(key: string, sha256: string) {
+  const object = objects.get(key) ?? assert.fail();
+  return new Map([...objects, [key, { ...object, sha256 }]]);
 }
 function resized(key: string) {
   return new Map(
