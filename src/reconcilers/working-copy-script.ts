@@ -25,7 +25,8 @@ export interface Replacement {
 
 /**
  * The new copy is complete before the old one moves; the old one goes only when a send without data against
- * what it was made from shows no edit, or a read-only snapshot of it has been taken. Prints `kept PATH` then.
+ * what it was made from shows no edit, or a read-only snapshot of it has been taken. One that programs still
+ * write to, or that holds subvolumes, is kept itself. Prints `kept PATH` then.
  */
 export function replaceScript(replacement: Replacement, now: Date): string {
   const { path, name, label, note, dataset, hydrated, ownBase, stranger, from } = replacement;
@@ -42,6 +43,13 @@ edited() {
   # utimes alone is what reading leaves behind
   printf '%s\\n' "$ops" | grep -qvx -e snapshot -e utimes
 }
+written_to() {
+  # where a program has a file open for writing, or subvolumes lie inside, a snapshot does not hold all that is there
+  [ -z "$(btrfs subvolume list -o -- "$1")" ] || return 0
+  real=$(readlink -f -- "$1")
+  ls -l /proc/[0-9]*/fd 2>/dev/null | grep '^l.w' | grep -qF -- " -> $real/" && return 0
+  cat /proc/[0-9]*/maps 2>/dev/null | grep '^[^ ]* .w.s' | grep -qF -- " $real/"
+}
 settle_former() {
   [ -e "$former" ] || return 0
   parent=$(btrfs subvolume show -- "$former" | sed -n 's/^[[:space:]]*Parent UUID:[[:space:]]*//p')
@@ -50,6 +58,12 @@ settle_former() {
   at=\${origin##*@}
   kept="$aside/$dataset@\${at:-$was}.edited-$stamp"
   mkdir -p "$aside"
+  if written_to "$former"; then
+    kept="$aside/$dataset@\${at:-$was}.in-use-$stamp"
+    mv -T -- "$former" "$kept"
+    echo "kept $kept"
+    return 0
+  fi
   btrfs -q subvolume snapshot -r "$former" "$kept"
   if [ -n "$origin" ] && [ -e "$origin" ] && ! edited "$origin" "$kept"; then
     btrfs -q subvolume delete "$kept"
