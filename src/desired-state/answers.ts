@@ -1,3 +1,4 @@
+import path from "node:path";
 import { type AbsolutePath, parseAbsolutePath, parseDatasetName } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { parseEndpoint } from "./endpoint.ts";
@@ -116,17 +117,24 @@ export function datasetDefaults(flags: InitFlags, { home, user }: Person) {
   const owner = flags.owner ?? flags.user ?? user;
   // someone else's home is not ours to guess from
   const base = owner === user ? home : `/home/${owner}`;
-  const path = flags.path ?? `${base}/code`;
+  const repository = flags.repository ?? `/srv/btrfs-backups/${name}`;
   const bothLocal = (flags.workstation ?? "local") === "local" && flags.server === "local";
   return {
     name,
-    path,
+    path: flags.path ?? `${base}/code`,
     owner,
     snapshots: flags.snapshots ?? `${base}/snapshots`,
-    repository: flags.repository ?? `/srv/btrfs-backups/${name}`,
-    workingCopy: flags.workingCopy ?? (bothLocal ? "none" : path),
+    repository,
+    workingCopy: flags.workingCopy ?? (bothLocal ? "none" : besideRepository(repository, name)),
   };
 }
+
+/** `/srv/work/dev` for `/srv/btrfs-backups/dev`: the server's Btrfs may be there alone. */
+const besideRepository = (repository: string, name: string): string => {
+  const parent = path.dirname(repository);
+  const disk = path.dirname(parent);
+  return path.join(disk === "/" ? parent : disk, "work", name);
+};
 
 function datasetAnswer(flags: InitFlags, person: Person): StarterAnswers["dataset"] {
   const dataset = datasetDefaults(flags, person);
@@ -186,6 +194,6 @@ const verdict = (definition: Parameters<typeof wrongFor>[0], text: string): Verd
   wrongFor(definition, text)?.right ?? true;
 
 function isPath(text: string): Verdict {
-  const path: AbsolutePath | undefined = parseAbsolutePath(text);
-  return path !== undefined || verdict("absolutePath", text);
+  const parsed: AbsolutePath | undefined = parseAbsolutePath(text);
+  return parsed !== undefined || verdict("absolutePath", text);
 }

@@ -24,7 +24,10 @@ export async function askForAnswers(given: InitFlags, person: Person): Promise<S
     user: workstation.user,
     server: server.address,
     serverUser: server.user,
-    ...(await askDataset({ ...given, workstation: workstation.address, server: server.address }, person)),
+    ...(await askDataset(
+      { ...given, workstation: workstation.address, user: workstation.user, server: server.address },
+      person,
+    )),
     ...(await askCloud(given)),
   };
   return answersFromFlags(flags, person);
@@ -52,7 +55,7 @@ async function askHost(
     given === "local" ? undefined : given,
   );
   const login = await ask(
-    "Login there (empty: as the OpenSSH client configuration says):",
+    "Login there (empty: as ssh would log in):",
     what === "server" ? "serverUser" : "user",
     user,
     { optional: true },
@@ -103,7 +106,7 @@ async function askCloud(given: InitFlags): Promise<InitFlags> {
     ...where,
     bucket: await ask("Bucket:", "bucket", given.bucket ?? "dev-backups"),
     accessKeyIdEnv: await ask(
-      "Environment variable that holds the access key's id:",
+      "Environment variable that holds the access key ID:",
       "accessKeyIdEnv",
       given.accessKeyIdEnv ?? `${names}_ACCESS_KEY_ID`,
     ),

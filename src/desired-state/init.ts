@@ -45,12 +45,12 @@ ${line("working_copy", dataset.workingCopy, "the newest label, writable; null fo
 
 ${answers.cloud === null ? NO_CLOUD : cloudLines(answers.cloud)}
 
-# Who can open the escrowed keys of the server when it is gone. As long as nobody can, every plan warns.
-# \`devbackup keys new-recovery\` makes an identity; put the age1… that it prints into the list.
+# Public keys (age1…, from age-keygen) that can open the encrypted manifest besides the server's own; without one,
+# every plan warns. The artifacts open with the server's key alone: keep a copy of it, as the manual says.
 encryption:
   recovery_recipients: []
 
-# To let a systemd timer on one of the hosts run \`devbackup apply\`:
+# For a systemd timer that runs \`devbackup apply\`; checked already, but this version installs none:
 # schedule:
 #   on: server
 #   calendar: "*-*-01 03:00:00"
@@ -67,6 +67,18 @@ encryption:
   });
 }
 
+/** Throws where `writeStarter` would refuse DIR: nobody should answer the questions for nothing. */
+export function refuseSecondState(dir: string): void {
+  let names: readonly string[] = [];
+  try {
+    names = readdirSync(dir);
+  } catch {
+    // not there yet, or not readable: writing tells
+  }
+  const there = names.find((name) => /^[^.].*\.ya?ml$/.test(name));
+  if (there !== undefined) throw alreadyThere(path.join(dir, there));
+}
+
 /**
  * Writes the starter as `DIR/devbackup.yaml`, mode 0644, and makes DIR where it is missing. Gives the path. Never
  * overwrites, nor puts a second file beside one: a desired state that is there is a {@link DevbackupError}.
@@ -75,8 +87,7 @@ export function writeStarter(dir: string, text: string): string {
   const target = path.join(dir, FILE);
   try {
     mkdirSync(dir, { recursive: true });
-    const there = readdirSync(dir).find((name) => /^[^.].*\.ya?ml$/.test(name));
-    if (there !== undefined) throw alreadyThere(path.join(dir, there));
+    refuseSecondState(dir);
     writeFileSync(target, text, { flag: "wx", mode: 0o644 });
     return target;
   } catch (error) {
@@ -102,7 +113,7 @@ const alreadyThere = (file: string): DevbackupError =>
     exitCode: 1,
     what: `${file} is there already`,
     state: "it was not touched, and nothing was written",
-    next: "devbackup validate, or devbackup init with another directory",
+    next: "devbackup init DIR, or in another folder; or use what is there: devbackup validate",
   });
 
 const NO_CLOUD = `# There is no off-site copy yet; as long as there is none, every plan warns. For Cloudflare R2:

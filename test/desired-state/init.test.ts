@@ -44,7 +44,7 @@ test("init: a server is all that has to be said", () => {
       "/home/chuck/snapshots",
       "chuck",
       "/srv/btrfs-backups/dev",
-      "/home/chuck/code",
+      "/srv/work/dev",
     ],
   );
   assert.equal(cloud, null);
@@ -87,7 +87,7 @@ for (const { name, flags } of valid) {
 test("init: the starter, word for word", () => {
   const text = starter({ server: "backup.lan", ...R2 });
   assert.equal(
-    text.slice(text.indexOf("version:"), text.indexOf("# Who can")),
+    text.slice(text.indexOf("version:"), text.indexOf("# Public keys")),
     `version: 1
 
 hosts:
@@ -107,7 +107,7 @@ datasets:
     owner: chuck                      # of \`path\` where it has to be created, and of the working copy
     # on the server
     repository: /srv/btrfs-backups/dev # artifacts, manifest, keys; on Btrfs
-    working_copy: /home/chuck/code    # the newest label, writable; null for none
+    working_copy: /srv/work/dev       # the newest label, writable; null for none
     cadence: monthly                  # monthly | weekly | daily
 
 # The off-site copy; all of it is encrypted before it leaves the server.
