@@ -9,6 +9,7 @@ import { parseDocument } from "yaml";
 import { type Lab, startLab, whyNoLab } from "../test/lab/lab.ts";
 
 const keep = process.argv.includes("--keep");
+const COLUMNS = process.stdout.columns || 100;
 const now = new Date();
 const thisMonth = now.toISOString().slice(0, 7);
 const nextMonth = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1)).toISOString().slice(0, 7);
@@ -20,16 +21,17 @@ if (why) {
 }
 
 heading("Two fresh Debian machines and a bucket");
-say(
-  "ws, the workstation, has Btrfs at /home; ls, the server, at /srv. The bucket is a local simulator of R2.",
-);
+say("ws, the workstation, has Btrfs at /home; ls, the server, at /srv. The bucket simulates R2.");
 const lab = await startLab({ id: "demo", net: process.env.LAB_NET ?? "10.77.0", keep });
 const failure = await story(lab).catch((error: unknown) => error);
 if (failure) console.error(failure instanceof Error ? failure.message : failure);
 
 heading(keep ? "Look around" : "Clean up");
 if (keep) farewell(lab);
-else await lab.stop({ all: true });
+else {
+  await lab.stop({ all: true });
+  say("Both machines and the bucket are gone. The image they were made from is kept for the next time.");
+}
 process.exitCode = failure ? 1 : 0;
 
 async function story(lab: Lab): Promise<void> {
@@ -116,7 +118,7 @@ async function addLogin(lab: Lab): Promise<void> {
     document.setIn(["hosts", host, "known_hosts"], lab.knownHosts);
   }
   await writeFile(file, document.toString({ lineWidth: 0 }));
-  say("Into desired-state/devbackup.yaml goes, for both hosts, where the demo's login lies:");
+  say("Added there by hand, for both hosts: where the demo's key and known hosts lie.");
   say(`  identity_file: ${lab.identity}\n  known_hosts: ${lab.knownHosts}`);
 }
 
@@ -138,7 +140,7 @@ function farewell(lab: Lab): void {
 
   cd ${lab.dir}
   export R2_ACCESS_KEY_ID=${lab.bucket.accessKeyId} R2_SECRET_ACCESS_KEY=${lab.bucket.secretAccessKey}
-  ${join(import.meta.dirname, "../bin/devbackup")} status
+  ${join(import.meta.dirname, "../bin/devbackup")} manifest list
 
 To take it all down, as root:
 
@@ -154,5 +156,7 @@ function say(text: string): void {
 }
 
 function typed(where: string, command: string): void {
-  console.log(styleText("cyan", `${where}$ ${command}`));
+  const line = `${where}$ ${command}`;
+  // a long one as a person would break it, before its flags
+  console.log(styleText("cyan", line.length <= COLUMNS ? line : line.replaceAll(" --", " \\\n    --")));
 }

@@ -108,7 +108,7 @@ async function carryOut({
 }: CarryOut): Promise<number> {
   const { signal, stop } = interruptible();
   const progress = createProgress({
-    kind: terminal.json ? "json" : terminal.interactive ? "tty" : "plain",
+    kind: terminal.json ? "json" : terminal.live ? "tty" : "plain",
     out: process.stdout,
     err: process.stderr,
     color: terminal.color,

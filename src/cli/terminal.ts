@@ -18,6 +18,8 @@ export interface Terminal {
   readonly verbose: boolean;
   /** Someone can be asked. */
   readonly interactive: boolean;
+  /** Lines that are already on the screen can be drawn anew. */
+  readonly live: boolean;
   /** For people: stdout, or stderr where stdout is JSON's. */
   readonly say: (text: string) => void;
   /** The one JSON document of `--json`. */
@@ -30,6 +32,7 @@ export function openTerminal(flags: CommonFlags): Terminal {
   const noColor = (process.env.NO_COLOR ?? "") !== "" || process.env.TERM === "dumb";
   return {
     color: flags.color && !noColor && people.isTTY === true,
+    live: people.isTTY === true && process.env.TERM !== "dumb" && !json,
     // 0 where a terminal does not know its size: a serial console, script(1)
     width: people.columns || 100,
     json,
