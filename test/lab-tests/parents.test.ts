@@ -75,7 +75,10 @@ describe("parents, hydrated snapshots and the working copy, whatever happens to 
 
   /** Lets `script` do on the server what `btrfs` with these words would; "$@" is the real one. Undone by what it gives. */
   async function wrapBtrfs(words: string, script: string): Promise<() => Promise<string>> {
-    const [wrapper, btrfs] = ["/usr/local/bin/btrfs", (await lab.must("ls", "command -v btrfs")).trim()];
+    const [wrapper, btrfs] = [
+      "/usr/local/bin/btrfs",
+      (await lab.must("ls", "PATH=/usr/bin:/bin command -v btrfs")).trim(),
+    ];
     await lab.must("ls", `cat >${wrapper}; chmod 755 ${wrapper}`, {
       input: `#!/bin/sh\nwords=$*; set -- ${btrfs} "$@"; case $words in *"${words}"*) ${script};; *) exec "$@";; esac\n`,
     });
@@ -147,7 +150,7 @@ describe("parents, hydrated snapshots and the working copy, whatever happens to 
       const running = startDevbackup(lab, ["apply", "--yes", "--label", "2026-06", "--config", config]);
       const killed = lab.must(
         "ls",
-        `until [ -s ${HYDRATED}/dev@2026-06/large ]; do sleep 0.1; done
+        `timeout 60 sh -c 'until [ -s ${HYDRATED}/dev@2026-06/large ]; do sleep 0.1; done' || { touch /tmp/go; exit 1; }
          kill -KILL "$(pgrep -xf '/[^ ]* -q receive -e .*')"; touch /tmp/go`,
       );
       const [{ exitCode, stdout, stderr }] = await Promise.all([running.ended, killed]);
