@@ -3,7 +3,7 @@ import type { CommonFlags } from "./terminal.ts";
 
 declare const DEVBACKUP_VERSION: string;
 
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** What every command takes; commander reads options of the program only in front of the command's name. */
 const common = (command: Command): Command =>
@@ -38,6 +38,10 @@ const program = new Command("devbackup")
     "Declarative backups of Btrfs workstations: to a server at home, proven there, and encrypted into the cloud.",
   )
   .version(DEVBACKUP_VERSION)
+  .addHelpText(
+    "after",
+    "\nTo begin: devbackup init, then validate, plan, apply. docs/manual.md has every flag and exit code.",
+  )
   .showHelpAfterError("(devbackup --help shows what there is)");
 
 common(program.command("init"))
@@ -55,8 +59,8 @@ common(program.command("init"))
   .option("--working-copy <path>", "on the server: a writable copy of the newest state, or none")
   .option("--account-id <id>", "of Cloudflare R2")
   .option("--endpoint <url>", "of another S3-compatible store")
-  .option("--bucket <name>")
-  .option("--region <name>")
+  .option("--bucket <name>", "of R2 or the other store; it has to exist")
+  .option("--region <name>", "of the other store (default: auto)")
   .option("--access-key-id-env <name>", "the environment variable that holds the access key id")
   .option("--secret-access-key-env <name>", "the environment variable that holds the secret access key")
   .option("--secret-access-key-file <path>", "the file that holds the secret access key")
@@ -74,14 +78,9 @@ selecting(program.command("plan"))
 
 selecting(program.command("apply"))
   .argument("[planfile]", "a plan written by devbackup plan --out: that, or nothing")
-  .description("make it so")
+  .description("make it so: show the plan, ask on a terminal, carry it out")
   .option("-y, --yes", "do not ask")
-  .option(
-    "--approve <id>",
-    "let a hazardous action through: its id, its kind, or all (repeatable)",
-    collect,
-    [],
-  )
+  .option("--approve <id>", "let a hazardous action through: its id, its kind, or all (repeatable)", collect)
   .action((planFile, flags) =>
     run(flags, async () => (await import("./apply.ts")).applyCommand(planFile, flags)),
   );
