@@ -44,7 +44,16 @@ export async function applyCommand(planFile: string | undefined, flags: ApplyFla
       terminal.say("Nothing was changed.\n");
       return 0;
     }
-    return await carryOut({ desired, request, plan, approval, session, terminal, command });
+    return await carryOut({
+      desired,
+      request,
+      plan,
+      approval,
+      session,
+      terminal,
+      command,
+      narrowed: isNarrowed(again),
+    });
   } finally {
     await session.close();
   }
@@ -95,6 +104,7 @@ interface CarryOut {
   readonly session: Session;
   readonly terminal: Terminal;
   readonly command: string;
+  readonly narrowed: boolean;
 }
 
 async function carryOut({
@@ -105,6 +115,7 @@ async function carryOut({
   session,
   terminal,
   command,
+  narrowed,
 }: CarryOut): Promise<number> {
   const { signal, stop } = interruptible();
   const progress = createProgress({
@@ -115,6 +126,7 @@ async function carryOut({
     quiet: terminal.quiet,
     now: Date.now,
     command,
+    narrowed,
   });
   try {
     return await apply({

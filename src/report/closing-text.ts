@@ -14,6 +14,8 @@ export interface ClosingOptions extends TextOptions {
   readonly quiet: boolean;
   /** What to run again. Default `devbackup apply`. */
   readonly command?: string;
+  /** It was asked for a part of the whole (`--only`, `--host`, `--dataset`): that nothing is left there proves less. */
+  readonly narrowed?: boolean;
 }
 
 /** What has become of the actions so far; enough to say at the end what is left and why. */
@@ -76,7 +78,7 @@ export function createTally(): Tally {
       ...(options.quiet || finished.done === 0
         ? []
         : [`${plural(finished.done, "action")} done in ${formatDuration(finished.durationMs)}`]),
-      ...resultLines(finished, left, paint),
+      ...resultLines(finished, left, options, paint),
       ...unseenLines(finished, options, paint),
       ...leftLines(left, options, paint),
       ...nextLines(finished, left, options, paint),
@@ -115,13 +117,15 @@ const unseenLines = ({ unseen = [] }: Finished, { width }: ClosingOptions, paint
 function resultLines(
   { result, remaining, unseen = [] }: Finished,
   left: readonly Left[],
+  { narrowed = false }: ClosingOptions,
   paint: Paint,
 ): string[] {
+  const part = narrowed ? " in the part that was asked for" : "";
   const bad = result === "failed" || result === "interrupted";
   const undone = left.length > 0 ? [`${plural(left.length, "action")} left undone`] : [];
   if (!bad && undone.length === 0 && remaining !== null && unseen.length > 0) return [];
   if (!bad && undone.length === 0 && remaining !== null)
-    return [paint(["bold", "green"], "verified: nothing left to do")];
+    return [paint(["bold", "green"], `verified: nothing left to do${part}`)];
   const words = [...(bad ? [result] : []), ...undone].join(": ");
   return [
     ...(words === "" ? [] : [paint(["bold", bad ? "red" : "yellow"], words)]),

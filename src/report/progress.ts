@@ -18,6 +18,8 @@ export interface ProgressOptions {
   readonly now: () => number;
   /** What to run again, with the flags that the user gave. Default `devbackup apply`. */
   readonly command?: string;
+  /** Whether that asks for a part of the whole. */
+  readonly narrowed?: boolean;
   /** Default: the columns of the terminal, else 80. */
   readonly width?: number;
 }

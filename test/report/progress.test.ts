@@ -174,6 +174,12 @@ verified: nothing left to do
     options: { quiet: true, kind: "tty" },
     out: "\nverified: nothing left to do\n",
   },
+  {
+    name: "plain: nothing to do in a part",
+    script: "nothing",
+    options: { narrowed: true },
+    out: "\nverified: nothing left to do in the part that was asked for\n",
+  },
   { name: "plain: nothing to do", script: "nothing", out: "\nverified: nothing left to do\n" },
   {
     name: "tty: nothing to do",
