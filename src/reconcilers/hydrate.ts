@@ -22,6 +22,8 @@ interface Input {
   readonly name: string;
   /** Says that a receive of ours is under way, so that its remains may be cleared away. */
   readonly mark: AbsolutePath;
+  /** Held by whoever receives: a controller that is killed does not end its receive here. */
+  readonly lock: AbsolutePath;
   /** Null where it is yet to be made. */
   readonly artifact: {
     readonly path: AbsolutePath;
@@ -55,6 +57,7 @@ export const hydrate: Reconciler<Input> = {
     const result = await tools
       .host(action.host)
       .run(receiveScript(action.input, artifact), { signal: tools.signal });
+    if (result.stdout === "waited\n") return "a receive that an earlier run had begun was waited for";
     if (result.exitCode === 0) return `${formatBytes(artifact.sizeBytes)} verified and received`;
     const damaged = result.exitCode === DAMAGED;
     throw new DevbackupError({
@@ -121,6 +124,7 @@ function receive(view: View, label: Label): Action<Input> {
       folder: hydratedFolder(spec.repository),
       name,
       mark: receivingMark(spec, name),
+      lock: joinPath(spec.repository, "locks/receive.lock"),
       artifact:
         row === undefined
           ? null
@@ -157,12 +161,18 @@ const receivingMark = (spec: DatasetSpec, name: string): AbsolutePath =>
 
 const DAMAGED = 6;
 
-/** The hash comes first and by itself: a stream that is not the manifest's must not reach `btrfs receive`. */
+/**
+ * Where a receive that an earlier run began is still at work, its end is waited for, and what it came to is
+ * looked at.
+ * The hash comes first and by itself: a stream that is not the manifest's must not reach `btrfs receive`.
+ */
 const receiveScript = (
-  { identity, folder, name, mark }: Input,
+  { identity, folder, name, mark, lock }: Input,
   artifact: { path: AbsolutePath; sha256: Sha256 },
 ): string => sh`
 set -u
+exec 8>>${lock} || exit 1
+if ! flock -n 8; then flock 8; echo waited; exit; fi
 a=${artifact.path} d=${folder} n=${name} m=${mark} w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
 trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
 got=$(openssl dgst -sha256 -r <"$a" | cut -c1-64)
