@@ -39,12 +39,15 @@ export const cloudObjects: Reconciler<Upload> = {
     if (bucket.kind !== "known")
       return {
         warnings: [
-          warning(
-            "cloud-unknown",
-            spec,
-            null,
-            `the bucket could not be looked at, so nothing is sent there: ${bucket.kind === "unknown" ? bucket.why : ""}`,
-          ),
+          {
+            ...warning(
+              "cloud-unknown",
+              spec,
+              null,
+              `the bucket could not be looked at, so nothing is sent there: ${bucket.kind === "unknown" ? bucket.why : ""}`,
+            ),
+            hides: "cloud",
+          },
         ],
       };
     const unsent = course.rows.filter(
