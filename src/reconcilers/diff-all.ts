@@ -1,5 +1,5 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
-import { compareLabels, type Label } from "../domain/label.ts";
+import { compareLabels, type Label, labelAt } from "../domain/label.ts";
 import type { DatasetName } from "../domain/names.ts";
 import { formatDuration } from "../domain/units.ts";
 import { assemble, type Selection } from "../plan/assemble.ts";
@@ -32,7 +32,12 @@ export function planFrom(desired: DesiredState, observed: Observation, request: 
     const cloud = desired.cloud === null || bucket === undefined ? null : { spec: desired.cloud, bucket };
     const view: View = { desired, spec, facts, systems: observed.systems, cloud, course };
     return together([
-      { problems: labelProblems(spec, course, request) },
+      {
+        problems: [
+          ...labelProblems(spec, course, request),
+          ...clockProblems(spec, course, observed, request),
+        ],
+      },
       ...RECONCILERS.map((reconciler) => reconciler.diff(view)),
     ]);
   });
@@ -74,6 +79,37 @@ function labelProblems(spec: DatasetSpec, { rows, target }: Course, { labelled }
       "set the clock of this machine right (timedatectl); if it is right, go on with --label once it has passed the newest",
     ),
   ];
+}
+
+/**
+ * A label that one of the machines' clocks has not come to yet may be a mistake that can't be taken back: every
+ * later one would have to wait for it. A clock that lies before what is registered is wrong itself.
+ */
+function clockProblems(
+  spec: DatasetSpec,
+  { rows, target }: Course,
+  { systems, takenAt }: Observation,
+  { labelled }: Request,
+): Problem[] {
+  const newest = rows.at(-1)?.label;
+  return [...new Set([spec.workstation, spec.server])].flatMap((host) => {
+    const system = systems.get(host);
+    if (labelled || system?.kind !== "known") return [];
+    const there = new Date(system.value.epochSeconds * 1000);
+    if (Math.abs(there.getTime() - takenAt.getTime()) <= SKEW_MS) return [];
+    const theirs = labelAt(there, spec.cadence, spec.timezone);
+    if (compareLabels(theirs, target) >= 0) return [];
+    if (newest !== undefined && compareLabels(theirs, newest) < 0) return [];
+    return [
+      problem(
+        "clocks-differ",
+        spec,
+        host,
+        `the clock here makes it ${target}, the one there ${theirs}, and a label can't be taken back`,
+        `set the wrong clock right (timedatectl), or name the label: --label ${target}`,
+      ),
+    ];
+  });
 }
 
 function generalWarnings(desired: DesiredState, { systems, takenAt }: Observation): Warning[] {

@@ -140,6 +140,21 @@ const rows: readonly Row[] = [
   { name: "a label in the past", target: "2025-12", problems: ["label-in-the-past"] },
   { name: "a clock that went back", target: "2026-02", labelled: false, problems: ["clock-went-back"] },
   {
+    name: "a clock here that is ahead of both machines'",
+    target: "2036-06",
+    labelled: false,
+    problems: ["clocks-differ"],
+    warnings: ["clock-skew", "clock-skew"],
+    system: ticking("2026-04-30T00:00:00Z"),
+  },
+  {
+    name: "clocks there that lie before what is registered",
+    labelled: false,
+    actions: monthOf("2026-04"),
+    warnings: ["clock-skew", "clock-skew"],
+    system: ticking("1970-01-01T00:00:00Z"),
+  },
+  {
     name: "something writable under the label's name",
     change: { snapshots: folder(HOME, [...entries(), ["dev@2026-04", subvolume("x", { readOnly: false })]]) },
     problems: ["label-taken"],
@@ -465,6 +480,10 @@ function rec() {
 }
 function without(key: string) {
   return new Map([...objects].filter(([at]) => at !== key));
+}
+function ticking(time: string) {
+  const tools = new Set(["btrfs", "zstd", "age", "openssl", "curl", "flock"]);
+  return known({ epochSeconds: Date.parse(time) / 1000, distribution: ["debian"], tools });
 }
 function noted(key: string, sha256: string) {
   const object = objects.get(key) ?? assert.fail();
