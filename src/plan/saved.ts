@@ -1,3 +1,4 @@
+import { parseLabel } from "../domain/label.ts";
 import type { Selection } from "./assemble.ts";
 import type { Plan } from "./plan.ts";
 
@@ -29,6 +30,8 @@ export function parseSavedPlan(text: string): SavedPlan | undefined {
       (selection.stages === null || Array.isArray(selection.stages)) &&
       plan.formatVersion === 1 &&
       isRecord(plan.labels) &&
+      // they become part of paths
+      Object.values(plan.labels).every((label) => parseLabel(label) !== undefined) &&
       isRecord(plan.summary) &&
       Array.isArray(plan.warnings) &&
       Array.isArray(plan.problems) &&

@@ -140,6 +140,9 @@ test("a saved plan keeps everything but the inputs, and what is none is not read
       undefined,
       part,
     );
+  const elsewhere = text.replace('"dev": "2026-03"', '"dev": "2026-03/../../etc"');
+  assert.notEqual(elsewhere, text);
+  assert.equal(parseSavedPlan(elsewhere), undefined);
   for (const bad of ["", "{}", "null", "[]", text.replace("devbackup-plan", "other"), text.slice(0, -10)])
     assert.equal(parseSavedPlan(bad), undefined, bad.slice(0, 20));
 });
