@@ -3,7 +3,7 @@ import { type Fact, known, unknown } from "../domain/fact.ts";
 import { type AbsolutePath, type HostName, joinPath } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
 import type { ActionId } from "../plan/plan.ts";
-import { quote, sh } from "../transport/quote.ts";
+import { sh } from "../transport/quote.ts";
 import { packagesId } from "./packages.ts";
 import {
   type Answer,
@@ -102,12 +102,7 @@ export const layout: Reconciler<Input> = {
     ]);
   },
   run: async (action, tools) => {
-    const script = action.input.folders
-      .map(
-        ({ path, mode }) =>
-          `mkdir -p ${quote(path)}\nchown root:root ${quote(path)}\nchmod ${mode} ${quote(path)}`,
-      )
-      .join("\n");
+    const script = action.input.folders.map(folderScript).join("\n");
     await expectSuccess(tools.host(action.host), script, {
       code: "layout-failed",
       what: `the folders of ${action.dataset} could not be made`,
@@ -115,6 +110,12 @@ export const layout: Reconciler<Input> = {
     return null;
   },
 };
+
+/** Whoever owns the folder around it could put a link in its place meanwhile: what it leads to is left alone. */
+const folderScript = ({ path, mode }: Folder): string => sh`mkdir -p ${path}
+cd ${path}
+[ "$(stat -c %d:%i .)" = "$(stat -c %d:%i ${path})" ] || { echo ${path} is a link >&2; exit 1; }
+chown root:root .; chmod ${mode} .`;
 
 /** What every action in the folders on `host` waits for. */
 export const layoutId = (spec: DatasetSpec, host: HostName): ActionId =>
