@@ -38,14 +38,7 @@ test("init: a server is all that has to be said", () => {
   const [{ name, path: subvolume, snapshots, owner, repository, workingCopy } = assert.fail()] = datasets;
   assert.deepEqual(
     [name, subvolume, snapshots, owner, repository, workingCopy],
-    [
-      "dev",
-      "/home/chuck/code",
-      "/home/chuck/snapshots",
-      "chuck",
-      "/srv/btrfs-backups/dev",
-      "/srv/work/dev",
-    ],
+    ["dev", "/home/chuck/code", "/home/chuck/snapshots", "chuck", "/srv/btrfs-backups/dev", "/srv/work/dev"],
   );
   assert.equal(cloud, null);
 });
