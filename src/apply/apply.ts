@@ -117,8 +117,7 @@ function obstacleTo(
   progress: Progress,
   { approval, command, signal }: ApplyOptions,
 ): Obstacle | null {
-  if (progress.interrupted || signal.aborted)
-    return { because: "interrupted", detail: "stopped before it began" };
+  if (progress.interrupted || signal.aborted) return { because: "interrupted", detail: "" };
   if (progress.end !== null) return { because: "failed-before", detail: progress.end.message };
   const missing = action.needs.find((need) => progress.out.has(need));
   if (missing !== undefined) return { because: "needs", detail: missing };

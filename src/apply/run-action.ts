@@ -178,8 +178,8 @@ const wasInterrupted = (action: Action): DevbackupError =>
     code: "interrupted",
     exitCode: 130,
     host: action.host,
-    what: `${action.id} was interrupted`,
-    state: "What it had begun is undone, or is by the next run; it is safe to run again",
+    what: `interrupted during ${action.id}`,
+    state: "What it had begun is undone, or will be by the next run; it is safe to run again",
     next: "devbackup apply",
   });
 

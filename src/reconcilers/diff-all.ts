@@ -76,7 +76,7 @@ function labelProblems(spec: DatasetSpec, { rows, target }: Course, { labelled }
       spec,
       null,
       `the clock here makes it ${target}, and ${spec.name} stands at ${newest} already`,
-      "set the clock of this machine right (timedatectl); if it is right, go on with --label once it has passed the newest",
+      `set the clock of this machine right (timedatectl); if it is right, name the label: --label ${newest}`,
     ),
   ];
 }
@@ -114,13 +114,16 @@ function clockProblems(
 
 function generalWarnings(desired: DesiredState, { systems, takenAt }: Observation): Warning[] {
   const warnings: Warning[] = [];
-  if (desired.recoveryRecipients.length === 0)
-    warnings.push({
-      code: "no-recovery-recipient",
-      host: null,
-      dataset: null,
-      text: "no recovery recipient is declared: if the server is lost, nothing can open the artifacts",
-    });
+  const lost = "if the server is lost, nothing opens the artifacts without a copy of REPOSITORY/keys";
+  const declared = desired.recoveryRecipients.length > 0;
+  warnings.push({
+    code: declared ? "no-escrow" : "no-recovery-recipient",
+    host: null,
+    dataset: null,
+    text: declared
+      ? `this version puts no keys into escrow: ${lost} elsewhere`
+      : `no recovery recipient is declared: ${lost} elsewhere`,
+  });
   if (desired.schedule !== null)
     warnings.push({
       code: "schedule-by-hand",

@@ -109,7 +109,10 @@ export function failureOf(error: unknown, now: Date): Failure | undefined {
       kind: "refused",
       status: $metadata.httpStatusCode,
       code: error.name,
-      message: error.message,
+      // the SDK's own words about an answer that is no XML are for its users, not for ours
+      message: error.message.includes("Deserialization error")
+        ? "the answer is not that of an S3 service: is the endpoint's path right?"
+        : error.message,
       retryAfterMs,
     };
   }

@@ -66,6 +66,12 @@ test("failure: errors of Node's network are told apart", () => {
   assert.equal(failureOf(new TypeError("a defect of ours"), new Date()), undefined);
 });
 
+test("an answer that is no S3 service's is told in our words", () => {
+  const error = new Error("x\n  Deserialization error: to see the raw response, inspect the hidden field");
+  const failure = failureOf(Object.assign(error, { $metadata: { httpStatusCode: 200 } }), new Date());
+  assert.match(failure?.message ?? "", /not that of an S3 service/);
+});
+
 const now = new Date("2026-03-01T00:00:00Z");
 for (const [value, expected] of [
   [undefined, undefined],
