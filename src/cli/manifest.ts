@@ -3,6 +3,7 @@ import { parseLabel } from "../domain/label.ts";
 import { chainOf } from "../domain/lineage.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import { DevbackupError } from "../domain/trouble.ts";
+import { factOf } from "../observe/observe.ts";
 import { manifestProbe } from "../reconcilers/store.ts";
 import { chainText } from "../report/chain-text.ts";
 import { load } from "./load.ts";
@@ -46,8 +47,8 @@ export async function manifestCommand(
 
 async function read(session: Session, spec: DatasetSpec): Promise<Manifest> {
   const probe = manifestProbe(spec);
-  const { exitCode, stdout, stderr } = await (await session.host(probe.host)).run(probe.script);
-  const fact = exitCode === 0 ? probe.parse(stdout) : { kind: "unknown" as const, why: stderr.trim() };
+  const host = await session.host(probe.host);
+  const fact = factOf(probe, await host.run(probe.script));
   if (fact.kind === "absent") return [];
   if (fact.kind === "known" && fact.value.reading.kind === "valid") return fact.value.reading.rows;
   throw new DevbackupError({

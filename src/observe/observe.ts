@@ -88,7 +88,8 @@ async function ask(host: Host, tasks: readonly Task[], nonce: string): Promise<M
   return new Map(tasks.map(({ key, probe }, index) => [key, factOf(probe, answers[index])]));
 }
 
-function factOf(probe: Probe<unknown>, answer: ProbeAnswer | undefined): Fact<unknown> {
+/** What a probe's answer says; undefined for one that never came. */
+export function factOf<Value>(probe: Probe<Value>, answer: ProbeAnswer | undefined): Fact<Value> {
   if (answer === undefined) return unknown("the probe was cut off");
   if (answer.exitCode !== 0)
     return unknown(answer.stderr.trim() || `the probe ended with exit code ${answer.exitCode}`);

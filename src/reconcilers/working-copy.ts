@@ -61,7 +61,8 @@ if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo kind absent
 elif [ -L "$d" ] || [ ! -d "$d" ]; then echo kind other
 elif [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
   echo kind subvolume
-  btrfs subvolume show -- "$d" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p; s/^[[:space:]]*Parent UUID:[[:space:]]*/parent /p; s/^[[:space:]]*Generation:[[:space:]]*/generation /p; s/^[[:space:]]*Gen at creation:[[:space:]]*/created /p'
+  shown=$(btrfs subvolume show -- "$d") || exit
+  printf '%s\n' "$shown" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p; s/^[[:space:]]*Parent UUID:[[:space:]]*/parent /p; s/^[[:space:]]*Generation:[[:space:]]*/generation /p; s/^[[:space:]]*Gen at creation:[[:space:]]*/created /p'
 elif [ -z "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ]; then echo kind empty
 else echo kind other; fi`,
   parse: (stdout) => {
@@ -124,7 +125,7 @@ export const workingCopy: Reconciler<Replacement> = {
               ),
             ]
           : [],
-      actions: stands || !possible ? [] : [replace(view, copy, latest)],
+      actions: stands || !possible ? [] : [replace(view, spec.workingCopy, copy, latest)],
     };
   },
   run: async (action, tools) => {
@@ -159,9 +160,8 @@ function labelOfCopy(view: View, copy: WorkingCopyFacts): Label | null {
   return null;
 }
 
-function replace(view: View, copy: WorkingCopyFacts, latest: Label): Action<Replacement> {
+function replace(view: View, path: AbsolutePath, copy: WorkingCopyFacts, latest: Label): Action<Replacement> {
   const { spec } = view;
-  const path = spec.workingCopy as AbsolutePath;
   const name = snapshotName(spec.name, latest);
   const from = labelOfCopy(view, copy);
   const { own, folder } = bases(view, copy);
