@@ -1,9 +1,8 @@
 import { hostname, userInfo } from "node:os";
-import { apply } from "../apply/apply.ts";
-import type { DesiredState } from "../desired-state/desired-state.ts";
+import { type ApplyOptions, apply } from "../apply/apply.ts";
 import { type Approval, isApproved, parseApproval } from "../plan/approval.ts";
 import type { Plan } from "../plan/plan.ts";
-import { planFrom, type Request } from "../reconcilers/diff-all.ts";
+import { planFrom } from "../reconcilers/diff-all.ts";
 import { planJson } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
 import { createProgress } from "../report/progress.ts";
@@ -27,12 +26,15 @@ export async function applyCommand(planFile: string | undefined, flags: ApplyFla
   const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
   const { desired, request, saved, again } = await whatToDo(loaded.desired, planFile, flags);
-  const command = applyCommandLine(again);
+  const [command, narrowed] = [applyCommandLine(again), isNarrowed(again)];
   const session = openSession(desired, (text) => process.stderr.write(text));
   try {
     const plan = saved ?? planFrom(desired, await session.look(), request);
     const asked = parseApproval(flags.approve ?? []);
-    showPlan(plan, asked, terminal, again);
+    if (!terminal.json || plan.problems.length > 0)
+      terminal.say(
+        planText(plan, { ...terminal, command, narrowed, approved: (action) => isApproved(action, asked) }),
+      );
     if (plan.problems.length > 0) {
       if (terminal.json)
         await terminal.document({ formatVersion: 1, event: "refused", plan: planJson(plan) });
@@ -44,16 +46,7 @@ export async function applyCommand(planFile: string | undefined, flags: ApplyFla
       terminal.say("Nothing was changed.\n");
       return 0;
     }
-    return await carryOut({
-      desired,
-      request,
-      plan,
-      approval,
-      session,
-      terminal,
-      command,
-      narrowed: isNarrowed(again),
-    });
+    return await carryOut({ desired, request, plan, approval, command, narrowed, session, terminal });
   } finally {
     await session.close();
   }
@@ -65,23 +58,6 @@ function noteUnmatched(plan: Plan, words: readonly string[], terminal: Terminal)
   for (const word of words)
     if (word.includes(":") && !ids.has(word))
       terminal.say(`warning: --approve ${word}: no such action in this plan\n`);
-}
-
-function showPlan(
-  plan: Plan,
-  approval: Approval,
-  terminal: Terminal,
-  flags: CommonFlags & RequestFlags,
-): void {
-  if (terminal.json && plan.problems.length === 0) return;
-  terminal.say(
-    planText(plan, {
-      ...terminal,
-      command: applyCommandLine(flags),
-      narrowed: isNarrowed(flags),
-      approved: (action) => isApproved(action, approval),
-    }),
-  );
 }
 
 /** Null where the user says no. Off a terminal nobody is asked; hazards then need `--approve`. */
@@ -96,27 +72,13 @@ async function approve(
   return { ...asked, named: new Set([...asked.named, ...(await confirmHazards(plan, asked))]) };
 }
 
-interface CarryOut {
-  readonly desired: DesiredState;
-  readonly request: Request;
-  readonly plan: Plan;
-  readonly approval: Approval;
+type CarryOut = Pick<ApplyOptions, "desired" | "request" | "plan" | "approval" | "command"> & {
   readonly session: Session;
   readonly terminal: Terminal;
-  readonly command: string;
   readonly narrowed: boolean;
-}
+};
 
-async function carryOut({
-  desired,
-  request,
-  plan,
-  approval,
-  session,
-  terminal,
-  command,
-  narrowed,
-}: CarryOut): Promise<number> {
+async function carryOut({ session, terminal, narrowed, ...agreed }: CarryOut): Promise<number> {
   const { signal, stop } = interruptible();
   const progress = createProgress({
     kind: terminal.json ? "json" : terminal.live ? "tty" : "plain",
@@ -125,16 +87,12 @@ async function carryOut({
     color: terminal.color,
     quiet: terminal.quiet,
     now: Date.now,
-    command,
+    command: agreed.command,
     narrowed,
   });
   try {
     return await apply({
-      desired,
-      request,
-      plan,
-      approval,
-      command,
+      ...agreed,
       holder: {
         who: `${userInfo().username}@${hostname()}`,
         pid: process.pid,

@@ -1,8 +1,10 @@
-import { type AbsolutePath, type AgeRecipient, parseSha256 } from "../domain/names.ts";
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { absent, known } from "../domain/fact.ts";
+import { type AbsolutePath, type AgeRecipient, joinPath, parseSha256 } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
-import { pushedNote, uploadId } from "./cloud.ts";
+import { uploadId } from "./cloud.ts";
 import { publishedFile } from "./key-files.ts";
-import { actionId, propose, type Reconciler, type View } from "./reconciler.ts";
+import { actionId, type Probe, propose, type Reconciler, type View } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
 import { expectSuccess } from "./run-script.ts";
 import { manifestFile, tmpFile } from "./store.ts";
@@ -17,6 +19,29 @@ interface Input {
   readonly encrypted: AbsolutePath;
   readonly note: AbsolutePath;
 }
+
+/** What the server noted when it last put the manifest into the bucket. */
+export interface PushedManifest {
+  /** Of the manifest, before it was encrypted. */
+  readonly manifestSha256: string;
+  readonly etag: string;
+  readonly sizeBytes: number;
+}
+
+const NOTE = /^([0-9a-f]{64}) (\d+) (\S+)\n$/;
+
+const pushedNote = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "manifests/pushed");
+
+export const pushedManifestProbe = (spec: DatasetSpec): Probe<PushedManifest> => ({
+  host: spec.server,
+  script: sh`if [ -e ${pushedNote(spec)} ]; then cat -- ${pushedNote(spec)}; fi`,
+  parse: (stdout) => {
+    const [, manifestSha256, size, etag] = NOTE.exec(stdout) ?? [];
+    return manifestSha256 === undefined || etag === undefined
+      ? absent
+      : known({ manifestSha256, etag, sizeBytes: Number(size) });
+  },
+});
 
 /** The manifest in the bucket, encrypted to the server's key and to every recovery recipient. */
 export const cloudManifest: Reconciler<Input> = {

@@ -1,6 +1,5 @@
 import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
 import { objectKey, snapshotName } from "../domain/artifact.ts";
-import { absent, known } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
 import { parentIn } from "../domain/lineage.ts";
 import { type ManifestRow, refOf } from "../domain/manifest.ts";
@@ -8,10 +7,9 @@ import { type AbsolutePath, fileName, joinPath, type Sha256 } from "../domain/na
 import { formatBytes } from "../domain/units.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { parseUploadState } from "../transport/bucket/upload-state.ts";
-import { sh } from "../transport/quote.ts";
 import type { BucketFacts, SeenObject } from "./facts.ts";
 import { packagesId } from "./packages.ts";
-import { actionId, type Probe, propose, type Reconciler, type View, warning } from "./reconciler.ts";
+import { actionId, propose, type Reconciler, type View, warning } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
 import { holds, tmpFile, UPLOAD_SUFFIX } from "./store.ts";
 
@@ -193,27 +191,3 @@ export const leftovers: Reconciler<Leftover> = {
     return null;
   },
 };
-
-/** What the server noted when it last put the manifest into the bucket. */
-export interface PushedManifest {
-  /** Of the manifest, before it was encrypted. */
-  readonly manifestSha256: string;
-  readonly etag: string;
-  readonly sizeBytes: number;
-}
-
-const NOTE = /^([0-9a-f]{64}) (\d+) (\S+)\n$/;
-
-export const pushedNote = ({ repository }: DatasetSpec): AbsolutePath =>
-  joinPath(repository, "manifests/pushed");
-
-export const pushedManifestProbe = (spec: DatasetSpec): Probe<PushedManifest> => ({
-  host: spec.server,
-  script: sh`if [ -e ${pushedNote(spec)} ]; then cat -- ${pushedNote(spec)}; fi`,
-  parse: (stdout) => {
-    const [, manifestSha256, size, etag] = NOTE.exec(stdout) ?? [];
-    return manifestSha256 === undefined || etag === undefined
-      ? absent
-      : known({ manifestSha256, etag, sizeBytes: Number(size) });
-  },
-});

@@ -2,7 +2,7 @@ import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { Fact } from "../domain/fact.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import type { BucketObject, UnfinishedUpload } from "../transport/bucket/bucket.ts";
-import { pushedManifestProbe } from "./cloud.ts";
+import { pushedManifestProbe } from "./cloud-manifest.ts";
 import { keyProbe, recipientProbe } from "./key-files.ts";
 import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./layout.ts";
 import type { SystemFacts } from "./packages.ts";

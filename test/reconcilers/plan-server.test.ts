@@ -1,0 +1,240 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { absent, known, unknown } from "../../src/domain/fact.ts";
+import { history } from "../domain/history.ts";
+import {
+  bucket,
+  copy,
+  layoutPresent,
+  made,
+  monthOf,
+  noted,
+  objects,
+  rec,
+  resized,
+  store,
+  THREE,
+  testRows,
+  without,
+} from "./rows.ts";
+import { filesOf, folder, planOf, SRV, subvolume, taken } from "./world.ts";
+
+testRows([
+  // the server
+  {
+    name: "made, and not registered",
+    target: "2026-04",
+    change: {
+      snapshots: taken("2026-01", "2026-02", "2026-03", "2026-04"),
+      store: known({ ...store, files: filesOf(history(`${THREE}, 2026-04 incr 10`)), made }),
+    },
+    actions: monthOf("2026-04").slice(2),
+  },
+  {
+    name: "made on a parent that the manifest, put back from an older copy, does not have",
+    rows: "2026-01 full 100",
+    target: "2026-05",
+    change: {
+      snapshots: taken("2026-01", "2026-05"),
+      store: known({
+        ...store,
+        files: filesOf([...history("2026-01 full 100"), ...made]),
+        made,
+      }),
+    },
+    actions: ["set-aside:dev/dev@2026-04.incr.from_2026-03.send.zst.age", ...monthOf("2026-05").slice(1)],
+  },
+  {
+    name: "a receive of ours was cut off",
+    target: "2026-03",
+    change: {
+      hydrated: folder(SRV, [
+        ["dev@2026-02", subvolume("ls-2026-02", { receivedUuid: "ws-2026-02" })],
+        ["dev@2026-03", subvolume("p", { readOnly: false })],
+      ]),
+      store: known({ ...store, receiving: new Set(["dev@2026-03"]) }),
+    },
+    actions: ["hydrate:dev@2026-03"],
+  },
+  {
+    name: "what stands under a hydrated name is not ours",
+    target: "2026-03",
+    change: {
+      hydrated: folder(SRV, [
+        ["dev@2026-02", subvolume("ls-2026-02", { receivedUuid: "ws-2026-02" })],
+        ["dev@2026-03", subvolume("ls-2026-03", { readOnly: false })],
+      ]),
+    },
+    actions: ["hydrate:dev@2026-03"],
+    hazards: { "hydrate:dev@2026-03": "destructive" },
+  },
+  {
+    name: "a file among the artifacts that nobody knows",
+    target: "2026-03",
+    change: { store: known({ ...store, files: new Map([...store.files, ["artifacts/incr/x", 1]]) }) },
+    actions: ["set-aside:dev/x"],
+  },
+  {
+    name: "no room",
+    change: { serverLayout: known({ place: { ...SRV, freeBytes: 1e6 }, present: layoutPresent() }) },
+    problems: ["no-space"],
+  },
+  {
+    name: "the manifest is damaged",
+    target: "2026-03",
+    change: { manifest: known({ sha256: "m", reading: { kind: "damaged", line: 2, why: "x" } }) },
+    problems: ["manifest-damaged"],
+  },
+  {
+    name: "the manifest is lost",
+    target: "2026-03",
+    change: { manifest: absent },
+    problems: ["manifest-lost"],
+  },
+  {
+    name: "state.env is stale",
+    target: "2026-03",
+    change: { stateEnv: known("LATEST_LABEL=2026-02\n") },
+    actions: ["manifest:dev"],
+  },
+  {
+    name: "the key is gone and artifacts need it",
+    target: "2026-03",
+    change: { key: known({ identityRights: null, derived: null, published: null }) },
+    problems: ["key-lost"],
+  },
+  {
+    name: "a repository that is not there, though the workstation knows its key: no new key, and so no new chain, unasked",
+    rows: "",
+    target: "2026-01",
+    change: { key: known({ identityRights: null, derived: null, published: null }) },
+    actions: ["key:dev", "recipient:dev", ...monthOf("2026-01")],
+    hazards: { "key:dev": "destructive" },
+    says: { "key:dev": /is its disk mounted/ },
+  },
+  {
+    name: "the key can be read by others",
+    target: "2026-03",
+    change: { key: known({ identityRights: "644 0", derived: rec(), published: rec() }) },
+    actions: ["key:dev"],
+  },
+  {
+    name: "another recipient on the workstation",
+    target: "2026-03",
+    change: { recipient: known("age1other") },
+    actions: ["recipient:dev"],
+  },
+  // the working copy
+  {
+    name: "the working copy is at an older label",
+    target: "2026-03",
+    change: { workingCopy: known({ ...copy, parentUuid: "ls-2026-02", noted: null, written: true }) },
+    actions: ["working-copy:dev@2026-03"],
+    says: { "working-copy:dev@2026-03": /stands at 2026-02, and something was written/ },
+  },
+  {
+    name: "somebody else's directory at the working copy's path",
+    target: "2026-03",
+    change: { workingCopy: known({ ...copy, kind: "other", parentUuid: null }) },
+    actions: ["working-copy:dev@2026-03"],
+    hazards: { "working-copy:dev@2026-03": "destructive" },
+  },
+  // the bucket
+  {
+    name: "an object is gone",
+    target: "2026-03",
+    bucket: known({
+      objects: without("dev/artifacts/anchors/dev@2026-01.full.send.zst.age"),
+      unfinished: known([]),
+    }),
+    actions: ["upload:dev@2026-01"],
+  },
+  {
+    name: "an object has another size",
+    target: "2026-03",
+    bucket: known({
+      objects: resized("dev/artifacts/anchors/dev@2026-01.full.send.zst.age"),
+      unfinished: known([]),
+    }),
+    actions: ["upload:dev@2026-01"],
+    hazards: { "upload:dev@2026-01": "destructive" },
+  },
+  {
+    name: "the manifest in the bucket is another",
+    target: "2026-03",
+    change: { pushedManifest: known({ manifestSha256: "m1", etag: "other", sizeBytes: 5 }) },
+    actions: ["upload-manifest:dev"],
+  },
+  {
+    name: "the manifest in the bucket was not sent from this repository",
+    target: "2026-03",
+    change: { pushedManifest: absent },
+    actions: ["upload-manifest:dev"],
+    hazards: { "upload-manifest:dev": "destructive" },
+  },
+  {
+    name: "a bucket that holds an older chain",
+    rows: "",
+    target: "2026-01",
+    change: { pushedManifest: absent },
+    bucket,
+    actions: monthOf("2026-01"),
+    hazards: { "upload:dev@2026-01": "destructive", "upload-manifest:dev": "destructive" },
+  },
+  {
+    name: "an object that has the artifact's size and another hash",
+    target: "2026-03",
+    bucket: known({
+      objects: noted("dev/artifacts/anchors/dev@2026-01.full.send.zst.age", "cd".repeat(32)),
+      unfinished: known([]),
+    }),
+    actions: ["upload:dev@2026-01"],
+    hazards: { "upload:dev@2026-01": "destructive" },
+  },
+  {
+    name: "an object that was looked at more closely, and is the artifact",
+    target: "2026-03",
+    bucket: known({
+      objects: noted("dev/artifacts/anchors/dev@2026-01.full.send.zst.age", "ab".repeat(32)),
+      unfinished: known([]),
+    }),
+  },
+  {
+    name: "an upload that nobody goes on with",
+    target: "2026-03",
+    bucket: known({
+      objects,
+      unfinished: known([{ key: "dev/artifacts/x", uploadId: "u1", initiated: undefined }]),
+    }),
+    actions: ["abort-upload:dev/u1"],
+  },
+  {
+    name: "the bucket does not answer: the backup at home goes on",
+    bucket: unknown("timed out"),
+    actions: monthOf("2026-04").slice(0, 5),
+    warnings: ["cloud-unknown"],
+  },
+  // the system
+  {
+    name: "a system that could not be looked at is not taken for one that has all it needs",
+    target: "2026-03",
+    system: unknown("the probe was cut off"),
+    problems: ["unknown-state"],
+  },
+  {
+    name: "no package manager that we know",
+    target: "2026-03",
+    tools: new Set(["btrfs", "zstd", "age", "openssl", "flock"]),
+    distribution: ["plan9"],
+    problems: ["unknown-distribution"],
+  },
+]);
+
+test("a damaged manifest makes no artifact a stranger", () => {
+  const manifest = known({ sha256: "m", reading: { kind: "damaged" as const, line: 2, why: "x" } });
+  const { actions } = planOf({ rows: THREE, target: "2026-03", change: { manifest } });
+  assert.deepEqual(
+    actions.filter(({ kind }) => kind === "set-aside"),
+    [],
+  );
+});
