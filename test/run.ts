@@ -23,6 +23,8 @@ interface TestEvent {
 }
 
 const ROOT = join(import.meta.dirname, "..");
+/** No file holds the whole up: one that hangs fails after this, and what it leaves running does not keep it. */
+const LIMITS = ["--test-timeout=1200000", "--test-force-exit"];
 /** `tests 12`, `duration_ms 31.4`: the lines that close a run. */
 const CLOSING_LINE = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 
@@ -56,7 +58,7 @@ async function* counted(testFiles: string[], concurrency: number | true): AsyncG
   const events: AsyncIterable<TestEvent> = run({
     files: testFiles,
     concurrency,
-    execArgv: ["--import", import.meta.resolve("tsx")],
+    execArgv: [...LIMITS, "--import", import.meta.resolve("tsx")],
   });
   for await (const event of events) {
     const { data, type } = event;

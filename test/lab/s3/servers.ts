@@ -82,7 +82,12 @@ export async function startSwift(options: S3ServerOptions = {}): Promise<S3Serve
     [folder.path, String(options.port ?? (await freePorts(5))), options.host ?? "127.0.0.1"],
   );
   const keys = { accessKeyId: "test:tester", secretAccessKey: "testing" };
-  await createBuckets(server.endpoint, keys, buckets);
+  try {
+    await createBuckets(server.endpoint, keys, buckets);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
   return {
     endpoint: server.endpoint,
     ...keys,

@@ -100,7 +100,11 @@ trap 'stop; exit 0' EXIT TERM INT
 start() { "$@" > "$D/log/$(basename "$1").log" 2>&1 < /dev/null & pids="$pids $!"; }
 start memcached -u root -l 127.0.0.1 -p $((P+4)) -m 64
 for t in account container object proxy; do start swift-$t-server "$D/etc/$t-server.conf" -v; done
-timeout 60 bash -c "until curl -sf -o /dev/null http://$H:$P/healthcheck; do sleep 0.3; done"
+# the proxy may be up before the servers behind it, and then answers 503
+for port in $((P+1)) $((P+2)) $((P+3)) $((P+4)); do
+timeout 120 bash -c "until : 2>/dev/null </dev/tcp/127.0.0.1/$port; do sleep 0.3; done"
+done
+timeout 120 bash -c "until curl -sf -o /dev/null http://$H:$P/healthcheck; do sleep 0.3; done"
 echo "ready http://$H:$P"
 exec 3<&0
 cat <&3 > /dev/null &
