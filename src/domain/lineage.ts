@@ -27,6 +27,25 @@ export function missingFrom(chain: Chain, hydrated: (label: Label) => boolean): 
   return chain.slice(nearest + 1);
 }
 
+/**
+ * `label` and everything that builds on it, by growing label: what can't be made again without its artifact. With
+ * `stands`, what stands without its artifact, and what builds on that alone, is not counted. Empty where `manifest`
+ * has no such label.
+ */
+export function labelsResting(
+  manifest: Manifest,
+  label: Label,
+  stands: (label: Label) => boolean = () => false,
+): Label[] {
+  const resting = new Set<Label>();
+  // one pass will do: every parent stands above its increment
+  for (const row of manifest) {
+    const rests = row.label === label || (row.parent !== null && resting.has(row.parent));
+    if (rests && !stands(row.label)) resting.add(row.label);
+  }
+  return [...resting];
+}
+
 export interface AnchorRule {
   readonly maxAgeMonths: number;
   /** Sum of the increments since the last anchor, divided by the anchor's size. */
