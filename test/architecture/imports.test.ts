@@ -9,17 +9,30 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "desired-state": ["domain"],
   transport: ["domain", "desired-state"],
   plan: ["domain"],
+  recovery: ["domain", "desired-state", "transport"],
   reconcilers: ["domain", "desired-state", "transport", "plan"],
   observe: ["domain", "desired-state", "transport", "plan", "reconcilers"],
   apply: ["domain", "desired-state", "transport", "plan", "reconcilers", "observe"],
   report: ["domain", "desired-state", "plan", "apply"],
-  cli: ["domain", "desired-state", "transport", "plan", "reconcilers", "observe", "apply", "report"],
+  cli: [
+    "domain",
+    "desired-state",
+    "transport",
+    "plan",
+    "recovery",
+    "reconcilers",
+    "observe",
+    "apply",
+    "report",
+  ],
 };
 
 /** Which npm packages a room may import. One that is not named here is nobody's. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  ssh2: ["transport"],
-  execa: ["transport"],
+  ssh2: ["transport", "recovery"],
+  execa: ["transport", "recovery"],
+  "age-encryption": ["recovery"],
+  uqr: ["recovery"],
   "@aws-sdk/client-s3": ["transport"],
   "@aws-sdk/s3-request-presigner": ["transport"],
   listr2: ["report"],
