@@ -175,7 +175,7 @@ const lost = (spec: DatasetSpec, { localPath }: ManifestRow): Warning =>
     "artifact-lost",
     spec,
     spec.server,
-    `${localPath} is missing or has another size than the manifest says: put it back from the bucket or another copy`,
+    `${localPath} is missing, or is not what the manifest says: put it back from the bucket or another copy`,
   );
 
 const declaredKey = (spec: DatasetSpec, cloud: CloudSpec | undefined, row: ManifestRow): string | null =>

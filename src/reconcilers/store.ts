@@ -23,6 +23,8 @@ export interface StoreFacts {
   readonly begunUploads: ReadonlyMap<string, string>;
   /** Names of snapshots whose receive was begun and not finished. */
   readonly receiving: ReadonlySet<string>;
+  /** Artifacts that were found damaged and have not been touched since: what was found instead of their hash, by path. */
+  readonly damaged: ReadonlyMap<string, string>;
 }
 
 export interface ManifestFacts {
@@ -44,6 +46,13 @@ export const ROW_SUFFIX = ".row";
 export const RECEIVING_SUFFIX = ".receiving";
 /** Beside an artifact on its way to the bucket: which parts are there. */
 export const UPLOAD_SUFFIX = ".upload";
+/** Beside nothing else: an artifact of this name was read, and its hash was not the manifest's. */
+export const DAMAGED_SUFFIX = ".damaged";
+/**
+ * What tells, in find(1)'s `-printf`, that a file is still the one that was read: its size, and when its contents
+ * and its inode were last changed. The last can't be set, so even a copy that keeps its time is another file.
+ */
+export const AS_READ = "%s %T@ %C@";
 
 export const manifestProbe = (spec: DatasetSpec): Probe<ManifestFacts> => ({
   host: spec.server,
@@ -72,6 +81,12 @@ if [ -d artifacts ]; then find artifacts -type f -printf 'file %s %p\n' || exit 
 for f in tmp/*${ROW_SUFFIX}; do [ -e "$f" ] && printf 'row %s\n' "$(head -n 1 -- "$f")"; done
 for f in tmp/*${UPLOAD_SUFFIX}; do [ -e "$f" ] && { printf 'upload %s\n' "$f"; sed 's/^/| /' -- "$f"; }; done
 for f in tmp/*${RECEIVING_SUFFIX}; do [ -e "$f" ] && printf 'receiving %s\n' "$f"; done
+for f in tmp/*${DAMAGED_SUFFIX}; do
+  for a in artifacts/*/"$(basename -- "$f" ${DAMAGED_SUFFIX})"; do
+    [ -f "$f" ] && [ -f "$a" ] && read -r found seen <"$f" || continue
+    [ "$(find "$a" -maxdepth 0 -printf ${AS_READ})" != "$seen" ] || printf 'damaged %s %s\n' "$found" "$a"
+  done
+done
 :`,
   parse: (stdout) => {
     if (stdout === "absent\n") return absent;
@@ -79,6 +94,7 @@ for f in tmp/*${RECEIVING_SUFFIX}; do [ -e "$f" ] && printf 'receiving %s\n' "$f
     const rows: ManifestRow[] = [];
     const uploads = new Map<string, string>();
     const receiving = new Set<string>();
+    const damaged = new Map<string, string>();
     let upload = "";
     for (const line of stdout.split("\n")) {
       const [, word = "", rest = ""] = /^(\S+) (.*)$/.exec(line) ?? [];
@@ -88,6 +104,8 @@ for f in tmp/*${RECEIVING_SUFFIX}; do [ -e "$f" ] && printf 'receiving %s\n' "$f
         if (typeof row !== "string") rows.push(row);
       }
       if (word === "receiving") receiving.add(rest.slice("tmp/".length, -RECEIVING_SUFFIX.length));
+      if (word === "damaged")
+        damaged.set(rest.slice(rest.indexOf(" ") + 1), rest.slice(0, rest.indexOf(" ")));
       if (word === "upload") {
         upload = rest.slice("tmp/".length, -UPLOAD_SUFFIX.length);
         uploads.set(upload, "");
@@ -95,13 +113,18 @@ for f in tmp/*${RECEIVING_SUFFIX}; do [ -e "$f" ] && printf 'receiving %s\n' "$f
       if (word === "|") uploads.set(upload, `${uploads.get(upload)}${rest}\n`);
     }
     const made = rows.filter((row) => files.get(row.localPath) === row.sizeBytes);
-    return known({ files, made, begunUploads: uploads, receiving });
+    return known({ files, made, begunUploads: uploads, receiving, damaged });
   },
 });
 
-/** Whether the file of `row` is there, by name and size; its hash is compared when it is read. */
+/**
+ * Whether the file of `row` is there, by name and size, and was not found damaged; its hash is compared when it is
+ * read.
+ */
 export const holds = (store: Fact<StoreFacts>, row: ManifestRow): boolean =>
-  store.kind === "known" && store.value.files.get(row.localPath) === row.sizeBytes;
+  store.kind === "known" &&
+  store.value.files.get(row.localPath) === row.sizeBytes &&
+  !store.value.damaged.has(row.localPath);
 
 /**
  * The rows in waiting that can follow `rows`, by growing label. One whose parent has no row (the manifest was put

@@ -107,7 +107,13 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
     key: known({ identityRights: "400 0", derived: RECIPIENT, published: RECIPIENT }),
     manifest: rows.length === 0 ? absent : known({ sha256: "m1", reading: { kind: "valid", rows } }),
     stateEnv: rows.length === 0 ? absent : known(renderStateEnv(spec.name, rows)),
-    store: known({ files: filesOf(rows), made: [], begunUploads: new Map(), receiving: new Set() }),
+    store: known({
+      files: filesOf(rows),
+      made: [],
+      begunUploads: new Map(),
+      receiving: new Set(),
+      damaged: new Map(),
+    }),
     hydrated: received(...labels),
     workingCopy: known({
       place: SRV,

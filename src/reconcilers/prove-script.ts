@@ -1,0 +1,34 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import type { ManifestRow } from "../domain/manifest.ts";
+import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
+import { sh } from "../transport/quote.ts";
+import { AS_READ, DAMAGED_SUFFIX, tmpFile } from "./store.ts";
+
+/** How {@link proveScript} ends the script where the artifact is not the one that the manifest speaks of. */
+export const DAMAGED = 6;
+
+export const damagedMark = (spec: DatasetSpec, row: Pick<ManifestRow, "localPath">): AbsolutePath =>
+  tmpFile(spec, fileName(row.localPath) + DAMAGED_SUFFIX);
+
+/**
+ * Reads the artifact of `row` on the server to its end and goes on only where its hash is the manifest's. Else both
+ * hashes stand on stderr, the script ends with {@link DAMAGED}, and a mark stays, so that nobody builds on the file
+ * until it is another one: `HASH SIZE MTIME CTIME`, `unreadable` for the hash where it could not be read to its end.
+ * Sets `a`, the artifact's path.
+ */
+export const proveScript = (spec: DatasetSpec, row: Pick<ManifestRow, "localPath" | "sha256">): string => sh`
+a=${joinPath(spec.repository, row.localPath)} damaged=${damagedMark(spec, row)} expected=${row.sha256}
+# looked at before it is read: one that is put in its place meanwhile is not condemned
+seen=$(find "$a" -maxdepth 0 -printf ${AS_READ}) || exit 1
+found=$(openssl dgst -sha256 -r <"$a" | cut -c1-64)
+if [ "$found" = "$expected" ]; then rm -f -- "$damaged"; else
+  if [ -z "$found" ]; then
+    # btrfs gives no byte of a block whose checksum is wrong; what else keeps openssl from it says nothing of the file
+    if cat -- "$a" >/dev/null; then exit 1; fi
+    found=unreadable
+  fi
+  echo "sha256 $found, expected $expected" >&2
+  { printf '%s %s\n' "$found" "$seen" >"$damaged.new" && sync "$damaged.new" && mv -T -- "$damaged.new" "$damaged"; } || exit 1
+  exit ${DAMAGED}
+fi
+`;
