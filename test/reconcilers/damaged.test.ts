@@ -3,13 +3,11 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   chmodSync,
-  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   renameSync,
   rmSync,
-  statSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -24,6 +22,7 @@ import { desired } from "./world.ts";
 const [declared = assert.fail()] = desired().datasets;
 const GOOD = "the artifact";
 const BAD = "the artefact";
+const MADE = new Date("2026-02-01T03:00:00Z");
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex") as Sha256;
 
 /** A repository with the artifact of 2026-02 in it, and what can be done to it. */
@@ -37,6 +36,7 @@ function shelf(context: TestContext, contents: string) {
   for (const folder of ["artifacts/anchors", "artifacts/incr", "tmp"])
     mkdirSync(join(repository, folder), { recursive: true });
   writeFileSync(file, contents);
+  utimesSync(file, MADE, MADE);
   const sh = (script: string) => spawnSync("sh", ["-c", script], { encoding: "utf8" });
   const look = () => {
     const { script, parse } = storeProbe(spec);
@@ -85,9 +85,8 @@ test("the mark counts for the very file that was read", async (context) => {
       renameSync(`${file}.new`, file);
     },
     "another of the same size and time was": (file) => {
-      const { atime, mtime } = statSync(file);
-      copyFileSync(file, `${file}.new`);
-      utimesSync(`${file}.new`, atime, mtime);
+      writeFileSync(`${file}.new`, GOOD);
+      utimesSync(`${file}.new`, MADE, MADE);
       renameSync(`${file}.new`, file);
     },
     "somebody touched it, to have it read again": (file) => utimesSync(file, new Date(), new Date()),
