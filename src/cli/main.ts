@@ -101,4 +101,14 @@ for (const [what, argument, description] of [
   });
 }
 
+const keys = program.command("keys").description("the recovery identity, the escrow and its test");
+common(keys.command("new-recovery"))
+  .description("make a recovery identity, protected by a passphrase, and a page of it for the safe")
+  .option("--out <file>", "where the identity goes (default: devbackup-recovery.age); never overwritten")
+  .option("--page <file>", "where the page goes (default: beside it, .html)")
+  .option("--passphrase-file <file>", "holds the passphrase; needed off a terminal")
+  .action((flags) =>
+    run(flags, async () => (await import("./keys-new-recovery.ts")).keysNewRecoveryCommand(flags)),
+  );
+
 await program.parseAsync();
