@@ -8,7 +8,7 @@ import type { PendingLabel } from "../domain/pending.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action, ActionId, Problem } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
-import { watchSize } from "./artifact-progress.ts";
+import { watchSize } from "../transport/watch-size.ts";
 import { type Sending, send } from "./artifact-send.ts";
 import { recipientId } from "./keys.ts";
 import { layoutId } from "./layout.ts";

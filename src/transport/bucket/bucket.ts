@@ -2,6 +2,8 @@ import type { CloudSpec } from "../../desired-state/desired-state.ts";
 import { type Fact, known, unknown } from "../../domain/fact.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import type { Host } from "../host.ts";
+import { type Downloaded, type DownloadRequest, download } from "./download.ts";
+import { get } from "./get.ts";
 import { readSecret } from "./secret.ts";
 import { type BucketKeys, type BucketTuning, openStore, type Store } from "./store.ts";
 import { type Uploaded, type UploadRequest, upload } from "./upload.ts";
@@ -16,6 +18,10 @@ export interface Bucket {
   head(key: string): Promise<BucketHead | undefined>;
   /** See {@link upload}: from a file on `host` straight into the bucket; what is there under `key` is replaced. */
   upload(host: Host, request: UploadRequest): Promise<Uploaded>;
+  /** See {@link download}: from the bucket straight into a file on `host`, checked and synced. */
+  download(host: Host, request: DownloadRequest): Promise<Downloaded>;
+  /** See {@link get}: a small object into memory; undefined where it is not there. */
+  get(key: string, maxBytes: number): Promise<Uint8Array | undefined>;
   /** Frees the parts of an unfinished upload; one that is gone already is no error. */
   abortUpload(upload: Pick<UnfinishedUpload, "key" | "uploadId">): Promise<void>;
   /** An address that downloads the object until it expires. A secret: never in argv or a log. At most 7 days. */
@@ -78,6 +84,8 @@ export async function connectBucket(
         head: (key) => head(store, key),
         abort: (id) => abortUpload(store, id),
       }),
+    download: (host, request) => download({ store, host, request, head: (key) => head(store, key) }),
+    get: (key, maxBytes) => get(store, key, maxBytes),
     abortUpload: (id) => abortUpload(store, id),
     presignGet: (key, seconds) => store.presignGet(key, seconds),
     close: () => store.client.destroy(),

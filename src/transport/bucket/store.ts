@@ -38,8 +38,8 @@ export interface Store {
   readonly presignGet: (key: string, seconds: number) => Promise<string>;
 }
 
-/** Checked when a request begins, not while its bytes are under way. */
-const PUT_VALID_SECONDS = 3_600;
+/** Of an address that is used at once: checked when a request begins, not while its bytes are under way. */
+export const ADDRESS_VALID_SECONDS = 3_600;
 
 /** Loads the SDK (about 100 ms) and makes a client; contacts nothing. */
 export async function openStore(cloud: CloudSpec, keys: BucketKeys, tuning: BucketTuning): Promise<Store> {
@@ -75,13 +75,13 @@ export async function openStore(cloud: CloudSpec, keys: BucketKeys, tuning: Buck
       getSignedUrl(
         client,
         new sdk.PutObjectCommand({ Bucket, Key, Metadata: { sha256 } }),
-        valid(PUT_VALID_SECONDS),
+        valid(ADDRESS_VALID_SECONDS),
       ),
     presignPart: (Key, UploadId, PartNumber) =>
       getSignedUrl(
         client,
         new sdk.UploadPartCommand({ Bucket, Key, UploadId, PartNumber }),
-        valid(PUT_VALID_SECONDS),
+        valid(ADDRESS_VALID_SECONDS),
       ),
     presignGet: (Key, seconds) =>
       getSignedUrl(client, new sdk.GetObjectCommand({ Bucket, Key }), valid(seconds)),

@@ -1,5 +1,6 @@
 import { sh } from "../quote.ts";
-import { type Failure, failureOfCurl, parseErrorDocument, parseRetryAfter } from "./failure.ts";
+import { curlOptions, READ_ADDRESS, refused, withAddress } from "./curl.ts";
+import { type Failure, failureOfCurl } from "./failure.ts";
 import type { Part } from "./upload-parts.ts";
 
 /** One PUT as the server carries it out. The address is no part of it: that comes on the script's stdin. */
@@ -22,44 +23,24 @@ export type PutAnswer =
   /** The server itself could not do its part: a tool is missing, the file can't be read. */
   | { readonly kind: "broken"; readonly why: string };
 
-/** With less than this over {@link STALLED_SECONDS} a connection is given up. */
-const STALLED_BYTES_PER_SECOND = 1_024;
-const STALLED_SECONDS = 60;
-
 /**
- * A script that sends one part with curl. The address reaches curl through a here-document on descriptor 3
- * (`-K`), so that it stands in no argument list. Content-MD5 makes the store refuse bytes damaged on the way.
+ * A script that sends one part with curl; the address is the first line of its stdin. Content-MD5 makes the
+ * store refuse bytes damaged on the way.
  */
 export function putScript({ file, part, headers, limitBytesPerSecond, noteIn }: PutScript): string {
-  const limit = limitBytesPerSecond && Math.max(1, Math.floor(limitBytesPerSecond));
-  const stalled = Math.max(1, Math.min(STALLED_BYTES_PER_SECOND, Math.floor((limit ?? Infinity) / 4)));
   const options = [
-    ...[
-      "-q",
-      "-sS",
-      "--http1.1",
-      "--suppress-connect-headers",
-      "-D",
-      "-",
-      "-w",
-      "\\ndevbackup-status %{http_code}\\n",
-    ],
-    ...["--connect-timeout", "15", "--speed-limit", String(stalled), "--speed-time", String(STALLED_SECONDS)],
-    ...(limit === undefined ? [] : ["--limit-rate", String(limit)]),
+    ...curlOptions(limitBytesPerSecond),
+    ...["-D", "-", "-w", "\\ndevbackup-status %{http_code}\\n"],
     ...["-H", `Content-Length: ${part.sizeBytes}`, "-H", "Transfer-Encoding:", "-H", "Expect:"],
     ...headers.flatMap((header) => ["-H", header]),
   ];
   return [
-    "IFS= read -r url || exit 64",
-    "command -v curl >/dev/null || { echo curl is not installed >&2; exit 69; }",
+    ...READ_ADDRESS,
     sh`[ -r ${file} ] || { echo cannot read ${file} >&2; exit 66; }`,
     sh`bytes() { tail -c ${`+${part.offsetBytes + 1}`} ${file} | head -c ${part.sizeBytes}; }`,
     "md5=$(bytes | openssl dgst -md5 -binary | base64)",
     "case $md5 in ?*==) ;; *) echo openssl made no MD5 >&2; exit 65 ;; esac",
-    sh`answer=$(bytes | curl ${options} -H "Content-MD5: $md5" -T - -K /dev/fd/3 3<<URL`,
-    'url = "$url"',
-    "URL",
-    ")",
+    `answer=$(${withAddress(sh`bytes | curl ${options} -H "Content-MD5: $md5" -T -`)})`,
     "rc=$?",
     `status=$(printf '%s\\n' "$answer" | sed -n 's/^devbackup-status //p' | tail -n 1)`,
     `etag=$(printf '%s\\n' "$answer" | tr -d '\\r' | sed -n 's/^[Ee][Tt][Aa][Gg]: *"\\{0,1\\}\\([^" ]*\\).*/\\1/p' | head -n 1)`,
@@ -89,12 +70,6 @@ export function parsePutAnswer(exitCode: number, stdout: string, stderr: string,
   // an answer counts even where curl could not send everything: a store that refuses does not wait for the rest
   if (status >= 200) return { kind: "failed", failure: refused(status, answer, now) };
   return { kind: "failed", failure: failureOfCurl(Number(curl), stderr) };
-}
-
-function refused(status: number, answer: string, now: Date): Failure {
-  const retryAfter = /^retry-after: *(.*?)\r?$/im.exec(answer)?.[1];
-  const document = parseErrorDocument(answer);
-  return { kind: "refused", status, ...document, retryAfterMs: parseRetryAfter(retryAfter, now) };
 }
 
 /** Prints the state file; nothing where there is none. */

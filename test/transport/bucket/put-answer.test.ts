@@ -55,6 +55,6 @@ test("a limit is handed to curl, and a slow limit is not taken for a stalled con
   assert.match(putScript({ ...put, limitBytesPerSecond: 2_000.7 }), /--speed-limit 500 .*--limit-rate 2000 /);
   assert.match(
     putScript({ ...put, limitBytesPerSecond: undefined }),
-    /--speed-limit 1024 --speed-time 60 -H/,
+    /--speed-limit 1024 --speed-time 60 -D /,
   );
 });

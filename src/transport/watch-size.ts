@@ -1,6 +1,6 @@
 import type { AbsolutePath } from "../domain/names.ts";
-import type { Host } from "../transport/host.ts";
-import { sh } from "../transport/quote.ts";
+import type { Host } from "./host.ts";
+import { sh } from "./quote.ts";
 
 const INTERVAL_MS = 1000;
 
