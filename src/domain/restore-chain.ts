@@ -27,6 +27,8 @@ export type Source = "hydrated" | CopyPlace | "nowhere" | "unknown";
 export interface RestoreStep {
   readonly row: ManifestRow;
   readonly copies: Copies;
+  /** Whether its snapshot stands on the server. */
+  readonly hydrated: boolean | "unknown";
   readonly source: Source;
   /** Where the one whole copy is, and no other place can have one; null where there are two, none, or who knows. */
   readonly onlyCopy: CopyPlace | null;
@@ -78,6 +80,7 @@ export function restoreChain({ rows, label, copies, hydrated }: RestoreInput): R
     return {
       row,
       copies: found,
+      hydrated: hydrated.kind === "unknown" ? "unknown" : stands(row.label),
       source,
       onlyCopy: onlyCopy(found),
       costs: labelsResting(rows, row.label),

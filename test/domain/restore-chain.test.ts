@@ -177,6 +177,15 @@ test("a label without a row has no chain", () => {
   assert.equal(restoreChain({ rows, label: label("2026-02"), copies, hydrated: absent }), undefined);
 });
 
+test("a step says whether its own snapshot stands", () => {
+  const given = "2026-01 full 9 ++, 2026-02 incr 1 ++ h, 2026-03 incr 1 ++";
+  const hydrated = (fact?: Fact<ReadonlySet<Label>>) =>
+    look(given, "2026-03", fact).steps.map((step) => step.hydrated);
+  assert.deepEqual(hydrated(), [false, true, false]);
+  assert.deepEqual(hydrated(absent), [false, false, false]);
+  assert.deepEqual(hydrated(unknown("no btrfs-progs")), ["unknown", "unknown", "unknown"]);
+});
+
 test("an only copy is one that no other place can have", () => {
   const rows = { "++": null, "+-": "server", "+x": "server", "-+": "bucket", "x+": "bucket", "+.": "server" };
   const none = { "--": null, "x.": null, "+?": null, "?+": null, "??": null };
