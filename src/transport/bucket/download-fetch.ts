@@ -13,19 +13,22 @@ export type Fetched = { readonly kind: "whole" } | { readonly kind: "changed"; r
 
 type Progress = Fetched | { readonly kind: "part"; readonly sizeBytes: number };
 
-/** Adds to the file what it lacks of `object`. Patience begins anew with every `part_size` that has come. */
-export async function fetchRest(job: DownloadJob, object: BucketHead): Promise<Fetched> {
+/**
+ * Adds to the file, of which `fromBytes` are there, what it lacks of `object`. Patience begins anew with every
+ * `part_size` that has come: what takes hours may break off more often than what takes seconds.
+ */
+export async function fetchRest(job: DownloadJob, object: BucketHead, fromBytes: number): Promise<Fetched> {
   const { store, request } = job;
   const signal = request.signal ?? new AbortController().signal;
-  let goalBytes = 0;
-  for (;;) {
+  for (let thereBytes = fromBytes; ; ) {
+    const goalBytes = thereBytes + store.cloud.partSizeBytes;
     const progress: Progress = await withRetries(
       () => attempt(job, object, goalBytes, signal),
       store.patience,
       signal,
     );
     if (progress.kind !== "part") return progress;
-    goalBytes = progress.sizeBytes + store.cloud.partSizeBytes;
+    thereBytes = progress.sizeBytes;
   }
 }
 
@@ -55,8 +58,9 @@ async function attempt(
       const error = bucketError(failure, store.cloud, { doing: `get ${request.key}`, host: host.name });
       const verdict = verdictOf(failure);
       if (verdict !== "again" && verdict !== "expired") throw error;
-      if (answer.sizeBytes >= goalBytes)
+      if (answer.sizeBytes >= goalBytes) {
         return { kind: "done", value: { kind: "part", sizeBytes: answer.sizeBytes } };
+      }
       return {
         kind: "again",
         error,

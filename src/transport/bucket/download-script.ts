@@ -54,8 +54,8 @@ take() {
     printf '%s\\n' "$line"
     line=\${line%"$cr"}
     case $line in
-      HTTP/*) status=\${line#* } status=\${status%% *} range= ;;
-      [Cc]ontent-[Rr]ange:*) range=\${line#*: } ;;
+      HTTP/*) status=\${line#* }; status=\${status%% *}; range= ;;
+      [Cc]ontent-[Rr]ange:*) range=\${line#*:}; range=\${range# } ;;
       '') case $status in 1??) ;; *) break ;; esac ;;
     esac
   done

@@ -12,12 +12,12 @@ export const objectMissing = (job: DownloadJob): DevbackupError =>
     next: FROM_ANOTHER_COPY,
   });
 
-export const objectTruncated = (job: DownloadJob, why: string): DevbackupError =>
+export const objectOfWrongSize = (job: DownloadJob, sizeBytes: number): DevbackupError =>
   about(job, {
-    code: "object-truncated",
+    code: sizeBytes < job.request.sizeBytes ? "object-truncated" : "object-damaged",
     exitCode: 6,
-    what: `${job.request.key} in the bucket ${job.store.cloud.bucket} is not whole`,
-    why,
+    what: `${job.request.key} in the bucket ${job.store.cloud.bucket} is not what was put there`,
+    why: `it has ${sizeBytes} bytes, not ${job.request.sizeBytes}`,
     state: "nothing was received from it",
     next: FROM_ANOTHER_COPY,
   });

@@ -11,8 +11,9 @@ import {
   objectChanged,
   objectDamaged,
   objectMissing,
-  objectTruncated,
+  objectOfWrongSize,
 } from "./download-trouble.ts";
+import { get } from "./get.ts";
 import type { Store } from "./store.ts";
 
 export interface DownloadRequest {
@@ -58,12 +59,12 @@ export async function download(job: DownloadJob): Promise<Downloaded> {
   const unwatch = request.onProgress && watchSize(host, request.file, request.onProgress);
   try {
     const resumedBytes = await startingSize(job);
-    const first = await fetchAndCheck(job);
-    if (first.kind === "good") return { sizeBytes: request.sizeBytes, resumedBytes };
+    const first = await fetchAndCheck(job, resumedBytes);
+    if (first.kind === "good") return done(request, resumedBytes);
     await host.run(removeScript(request.file));
     if (first.kind === "damaged" && resumedBytes === 0) throw objectDamaged(job, first.why);
-    const second = await fetchAndCheck(job);
-    if (second.kind === "good") return { sizeBytes: request.sizeBytes, resumedBytes: 0 };
+    const second = await fetchAndCheck(job, 0);
+    if (second.kind === "good") return done(request, 0);
     await host.run(removeScript(request.file));
     throw second.kind === "damaged" ? objectDamaged(job, second.why) : objectChanged(job, second.why);
   } catch (error) {
@@ -76,14 +77,16 @@ export async function download(job: DownloadJob): Promise<Downloaded> {
 /** What a download came to: `changed` means that another object took the place of the one that was begun. */
 type Outcome = { readonly kind: "good" } | { readonly kind: "damaged" | "changed"; readonly why: string };
 
-async function fetchAndCheck(job: DownloadJob): Promise<Outcome> {
-  const { request, head } = job;
+async function fetchAndCheck(job: DownloadJob, fromBytes: number): Promise<Outcome> {
+  const { request, head, store } = job;
   const object = await head(request.key);
-  if (object === undefined) throw objectMissing(job);
-  const size = `it has ${object.sizeBytes} bytes, not ${request.sizeBytes}`;
-  if (object.sizeBytes < request.sizeBytes) throw objectTruncated(job, size);
-  if (object.sizeBytes > request.sizeBytes) throw objectDamaged(job, size);
-  const fetched = await fetchRest(job, object);
+  if (object === undefined) {
+    // HEAD does not tell a missing bucket from a missing object; GET does
+    await get(store, request.key, 0);
+    throw objectMissing(job);
+  }
+  if (object.sizeBytes !== request.sizeBytes) throw objectOfWrongSize(job, object.sizeBytes);
+  const fetched = await fetchRest(job, object, fromBytes);
   return fetched.kind === "whole" ? check(job) : fetched;
 }
 
@@ -109,6 +112,11 @@ async function check(job: DownloadJob): Promise<Outcome> {
   }
   if (sha256 === request.sha256) return { kind: "good" };
   return { kind: "damaged", why: `its SHA-256 is ${sha256}, not ${request.sha256}` };
+}
+
+function done({ sizeBytes, onProgress }: DownloadRequest, resumedBytes: number): Downloaded {
+  onProgress?.(sizeBytes);
+  return { sizeBytes, resumedBytes };
 }
 
 const signalOf = ({ signal }: DownloadRequest) => (signal === undefined ? {} : { signal });
