@@ -62,6 +62,22 @@ const compiledSchema = {
   },
 };
 
+/** Puts the rescue kit's scripts in the place of what reads them from rescue/. */
+const rescueScripts = {
+  name: "rescue-scripts",
+  setup(hooks) {
+    hooks.onLoad({ filter: /src\/rescue\/scripts\.ts$/ }, async () => {
+      const folder = join(ROOT, "rescue");
+      const names = (await readdir(folder)).filter((name) => name.endsWith(".sh")).sort();
+      const scripts = names.map(async (name) => [name, await readFile(join(folder, name), "utf8")]);
+      const entries = JSON.stringify(await Promise.all(scripts));
+      return {
+        contents: `const scripts = new Map(${entries});\nexport const rescueScripts = () => scripts;`,
+      };
+    });
+  },
+};
+
 const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
 
 const result = await build({
@@ -76,7 +92,7 @@ const result = await build({
   platform: "node",
   target: "node22.12",
   mainFields: ["module", "main"],
-  plugins: [namedExports("ssh2"), compiledSchema],
+  plugins: [namedExports("ssh2"), compiledSchema, rescueScripts],
   sourcemap: true,
   sourcesContent: false,
   // ssh2 tries these two and does without them

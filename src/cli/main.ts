@@ -14,9 +14,17 @@ const common = (command: Command): Command =>
     .option("-q, --quiet", "say only what is needed")
     .option("-v, --verbose", "say more");
 
+/** What opens the escrow, where the server has lost its keys. */
+const identifying = (command: Command): Command =>
+  command
+    .option("--identity <file>", "with a restore: the recovery identity, where the server has lost its keys")
+    .option("--passphrase-file <file>", "what opens that identity, where nobody can be asked");
+
 /** What `plan` and `apply` share. */
 const selecting = (command: Command): Command =>
-  common(command)
+  identifying(common(command))
+    .option("--restore <label>", "bring back this label, or the latest, instead of backing up")
+    .option("--to <path>", "with --restore: into this folder, beside what is there")
     .option("--label <label>", "the label to bring the datasets to (default: the current period's)")
     .option("--dataset <name>", "this dataset alone")
     .option("--host <name>", "actions on this host alone")
@@ -85,6 +93,19 @@ selecting(program.command("apply"))
     run(flags, async () => (await import("./apply.ts")).applyCommand(planFile, flags)),
   );
 
+identifying(common(program.command("restore")))
+  .argument("<label>", "a label, or latest")
+  .argument("[paths...]", "files and folders inside the dataset (default: all of it)")
+  .description("bring back a label, or files and folders out of it, beside what is there")
+  .requiredOption("--to <dir>", "the folder to bring it to: absent or empty until then")
+  .option("--host <name>", "the machine of that folder (default: the workstation)")
+  .option("--dataset <name>", "of which dataset, where there are several")
+  .option("-y, --yes", "do not ask")
+  .option("--approve <id>", "let a hazardous action through: its id, its kind, or all (repeatable)", collect)
+  .action((label, paths, flags) =>
+    run(flags, async () => (await import("./restore.ts")).restoreCommand(label, paths, flags)),
+  );
+
 const manifest = program.command("manifest").description("the record of everything that was backed up");
 for (const [what, argument, description] of [
   ["latest", "", "the newest label"],
@@ -110,5 +131,11 @@ common(keys.command("new-recovery"))
   .action((flags) =>
     run(flags, async () => (await import("./keys-new-recovery.ts")).keysNewRecoveryCommand(flags)),
   );
+
+common(program.command("rescue-kit"))
+  .requiredOption("--out <dir>", "a folder that is new or empty")
+  .option("--dataset <name>", "this dataset alone")
+  .description("write sh scripts and a page that restore without devbackup; contacts nothing")
+  .action((flags) => run(flags, async () => (await import("./rescue-kit.ts")).rescueKitCommand(flags)));
 
 await program.parseAsync();

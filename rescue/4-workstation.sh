@@ -1,0 +1,45 @@
+#!/bin/sh
+# sh 4-workstation.sh [LABEL], on the workstation
+# Receives LABEL (or the server's newest) from the server over your ssh, and puts a writable copy at the dataset's
+# path. The read-only snapshot stays: the next increment builds on it. Run it with sudo: ssh is then run as you.
+#   COPY=DIR   receives from the keys, manifest and artifacts in DIR, without a server
+. "$(dirname "$0")/common.sh"
+
+wanted=${1:-}
+[ -z "$wanted" ] || is_label "$wanted"
+need_root "$wanted"
+# from the server, unless COPY says where else, or no server but this machine is declared
+if [ "$COPY" = "$REPOSITORY" ] && [ -n "$SERVER" ]; then from_server=yes; else from_server=no; fi
+if [ "$from_server" = yes ]; then need btrfs awk openssl ssh; else need btrfs zstd age openssl awk; fi
+say "$NAME is put at $DATASET_PATH, its read-only snapshot into $SNAPSHOTS."
+
+for path in "$SNAPSHOTS" "$DATASET_PATH"; do
+  [ -d "$(dirname "$path")" ] || stop "$(dirname "$path") is not there" "mount its disk, or create the user $OWNER first: useradd -m $OWNER"
+done
+[ -d "$SNAPSHOTS" ] || mkdir -m 755 "$SNAPSHOTS" || exit 1
+[ "$(stat -f -c %T "$SNAPSHOTS")" = btrfs ] || stop "$SNAPSHOTS is not on Btrfs" "mount a Btrfs file system there first"
+
+# on_server WORD...: as you, since the ssh keys are yours
+on_server() {
+  words=$BECOME
+  for word in "$@"; do words="$words '$(printf %s "$word" | sed "s/'/'\\\\''/g")'"; done
+  # shellcheck disable=SC2086
+  ${SUDO_USER:+sudo -u "$SUDO_USER" --} $SSH -- "$SERVER" "$words" </dev/null
+}
+
+if [ "$from_server" = no ]; then
+  receive_chain "$SNAPSHOTS" "$SNAPSHOTS/." "$wanted"
+else
+  say "Asking $SERVER."
+  label=${wanted:-$(on_server tail -n 1 "$MANIFEST" | cut -f 2)}
+  [ -n "$label" ] || stop "$SERVER did not tell its newest label" "try it by hand: $SSH $SERVER $BECOME true" "SERVER, SSH and BECOME stand in settings.sh"
+  is_label "$label"
+  if ! whole "$SNAPSHOTS/$NAME@$label"; then
+    there=$COPY/restore/worktree_receive/$NAME@$label
+    [ "$(on_server btrfs property get -ts "$there" ro)" = ro=true ] || stop "$SERVER does not have $NAME@$label whole" "there, first: sh 3-server.sh $label"
+    receive "$SNAPSHOTS" "$NAME@$label" "$SNAPSHOTS/.$NAME@$label.receiving" on_server btrfs -q send "$there"
+  fi
+fi
+writable_copy "$SNAPSHOTS/$NAME@$label" "$DATASET_PATH"
+sync
+say "Done. $DATASET_PATH is as it was in $label. With devbackup installed again: devbackup plan"
