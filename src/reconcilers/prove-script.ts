@@ -1,6 +1,6 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
-import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
+import { type AbsolutePath, fileName, type Sha256 } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import { AS_READ, DAMAGED_SUFFIX, tmpFile } from "./store.ts";
 
@@ -10,14 +10,22 @@ export const DAMAGED = 6;
 export const damagedMark = (spec: DatasetSpec, row: Pick<ManifestRow, "localPath">): AbsolutePath =>
   tmpFile(spec, fileName(row.localPath) + DAMAGED_SUFFIX);
 
+/** An artifact on the server, as {@link proveScript} wants it. */
+export interface Proving {
+  readonly path: AbsolutePath;
+  /** The manifest's. */
+  readonly sha256: Sha256;
+  /** What {@link damagedMark} gives. */
+  readonly damagedMark: AbsolutePath;
+}
+
 /**
- * Reads the artifact of `row` on the server to its end and goes on only where its hash is the manifest's. Else both
- * hashes stand on stderr, the script ends with {@link DAMAGED}, and a mark stays, so that nobody builds on the file
- * until it is another one: `HASH SIZE MTIME CTIME`, `unreadable` for the hash where it could not be read to its end.
- * Sets `a`, the artifact's path.
+ * Reads an artifact to its end and goes on only where its hash is the manifest's. Else both hashes stand on stderr,
+ * the script ends with {@link DAMAGED}, and a mark stays, so that nobody builds on the file until it is another one:
+ * `HASH SIZE MTIME CTIME`, `unreadable` for the hash where it could not be read to its end. Sets `a`, the path.
  */
-export const proveScript = (spec: DatasetSpec, row: Pick<ManifestRow, "localPath" | "sha256">): string => sh`
-a=${joinPath(spec.repository, row.localPath)} damaged=${damagedMark(spec, row)} expected=${row.sha256}
+export const proveScript = ({ path, sha256, damagedMark: mark }: Proving): string => sh`
+a=${path} damaged=${mark} expected=${sha256}
 # looked at before it is read: one that is put in its place meanwhile is not condemned
 seen=$(find "$a" -maxdepth 0 -printf ${AS_READ}) || exit 1
 found=$(openssl dgst -sha256 -r <"$a" | cut -c1-64)

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { AbsolutePath, Sha256 } from "../../src/domain/names.ts";
+import { type AbsolutePath, joinPath, type Sha256 } from "../../src/domain/names.ts";
 import { DAMAGED, damagedMark, proveScript } from "../../src/reconcilers/prove-script.ts";
 import { holds, storeProbe } from "../../src/reconcilers/store.ts";
 import { history } from "../domain/history.ts";
@@ -32,11 +32,11 @@ function shelf(context: TestContext, contents: string) {
   const spec = { ...declared, repository };
   const [, row = assert.fail()] = history(`2026-01 full 100, 2026-02 incr ${GOOD.length}`);
   const proven = { ...row, sha256: sha256(GOOD) };
-  const file = join(repository, row.localPath);
+  const path = joinPath(repository, row.localPath);
   for (const folder of ["artifacts/anchors", "artifacts/incr", "tmp"])
     mkdirSync(join(repository, folder), { recursive: true });
-  writeFileSync(file, contents);
-  utimesSync(file, MADE, MADE);
+  writeFileSync(path, contents);
+  utimesSync(path, MADE, MADE);
   const sh = (script: string) => spawnSync("sh", ["-c", script], { encoding: "utf8" });
   const look = () => {
     const { script, parse } = storeProbe(spec);
@@ -49,11 +49,14 @@ function shelf(context: TestContext, contents: string) {
     };
   };
   return {
-    file,
+    file: path,
     mark: damagedMark(spec, row),
     path: row.localPath,
     /** With commands of `stubs` in place of the real ones. */
-    prove: (stubs = "") => sh(`set -u\n${stubs}\n${proveScript(spec, proven)}\necho "went on with $a"`),
+    prove: (stubs = "") =>
+      sh(
+        `set -u\n${stubs}\n${proveScript({ path, sha256: proven.sha256, damagedMark: damagedMark(spec, row) })}\necho "went on with $a"`,
+      ),
     look,
     left: () => readdirSync(join(repository, "tmp")),
   };
