@@ -89,6 +89,7 @@ async function runAll(
     if (obstacle !== null) {
       progress.out.add(planned.id);
       progress.held ||= obstacle.because !== "unapproved";
+      progress.doubtful ??= planned.exitCode ?? null;
       progress.interrupted ||= obstacle.because === "interrupted";
       emit({ event: "action-skipped", id: planned.id, ...obstacle });
       continue;

@@ -9,6 +9,8 @@ export interface Progress {
   readonly out: Set<ActionId>;
   /** Something was skipped although nobody need approve it. */
   held: boolean;
+  /** Something stored is not authentic, and what would make it so was left undone. */
+  doubtful: 6 | null;
   /** The first. */
   failure: DevbackupError | null;
   /** Why nothing further is begun. */
@@ -20,6 +22,7 @@ export const newProgress = (): Progress => ({
   done: new Set(),
   out: new Set(),
   held: false,
+  doubtful: null,
   failure: null,
   end: null,
   interrupted: false,
@@ -61,7 +64,7 @@ export function exitCodeOf(
       return progress.failure?.trouble.exitCode ?? 1;
     case "left-undone": {
       const isNew = remaining?.actions.some(({ id }) => !progress.out.has(id)) === true;
-      return progress.held || isNew || unseen.length > 0 ? 1 : 0;
+      return progress.doubtful ?? (progress.held || isNew || unseen.length > 0 ? 1 : 0);
     }
     case "done":
     case "nothing-to-do":

@@ -9,7 +9,7 @@ import { createProgress } from "../report/progress.ts";
 import { confirm, confirmHazards } from "./confirm.ts";
 import { interruptible } from "./interrupt.ts";
 import { load } from "./load.ts";
-import { applyCommandLine, isNarrowed } from "./plan.ts";
+import { applyCommandLine, isNarrowed, problemExit } from "./plan.ts";
 import { whatToDo } from "./plan-file.ts";
 import type { RequestFlags } from "./request.ts";
 import { openSession, type Session } from "./session.ts";
@@ -38,7 +38,7 @@ export async function applyCommand(planFile: string | undefined, flags: ApplyFla
     if (plan.problems.length > 0) {
       if (terminal.json)
         await terminal.document({ formatVersion: 1, event: "refused", plan: planJson(plan) });
-      return 1;
+      return problemExit(plan);
     }
     noteUnmatched(plan, flags.approve ?? [], terminal);
     const approval = await approve(plan, asked, terminal, flags);
@@ -91,7 +91,7 @@ async function carryOut({ session, terminal, narrowed, ...agreed }: CarryOut): P
     narrowed,
   });
   try {
-    return await apply({
+    const exitCode = await apply({
       ...agreed,
       holder: {
         who: `${userInfo().username}@${hostname()}`,
@@ -105,6 +105,8 @@ async function carryOut({ session, terminal, narrowed, ...agreed }: CarryOut): P
       now: () => new Date(),
       signal,
     });
+    await session.remember();
+    return exitCode;
   } finally {
     stop();
     await progress.end();

@@ -32,13 +32,19 @@ export async function planCommand(flags: PlanFlags): Promise<number> {
       terminal.say(
         planText(plan, { ...terminal, command: applyCommandLine(flags), narrowed: isNarrowed(flags) }),
       );
-    if (plan.problems.length > 0) return 1;
+    if (plan.problems.length > 0) return problemExit(plan);
     if (flags.out !== undefined) await save(flags.out, desired, request, plan);
+    const doubtful = plan.actions.find((action) => action.exitCode !== undefined);
+    if (doubtful !== undefined) return doubtful.exitCode ?? 1;
     return flags.detailedExitcode === true && plan.actions.length > 0 ? 2 : 0;
   } finally {
     await session.close();
   }
 }
+
+/** Of a plan that is refused: 6 where something stored is damaged, missing or not authentic. */
+export const problemExit = ({ problems }: Plan): number =>
+  problems.find(({ exitCode }) => exitCode !== undefined)?.exitCode ?? 1;
 
 const save = (
   file: string,

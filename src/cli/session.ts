@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
-import type { DesiredState } from "../desired-state/desired-state.ts";
+import { memoryFolder, readMemory, writeSeen } from "../controller/memory.ts";
+import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import type { HostName } from "../domain/names.ts";
 import { observe } from "../observe/observe.ts";
 import type { Observation } from "../reconcilers/facts.ts";
+import { newlySeen } from "../reconcilers/memory.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import { connectHost } from "../transport/connect.ts";
 import type { Host } from "../transport/host.ts";
@@ -13,6 +15,8 @@ export interface Session {
   readonly bucket: () => Promise<Bucket>;
   /** See {@link observe}; with `buckets`, the bucket is not asked again. */
   readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
+  /** Keeps in mind what was last looked at: the signer, and how far the manifest has come. */
+  readonly remember: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -28,6 +32,8 @@ export function openSession(desired: DesiredState, warn: (text: string) => void)
     hosts.set(name, connection);
     return connection;
   };
+  let last: Observation | undefined;
+  const folder = (spec: DatasetSpec): string => memoryFolder(desired, spec, env);
   const bucket = (): Promise<Bucket> => (opened ??= openBucket(desired, warn, env));
   return {
     host,
@@ -39,11 +45,24 @@ export function openSession(desired: DesiredState, warn: (text: string) => void)
         bucket,
         nonce: randomBytes(12).toString("hex"),
         now: new Date(),
+        memory: async () =>
+          new Map(
+            await Promise.all(
+              desired.datasets.map(async (spec) => [spec.name, await readMemory(folder(spec))] as const),
+            ),
+          ),
         ...(buckets !== undefined && { buckets }),
       });
       // a store that does not answer costs its time-outs once in a run, not with every look
       if ([...(seen.buckets?.values() ?? [])].some(({ kind }) => kind === "unknown")) away = seen.buckets;
+      last = seen;
       return seen;
+    },
+    remember: async () => {
+      for (const spec of desired.datasets) {
+        const seen = last === undefined ? null : newlySeen(desired, spec, last);
+        if (seen !== null) await writeSeen(folder(spec), seen);
+      }
     },
     close: async () => {
       const closing = [...hosts.values()].map(async (connection) => (await connection).close());

@@ -1,5 +1,5 @@
 import type { Cadence } from "../domain/label.ts";
-import type { AbsolutePath, AgeRecipient, DatasetName, HostName } from "../domain/names.ts";
+import type { AbsolutePath, AgeRecipient, DatasetName, HostName, Signer } from "../domain/names.ts";
 
 /** What the user has declared, validated, with defaults filled in and references resolved. */
 export interface DesiredState {
@@ -8,6 +8,8 @@ export interface DesiredState {
   readonly datasets: readonly DatasetSpec[];
   readonly cloud: CloudSpec | null;
   readonly recoveryRecipients: readonly AgeRecipient[];
+  /** Whose signature a dataset's manifest must have, where that is declared. */
+  readonly signers: ReadonlyMap<DatasetName, Signer>;
   readonly schedule: { readonly on: HostName; readonly calendar: string } | null;
 }
 

@@ -1,7 +1,14 @@
-import { type AgeRecipient, type HostName, parseAgeRecipient } from "../domain/names.ts";
+import {
+  type AgeRecipient,
+  type DatasetName,
+  type HostName,
+  parseAgeRecipient,
+  parseSigner,
+  type Signer,
+} from "../domain/names.ts";
 import { resolveCloud } from "./cloud.ts";
 import { resolveDatasets } from "./datasets.ts";
-import type { DesiredState } from "./desired-state.ts";
+import type { DatasetSpec, DesiredState } from "./desired-state.ts";
 import { type KnownHosts, resolveHosts } from "./hosts.ts";
 import type { Report } from "./report.ts";
 import type { Written } from "./written.ts";
@@ -13,11 +20,13 @@ import type { Written } from "./written.ts";
  */
 export function resolve(written: Written, home: string, report: Report): DesiredState {
   const known = resolveHosts(written.hosts, home, report);
+  const datasets = resolveDatasets(written.datasets ?? {}, known, report);
   return {
     hosts: known.hosts,
-    datasets: resolveDatasets(written.datasets ?? {}, known, report),
+    datasets,
     cloud: resolveCloud(written.cloud, home, report) ?? null,
     recoveryRecipients: resolveRecipients(written, report),
+    signers: resolveSigners(written, datasets, report),
     schedule: resolveSchedule(written, known, report) ?? null,
   };
 }
@@ -30,6 +39,26 @@ function resolveRecipients(written: Written, report: Report): readonly AgeRecipi
     report(["encryption", "recovery_recipients", String(index)], "this is no recipient of age", "age1…");
     return [];
   });
+}
+
+function resolveSigners(
+  written: Written,
+  datasets: readonly DatasetSpec[],
+  report: Report,
+): ReadonlyMap<DatasetName, Signer> {
+  const signers = new Map<DatasetName, Signer>();
+  for (const [name, text] of Object.entries(written.encryption?.signers ?? {})) {
+    if (text === undefined) continue;
+    const signer = parseSigner(text);
+    const dataset = datasets.find((each) => each.name === name);
+    const at = ["encryption", "signers", name];
+    if (signer === undefined) report(at, "this is no ed25519 public key of OpenSSH", "ssh-ed25519 AAAA…");
+    // one that is refused for another reason must not be called unknown too
+    else if (dataset === undefined && !Object.hasOwn(written.datasets ?? {}, name))
+      report(at, `there is no dataset \`${name}\``, Object.keys(written.datasets ?? {}).join(" or "));
+    else if (dataset !== undefined) signers.set(dataset.name, signer);
+  }
+  return signers;
 }
 
 function resolveSchedule(

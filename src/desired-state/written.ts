@@ -8,7 +8,10 @@ export interface Written {
   readonly datasets?: Named<WrittenDataset> | undefined;
   readonly cloud?: WrittenCloud | undefined;
   readonly encryption?:
-    | { readonly recovery_recipients?: readonly (string | undefined)[] | undefined }
+    | {
+        readonly recovery_recipients?: readonly (string | undefined)[] | undefined;
+        readonly signers?: Named<string> | undefined;
+      }
     | undefined;
   readonly schedule?:
     | { readonly on?: string | undefined; readonly calendar?: string | undefined }

@@ -15,10 +15,14 @@ export type AbsolutePath = Brand<string, "AbsolutePath">;
 export type Sha256 = Brand<string, "Sha256">;
 /** An age recipient, `age1…` (X25519). */
 export type AgeRecipient = Brand<string, "AgeRecipient">;
+/** The public half of a sign key, `ssh-ed25519 AAAA…`, without its comment. */
+export type Signer = Brand<string, "Signer">;
 
 const NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 const AGE_RECIPIENT = /^age1[02-9ac-hj-np-z]{58}$/;
+/** 51 bytes, the first 19 of which say what the other 32 are (RFC 8709). */
+const SIGNER = /^(ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43})( .*)?$/;
 
 /** Undefined where `text` is not 1 to 32 lower-case letters, digits, `-` or `_`, beginning with a letter or digit. */
 export const parseHostName = (text: string): HostName | undefined =>
@@ -56,3 +60,6 @@ export const parseSha256 = (text: string): Sha256 | undefined =>
 /** Checks the shape (prefix, alphabet, length), not the checksum: age itself refuses a mistyped one. */
 export const parseAgeRecipient = (text: string): AgeRecipient | undefined =>
   AGE_RECIPIENT.test(text) ? (text as AgeRecipient) : undefined;
+
+/** Of a line as `ssh-keygen` writes it into a `.pub`; a comment at its end is left out. */
+export const parseSigner = (text: string): Signer | undefined => SIGNER.exec(text)?.[1] as Signer | undefined;

@@ -22,6 +22,8 @@ export interface ObserveOptions {
   /** Makes the marks between probes unguessable: what a probe prints can't pass for another's answer. */
   readonly nonce: string;
   readonly now: Date;
+  /** What this machine has seen before. */
+  readonly memory: () => Promise<Observation["memory"]>;
   /** What the bucket held when last looked at; it is not asked again then. */
   readonly buckets?: Observation["buckets"];
 }
@@ -60,6 +62,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     systems: new Map(hosts.map((host) => [host, byKey.get(`system ${host}`) as Fact<SystemFacts>])),
     datasets,
     buckets: buckets === null ? null : await lookCloser(options, buckets, datasets),
+    memory: await options.memory(),
   };
 }
 

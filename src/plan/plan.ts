@@ -39,6 +39,8 @@ export interface Action<Input = unknown> {
   /** Further lines for a person: paths, packages, sizes. */
   readonly details: readonly string[];
   readonly hazard: Hazard;
+  /** What an apply ends with that leaves it undone: something stored is not authentic. Left out: no failure by itself. */
+  readonly exitCode?: 6;
   /** Must have been done before; only ids of this plan. */
   readonly needs: readonly ActionId[];
   /** What must still be so when it is carried out, as plain words or numbers. */
@@ -61,6 +63,8 @@ export interface Warning {
 export interface Problem extends Warning {
   /** What to type or change. */
   readonly next: string;
+  /** Something stored is damaged, missing or not authentic. Left out: 1. */
+  readonly exitCode?: 6;
 }
 
 /** What `devbackup plan` shows and `devbackup apply` carries out; `formatVersion` 1 is the contract's. */

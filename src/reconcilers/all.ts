@@ -8,6 +8,8 @@ import { packages } from "./packages.ts";
 import type { Reconciler } from "./reconciler.ts";
 import { register } from "./register.ts";
 import { setAside } from "./set-aside.ts";
+import { sign } from "./sign.ts";
+import { signKey } from "./sign-key.ts";
 import { snapshot } from "./snapshot.ts";
 import { subvolume } from "./subvolume.ts";
 import { workingCopy } from "./working-copy.ts";
@@ -18,9 +20,11 @@ export const RECONCILERS: readonly Reconciler[] = [
   layout,
   subvolume,
   keys,
+  signKey,
   setAside,
   snapshot,
   artifact,
+  sign,
   register,
   hydrate,
   workingCopy,

@@ -1,137 +1,148 @@
-import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import { absent, known } from "../domain/fact.ts";
-import { type AbsolutePath, type AgeRecipient, joinPath, parseSha256 } from "../domain/names.ts";
+import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
+import { type AbsolutePath, type AgeRecipient, joinPath } from "../domain/names.ts";
+import type { BucketObject } from "../transport/bucket/bucket.ts";
 import { sh } from "../transport/quote.ts";
 import { uploadId } from "./cloud.ts";
 import { publishedFile } from "./key-files.ts";
+import { isNoted, type Pushed, push, pushedProbe, whyPush } from "./pushed.ts";
 import { actionId, type Probe, propose, type Reconciler, type View } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
 import { expectSuccess } from "./run-script.ts";
+import { signatureFile, signatureFunctions } from "./signature.ts";
 import { manifestFile, tmpFile } from "./store.ts";
 
 interface Input {
-  readonly key: string;
-  readonly manifest: AbsolutePath;
-  /** Null while rows are still to be written. */
+  readonly dataset: DatasetSpec;
+  readonly keys: { readonly manifest: string; readonly signature: string };
+  /** Of the manifest; null while rows are still to be written. */
   readonly sha256: string | null;
+  /** Whether the manifest in the bucket is the one that was last noted, and not one whose sending was cut off. */
+  readonly asNoted: boolean;
   readonly recipient: AbsolutePath;
   readonly recoveryRecipients: readonly AgeRecipient[];
-  readonly encrypted: AbsolutePath;
-  readonly note: AbsolutePath;
 }
-
-/** What the server noted when it last put the manifest into the bucket. */
-export interface PushedManifest {
-  /** Of the manifest, before it was encrypted. */
-  readonly manifestSha256: string;
-  readonly etag: string;
-  readonly sizeBytes: number;
-}
-
-const NOTE = /^([0-9a-f]{64}) (\d+) (\S+)\n$/;
 
 const pushedNote = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "manifests/pushed");
+const signatureNote = ({ repository }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "manifests/pushed-signature");
 
-export const pushedManifestProbe = (spec: DatasetSpec): Probe<PushedManifest> => ({
-  host: spec.server,
-  script: sh`if [ -e ${pushedNote(spec)} ]; then cat -- ${pushedNote(spec)}; fi`,
-  parse: (stdout) => {
-    const [, manifestSha256, size, etag] = NOTE.exec(stdout) ?? [];
-    return manifestSha256 === undefined || etag === undefined
-      ? absent
-      : known({ manifestSha256, etag, sizeBytes: Number(size) });
-  },
-});
+export const pushedManifestProbe = (spec: DatasetSpec): Probe<Pushed> =>
+  pushedProbe(spec.server, pushedNote(spec));
+/** Noted with the hash of the manifest that it is the newest signature of. */
+export const pushedSignatureProbe = (spec: DatasetSpec): Probe<Pushed> =>
+  pushedProbe(spec.server, signatureNote(spec));
 
-/** The manifest in the bucket, encrypted to the server's key and to every recovery recipient. */
+export const manifestKey = (cloud: CloudSpec, { name }: DatasetSpec): string =>
+  `${cloud.prefix}${name}/manifests/snapshots_v2.tsv.age`;
+export const signatureKey = (cloud: CloudSpec, { name }: DatasetSpec): string =>
+  `${cloud.prefix}${name}/manifests/snapshots_v2.tsv.sig`;
+
+/** The manifest in the bucket, encrypted to the server's key and to every recovery recipient, and its signature. */
 export const cloudManifest: Reconciler<Input> = {
   kind: "upload-manifest",
   diff: (view) => {
     const { spec, cloud, facts, course, desired } = view;
     if (cloud?.bucket.kind !== "known") return {};
     const labels = [...course.rows, ...course.pending].map(({ label }) => label);
-    const key = `${cloud.spec.prefix}${spec.name}/manifests/snapshots_v2.tsv.age`;
-    const reason = whyPush(view, key);
+    const { objects } = cloud.bucket.value;
+    const keys = { manifest: manifestKey(cloud.spec, spec), signature: signatureKey(cloud.spec, spec) };
+    const present = objects.get(keys.manifest);
+    const noted = facts.pushedManifest.kind === "known" ? facts.pushedManifest.value : null;
+    const reason = whyPushEither(view, noted, present, objects.get(keys.signature));
     if (labels.length === 0 || reason === null) return {};
-    const present = cloud.bucket.value.objects.has(key);
-    const anothers = present && facts.pushedManifest.kind !== "known";
+    const anothers = present !== undefined && noted === null;
     return {
       actions: [
         propose("upload-manifest", spec, {
           id: actionId("upload-manifest", spec.name),
           host: spec.server,
           stage: "cloud",
-          change: present ? "update" : "create",
+          change: present === undefined ? "create" : "update",
           hazard: anothers ? "destructive" : "none",
-          summary: `send the manifest of ${spec.name} to the bucket`,
+          summary: `send the manifest of ${spec.name} and its signature to the bucket`,
           reason: anothers
             ? "the one there was not sent from this repository, and may be all that tells of older artifacts; it is replaced"
             : reason,
-          details: [key],
+          details: [keys.signature, keys.manifest],
           // last, so that the bucket's manifest names no object that is not there
           needs: [
             manifestId(spec),
             ...labels.flatMap((label) => [registerId(spec, label), uploadId(spec, label)]),
           ],
           input: {
-            key,
-            manifest: manifestFile(spec),
+            dataset: spec,
+            keys,
             sha256:
               course.pending.length > 0 || facts.manifest.kind !== "known"
                 ? null
                 : facts.manifest.value.sha256,
+            asNoted: present === undefined || isNoted(noted, present),
             recipient: publishedFile(spec),
             recoveryRecipients: desired.recoveryRecipients,
-            encrypted: tmpFile(spec, "snapshots_v2.tsv.age"),
-            note: pushedNote(spec),
           },
         }),
       ],
     };
   },
   run: async (action, tools) => {
-    const { key, manifest, sha256, recipient, recoveryRecipients, encrypted, note } = action.input;
+    const { dataset, keys, sha256, asNoted, recipient, recoveryRecipients } = action.input;
     if (sha256 === null) throw new RangeError(`${action.id} has nothing to send`);
     const host = tools.host(action.host);
-    const failure = { code: "manifest-push-failed", what: `the manifest could not be sent to the bucket` };
-    const made = await expectSuccess(
+    const failure = { code: "manifest-push-failed", what: "the manifest could not be sent to the bucket" };
+    const encrypted = tmpFile(dataset, "snapshots_v2.tsv.age");
+    const blocks = tmpFile(dataset, "snapshots_v2.tsv.sig");
+    await expectSuccess(
       host,
-      sh`
+      `${signatureFunctions(dataset)}${sh`
 umask 077
-[ "$(sha256sum <${manifest} | cut -c1-64)" = ${sha256} ] || { echo "the manifest has changed since it was read" >&2; exit 1; }
-age -R ${recipient} ${recoveryRecipients.flatMap((each) => ["-r", each])} -o ${encrypted} ${manifest}
-# whatever is cut off from here on, what will be there is ours
-[ -e ${note} ] || echo ${`${sha256} 0 -`} >${note}
-sha256sum <${encrypted} | cut -c1-64; stat -c %s ${encrypted}`,
+m=${manifestFile(dataset)}
+[ "$(sha256sum <"$m" | cut -c1-64)" = ${sha256} ] || { echo "the manifest has changed since it was read" >&2; exit 1; }
+signed_by_us "$m" || { echo "the manifest is not signed as it stands" >&2; exit 1; }
+age -R ${recipient} ${recoveryRecipients.flatMap((each) => ["-r", each])} -o ${encrypted} "$m"
+# whoever reads between the two finds a signature that fits: of the new one, and of the one that stands there until then
+was=${sentSignature(dataset)}
+[ ${asNoted ? "yes" : "no"} = yes ] || [ ! -e "$was.begun" ] || was=$was.begun
+{ cat -- "$sig"; if [ -e "$was" ] && ! cmp -s "$was" "$sig"; then cat -- "$was"; fi; } >${blocks}`}`,
       failure,
     );
-    const [sum = "", size = ""] = made.stdout.split("\n");
-    const encryptedSha = parseSha256(sum);
-    if (encryptedSha === undefined) throw new RangeError("sha256sum printed no hash");
-    const bucket = await tools.bucket();
-    const { etag, sizeBytes } = await bucket.upload(host, {
-      file: encrypted,
-      key,
-      sizeBytes: Number(size),
-      sha256: encryptedSha,
-      statePath: `${encrypted}.upload`,
-      signal: tools.signal,
-    });
-    const script = sh`cat >${`${note}.new`}; sync ${`${note}.new`}; mv -T ${`${note}.new`} ${note}; rm -f -- ${encrypted}`;
-    await expectSuccess(host, script, { ...failure, stdin: `${sha256} ${sizeBytes} ${etag}\n` });
+    const note = { host, sha256, failure };
+    await push({ ...note, file: blocks, key: keys.signature, note: signatureNote(dataset) }, tools);
+    await expectSuccess(host, keepSignature(dataset, `${sentSignature(dataset)}.begun`), failure);
+    await push({ ...note, file: encrypted, key: keys.manifest, note: pushedNote(dataset) }, tools);
+    await expectSuccess(
+      host,
+      `${keepSignature(dataset, sentSignature(dataset))}${sh`
+rm -f -- ${`${sentSignature(dataset)}.begun`} ${encrypted} ${blocks}`}`,
+      failure,
+    );
     return null;
   },
 };
 
+/** The signature of the manifest that is in the bucket; `….begun` of the one that was last on its way there. */
+const sentSignature = ({ repository }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "manifests/pushed.sig");
+
+const keepSignature = (dataset: DatasetSpec, as: string): string => sh`
+umask 077
+cp -- ${signatureFile(dataset)} ${`${as}.new`}; sync ${`${as}.new`}; mv -T -- ${`${as}.new`} ${as}`;
+
 /** Null where the bucket has what stands on the server. */
-function whyPush({ cloud, facts, course }: View, key: string): string | null {
+function whyPushEither(
+  { facts, course }: View,
+  noted: Pushed | null,
+  manifest: BucketObject | undefined,
+  signature: BucketObject | undefined,
+): string | null {
   if (course.pending.length > 0) return "it gets new rows";
-  if (cloud?.bucket.kind !== "known" || facts.manifest.kind !== "known") return null;
-  const object = cloud.bucket.value.objects.get(key);
-  if (object === undefined) return "it is not in the bucket yet";
-  const noted = facts.pushedManifest.kind === "known" ? facts.pushedManifest.value : null;
-  if (noted?.manifestSha256 !== facts.manifest.value.sha256) return "it has changed since it was last sent";
-  return noted.etag === object.etag && noted.sizeBytes === object.sizeBytes
-    ? null
-    : "what is there is not what was sent";
+  if (facts.manifest.kind !== "known") return null;
+  const { sha256 } = facts.manifest.value;
+  const why = whyPush(sha256, noted, manifest);
+  if (why !== null) return why;
+  const ofSignature = whyPush(
+    sha256,
+    facts.pushedSignature.kind === "known" ? facts.pushedSignature.value : null,
+    signature,
+  );
+  return ofSignature === null ? null : `its signature: ${ofSignature}`;
 }

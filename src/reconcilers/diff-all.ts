@@ -1,4 +1,5 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
+import { unknown } from "../domain/fact.ts";
 import { compareLabels, type Label, labelAt } from "../domain/label.ts";
 import type { DatasetName } from "../domain/names.ts";
 import { formatDuration } from "../domain/units.ts";
@@ -7,7 +8,9 @@ import type { Plan, Problem, Warning } from "../plan/plan.ts";
 import { RECONCILERS } from "./all.ts";
 import { type Course, courseOf } from "./course.ts";
 import type { Observation } from "./facts.ts";
+import { memoryProblems } from "./memory.ts";
 import { problem, together, type View } from "./reconciler.ts";
+import { restingOnManifest } from "./sign.ts";
 
 /** What is asked of one plan. */
 export interface Request {
@@ -30,16 +33,20 @@ export function planFrom(desired: DesiredState, observed: Observation, request: 
     const course = courseOf(spec, facts, target);
     const bucket = observed.buckets?.get(spec.name);
     const cloud = desired.cloud === null || bucket === undefined ? null : { spec: desired.cloud, bucket };
-    const view: View = { desired, spec, facts, systems: observed.systems, cloud, course };
-    return together([
+    const { systems, takenAt } = observed;
+    const memory = observed.memory.get(spec.name) ?? unknown("it was not read");
+    const view: View = { desired, spec, facts, systems, cloud, memory, takenAt, course };
+    const answer = together([
       {
         problems: [
           ...labelProblems(spec, course, request),
           ...clockProblems(spec, course, observed, request),
+          ...memoryProblems(view),
         ],
       },
       ...RECONCILERS.map((reconciler) => reconciler.diff(view)),
     ]);
+    return { ...answer, actions: restingOnManifest(view, answer.actions) };
   });
   const { actions, warnings, problems } = together(answers);
   const draft = {

@@ -1,12 +1,14 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { Fact } from "../domain/fact.ts";
+import type { Memory } from "../domain/memory.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import type { BucketObject, UnfinishedUpload } from "../transport/bucket/bucket.ts";
-import { pushedManifestProbe } from "./cloud-manifest.ts";
+import { pushedManifestProbe, pushedSignatureProbe } from "./cloud-manifest.ts";
 import { keyProbe, recipientProbe } from "./key-files.ts";
 import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./layout.ts";
 import type { SystemFacts } from "./packages.ts";
 import type { Probe } from "./reconciler.ts";
+import { signKeyProbe } from "./signature.ts";
 import { sourceProbe } from "./source.ts";
 import { manifestProbe, stateEnvProbe, storeProbe } from "./store.ts";
 import { subvolumeFolderProbe } from "./subvolumes.ts";
@@ -32,6 +34,8 @@ export const datasetProbes = (spec: DatasetSpec) =>
       spec.name,
     ),
     pushedManifest: pushedManifestProbe(spec),
+    pushedSignature: pushedSignatureProbe(spec),
+    signKey: signKeyProbe(spec),
   }) satisfies Record<string, Probe<unknown>>;
 
 type Probes = ReturnType<typeof datasetProbes>;
@@ -59,4 +63,6 @@ export interface Observation {
   readonly datasets: ReadonlyMap<DatasetName, DatasetFacts>;
   /** Null where no cloud is declared. */
   readonly buckets: ReadonlyMap<DatasetName, Fact<BucketFacts>> | null;
+  /** What the controller has seen before; unknown where it cannot be read. */
+  readonly memory: ReadonlyMap<DatasetName, Fact<Memory>>;
 }

@@ -39,9 +39,10 @@ const TOOLS: Readonly<Record<string, string | Readonly<Record<Manager, string>>>
   openssl: "openssl",
   curl: "curl",
   flock: "util-linux",
+  "ssh-keygen": { apt: "openssh-client", dnf: "openssh", pacman: "openssh", zypper: "openssh" },
 };
 const WORKSTATION_TOOLS = ["btrfs", "zstd", "age", "openssl"];
-const SERVER_TOOLS = [...WORKSTATION_TOOLS, "curl", "flock"];
+const SERVER_TOOLS = [...WORKSTATION_TOOLS, "curl", "flock", "ssh-keygen"];
 
 const MANAGERS: Readonly<Record<string, Manager>> = {
   debian: "apt",

@@ -1,6 +1,7 @@
 import type { CloudSpec, DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import type { Fact } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
+import type { Memory } from "../domain/memory.ts";
 import type { HostName } from "../domain/names.ts";
 import type { Action, ActionId, Problem, Warning } from "../plan/plan.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
@@ -26,6 +27,9 @@ export interface View {
   readonly systems: ReadonlyMap<HostName, Fact<SystemFacts>>;
   /** Null where no cloud is declared. */
   readonly cloud: { readonly spec: CloudSpec; readonly bucket: Fact<BucketFacts> } | null;
+  /** What this controller has seen before. */
+  readonly memory: Fact<Memory>;
+  readonly takenAt: Date;
   /** Which labels are due, and how each is made. */
   readonly course: Course;
 }
@@ -96,6 +100,12 @@ export const problem = (
   text: string,
   next: string,
 ): Problem => ({ code, host, dataset: spec.name, text, next });
+
+/** Something stored is damaged, missing or not authentic: exit code 6. */
+export const damage = (...given: Parameters<typeof problem>): Problem => ({
+  ...problem(...given),
+  exitCode: 6,
+});
 
 export const warning = (code: string, spec: DatasetSpec, host: HostName | null, text: string): Warning => ({
   code,

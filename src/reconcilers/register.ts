@@ -14,6 +14,7 @@ import { plural } from "../domain/units.ts";
 import type { Action, ActionId, Warning } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { artifactId } from "./artifact.ts";
+import { packagesId } from "./packages.ts";
 import {
   type Answer,
   actionId,
@@ -25,6 +26,8 @@ import {
   warning,
 } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
+import { neverSigned, signKeyId } from "./sign-key.ts";
+import { type SignatureState, signatureFunctions } from "./signature.ts";
 import {
   holds,
   looksLikeArtifact,
@@ -59,6 +62,7 @@ export const register: Reconciler<Input> = {
       return addRow(spec, label, { ...base, row: made, rows: complete ? [...course.rows, made] : null });
     });
     const keyed = course.rows.map((row) => ({ ...row, objectKey: declaredKey(spec, cloud?.spec, row) }));
+    const unsigned = reads === null ? null : whyRewrite(view, reads.signature);
     const moved = course.rows.filter((row, index) => row.objectKey !== keyed[index]?.objectKey);
     if (moved.length > 0 && cloud !== null)
       actions.unshift(
@@ -68,6 +72,8 @@ export const register: Reconciler<Input> = {
           `${plural(moved.length, "row")} with another object key than the declared bucket gives`,
         ),
       );
+    else if (unsigned !== null)
+      actions.unshift(rewrite(spec, { ...base, row: null, rows: course.rows }, unsigned));
     else if (reads !== null && !stateEnvFits(view))
       actions.unshift(
         rewrite(
@@ -89,15 +95,11 @@ export const register: Reconciler<Input> = {
       row === null
         ? null
         : { artifact: joinPath(dataset.repository, row.localPath), waiting: waitingRow(dataset, row) };
-    await expectSuccess(
-      tools.host(action.host),
-      writeScript(manifestFile(dataset), stateEnvFile(dataset), onSha256, contents, files),
-      {
-        code: "register-failed",
-        what: `the manifest of ${dataset.name} could not be written`,
-        stdin: contents.state + contents.manifest,
-      },
-    );
+    await expectSuccess(tools.host(action.host), writeScript(dataset, onSha256, contents, files), {
+      code: "register-failed",
+      what: `the manifest of ${dataset.name} could not be written`,
+      stdin: contents.state + contents.manifest,
+    });
     return null;
   },
 };
@@ -153,7 +155,7 @@ const addRow = (spec: DatasetSpec, label: Label, input: Input): Action<Input> =>
     summary: `register ${snapshotName(spec.name, label)} in the manifest`,
     reason:
       input.row === null ? "its artifact is new" : "its artifact is there and proven, and has no row yet",
-    needs: [artifactId(spec, label), manifestId(spec)],
+    needs: [artifactId(spec, label), manifestId(spec), signKeyId(spec)],
     assumes: { manifest: input.rows === null ? null : input.onSha256 },
     input,
   });
@@ -166,6 +168,7 @@ const rewrite = (spec: DatasetSpec, input: Input, reason: string): Action<Input>
     change: "update",
     summary: `bring the manifest of ${spec.name} and its state.env into line`,
     reason,
+    needs: [packagesId(spec.server), signKeyId(spec)],
     assumes: { manifest: input.onSha256 },
     input,
   });
@@ -187,22 +190,32 @@ const stateEnvFits = ({ spec, facts, course }: View): boolean =>
 const waitingRow = (dataset: DatasetSpec, row: ManifestRow): AbsolutePath =>
   tmpFile(dataset, `${fileName(row.localPath)}${ROW_SUFFIX}`);
 
+/** What the next write of the manifest makes good without a question; null where its signature is as it should be. */
+const whyRewrite = (view: View, signature: SignatureState): string | null =>
+  signature === "ahead"
+    ? "an earlier write of the manifest was cut off before its last step"
+    : signature === "unsigned" || (signature === "missing" && neverSigned(view))
+      ? "it is not signed yet"
+      : null;
+
 /**
  * Refuses to write over a manifest that is not the one that was read, and what did not arrive whole: a link that
  * dies ends stdin just as the last byte does. `state.env` comes first on stdin; `dd` reads no byte beyond it.
+ * The signature goes before its manifest: cut off in between, it is the signature of `$m.new`, which is complete.
  */
 function writeScript(
-  manifest: AbsolutePath,
-  stateEnv: AbsolutePath,
+  dataset: DatasetSpec,
   onSha256: string | null,
   contents: { readonly state: string; readonly manifest: string },
   files: { artifact: AbsolutePath; waiting: AbsolutePath } | null,
 ): string {
   const settle = files === null ? "" : sh`chown root:root ${files.artifact}; chmod 440 ${files.artifact}`;
   const clear = files === null ? "" : sh`rm -f -- ${files.waiting}`;
-  return `${sh`
+  return `${signatureFunctions(dataset)}${sh`
 umask 027
-m=${manifest} s=${stateEnv} d=$(dirname -- ${manifest})
+m=${manifestFile(dataset)} s=${stateEnvFile(dataset)} d=$(dirname -- ${manifestFile(dataset)})
+# the last step of an earlier write
+if ! signed_by_us "$m" && signed_by_us "$m.new"; then mv -T -- "$m.new" "$m"; sync "$d"; fi
 now=$([ ! -e "$m" ] || sha256sum <"$m" | cut -c1-64)
 [ "$now" = ${onSha256 ?? ""} ] || { echo "the manifest has changed since it was read" >&2; exit 1; }
 dd bs=${Buffer.byteLength(contents.state)} count=1 iflag=fullblock 2>/dev/null >"$s.new"
@@ -210,7 +223,7 @@ cat >"$m.new"
 [ "$(cat -- "$s.new" "$m.new" | sha256sum | cut -c1-64)" = ${sha256Of(contents.state + contents.manifest)} ] ||
   { echo "what was to be written did not arrive whole" >&2; exit 1; }
 `}${settle}${sh`
-sync "$m.new"; mv -T -- "$m.new" "$m"; sync "$d"
+sync "$m.new"; sign "$m.new"; mv -T -- "$m.new" "$m"; sync "$d"
 sync "$s.new"; mv -T -- "$s.new" "$s"; sync "$d"
 `}${clear}`;
 }

@@ -9,9 +9,10 @@ import {
   parseManifest,
   parseRow,
 } from "../domain/manifest.ts";
-import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
+import { type AbsolutePath, fileName, joinPath, type Sha256 } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import type { Probe } from "./reconciler.ts";
+import { FIRST_SUFFIX, type SignatureState, signatureFunctions } from "./signature.ts";
 
 /** The artifact files on the server, and what is on its way to becoming one. */
 export interface StoreFacts {
@@ -30,7 +31,9 @@ export interface StoreFacts {
 export interface ManifestFacts {
   readonly reading: ManifestReading;
   /** Of the file as it stands: a write builds on it, or is refused. */
-  readonly sha256: string;
+  readonly sha256: Sha256;
+  /** Where it is `ahead`, the rest is of the newer manifest: it is the one that the server signed. */
+  readonly signature: SignatureState;
 }
 
 export const manifestFile = ({ repository }: DatasetSpec): AbsolutePath =>
@@ -56,13 +59,25 @@ export const AS_READ = "%s %T@ %C@";
 
 export const manifestProbe = (spec: DatasetSpec): Probe<ManifestFacts> => ({
   host: spec.server,
-  script: sh`
-m=${manifestFile(spec)}; [ -e "$m" ] || { echo absent; exit 0; }
-sha256sum <"$m" | cut -c1-64; cat -- "$m"`,
-  parse: (stdout) =>
-    stdout === "absent\n"
-      ? absent
-      : known({ sha256: stdout.slice(0, 64), reading: parseManifest(stdout.slice(65), spec.name) }),
+  script: `${signatureFunctions(spec)}${sh`
+m=${manifestFile(spec)}
+if [ ! -e "$sig" ]; then
+  s=missing
+  [ ! -e "$sig"${FIRST_SUFFIX} ] || s=unsigned
+elif [ -z "$by" ] || ! command -v ssh-keygen >/dev/null; then s=unknown
+elif signed_by_us "$m"; then s=good
+elif signed_by_us "$m.new"; then s=ahead m=$m.new
+else s=wrong
+fi
+[ -e "$m" ] || { echo absent; exit 0; }
+sum=$(sha256sum <"$m") && echo "$s $sum" && cat -- "$m"`}`,
+  parse: (stdout) => {
+    const [first = ""] = stdout.split("\n", 1);
+    const [, state, sha256] = /^(\w+) ([0-9a-f]{64}) /.exec(first) ?? [];
+    if (state === undefined || sha256 === undefined) return absent;
+    const reading = parseManifest(stdout.slice(first.length + 1), spec.name);
+    return known({ sha256: sha256 as Sha256, reading, signature: state as SignatureState });
+  },
 });
 
 export const stateEnvProbe = (spec: DatasetSpec): Probe<string> => ({

@@ -15,9 +15,11 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   observe: ["domain", "desired-state", "transport", "plan", "reconcilers"],
   apply: ["domain", "desired-state", "transport", "plan", "reconcilers", "observe"],
   report: ["domain", "desired-state", "plan", "apply"],
+  controller: ["domain", "desired-state"],
   cli: [
     "domain",
     "desired-state",
+    "controller",
     "transport",
     "plan",
     "recovery",

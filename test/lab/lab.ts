@@ -167,6 +167,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       finished(join(ROOT, "bin/devbackup"), args, {
         env: {
           HOME: home,
+          XDG_STATE_HOME: join(dir, "state"),
           R2_ACCESS_KEY_ID: bucket.accessKeyId,
           R2_SECRET_ACCESS_KEY: bucket.secretAccessKey,
           ...more,

@@ -54,6 +54,7 @@ test("an object that was there before the artifact of its name and size is asked
       bucket: async () => bucket as Bucket,
       nonce: "c0ffee",
       now: new Date(),
+      memory: async () => new Map(),
       ...(buckets !== undefined && { buckets }),
     });
   const { buckets } = await look();

@@ -22,23 +22,23 @@ apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install zstd a
 
 test("the manager follows from os-release, by ID first and ID_LIKE then; packages have its names", () => {
   const rows: [string, string[], string][] = [
-    ["Debian", ["debian"], "install btrfs-progs, zstd, age, openssl, curl, util-linux"],
+    ["Debian", ["debian"], "install btrfs-progs, zstd, age, openssl, curl, util-linux, openssh-client"],
     [
       "Linux Mint",
       ["linuxmint", "ubuntu", "debian"],
-      "install btrfs-progs, zstd, age, openssl, curl, util-linux",
+      "install btrfs-progs, zstd, age, openssl, curl, util-linux, openssh-client",
     ],
-    ["Fedora", ["fedora"], "install btrfs-progs, zstd, age, openssl, curl, util-linux"],
+    ["Fedora", ["fedora"], "install btrfs-progs, zstd, age, openssl, curl, util-linux, openssh"],
     [
       "Rocky Linux",
       ["rocky", "rhel", "centos", "fedora"],
-      "install btrfs-progs, zstd, age, openssl, curl, util-linux",
+      "install btrfs-progs, zstd, age, openssl, curl, util-linux, openssh",
     ],
-    ["Arch", ["arch"], "install btrfs-progs, zstd, age, openssl, curl, util-linux"],
+    ["Arch", ["arch"], "install btrfs-progs, zstd, age, openssl, curl, util-linux, openssh"],
     [
       "openSUSE Tumbleweed",
       ["opensuse-tumbleweed", "opensuse", "suse"],
-      "install btrfsprogs, zstd, age, openssl, curl, util-linux",
+      "install btrfsprogs, zstd, age, openssl, curl, util-linux, openssh",
     ],
   ];
   for (const [name, distribution, summary] of rows) {

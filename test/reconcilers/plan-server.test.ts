@@ -17,7 +17,7 @@ import {
   testRows,
   without,
 } from "./rows.ts";
-import { filesOf, folder, planOf, SRV, subvolume, taken } from "./world.ts";
+import { filesOf, folder, M1, planOf, SRV, subvolume, taken } from "./world.ts";
 
 testRows([
   // the server
@@ -82,7 +82,9 @@ testRows([
   {
     name: "the manifest is damaged",
     target: "2026-03",
-    change: { manifest: known({ sha256: "m", reading: { kind: "damaged", line: 2, why: "x" } }) },
+    change: {
+      manifest: known({ sha256: M1, reading: { kind: "damaged", line: 2, why: "x" }, signature: "good" }),
+    },
     problems: ["manifest-damaged"],
   },
   {
@@ -162,7 +164,7 @@ testRows([
   {
     name: "the manifest in the bucket is another",
     target: "2026-03",
-    change: { pushedManifest: known({ manifestSha256: "m1", etag: "other", sizeBytes: 5 }) },
+    change: { pushedManifest: known({ sha256: M1, etag: "other", sizeBytes: 5 }) },
     actions: ["upload-manifest:dev"],
   },
   {
@@ -231,7 +233,11 @@ testRows([
 ]);
 
 test("a damaged manifest makes no artifact a stranger", () => {
-  const manifest = known({ sha256: "m", reading: { kind: "damaged" as const, line: 2, why: "x" } });
+  const manifest = known({
+    sha256: M1,
+    reading: { kind: "damaged" as const, line: 2, why: "x" },
+    signature: "good" as const,
+  });
   const { actions } = planOf({ rows: THREE, target: "2026-03", change: { manifest } });
   assert.deepEqual(
     actions.filter(({ kind }) => kind === "set-aside"),

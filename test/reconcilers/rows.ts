@@ -64,7 +64,7 @@ export function without(key: string) {
   return new Map([...objects].filter(([at]) => at !== key));
 }
 export function ticking(time: string) {
-  const tools = new Set(["btrfs", "zstd", "age", "openssl", "curl", "flock"]);
+  const tools = new Set(["btrfs", "zstd", "age", "openssl", "curl", "flock", "ssh-keygen"]);
   return known({ epochSeconds: Date.parse(time) / 1000, distribution: ["debian"], tools });
 }
 export function noted(key: string, sha256: string) {

@@ -1,0 +1,37 @@
+import { compareLabels, type Label } from "./label.ts";
+import type { Sha256, Signer } from "./names.ts";
+
+/** What the controller has seen of one dataset, so that nothing older or another's passes for it later. */
+export interface Seen {
+  /** Whose signature the manifest had; null before the first. */
+  readonly signer: Signer | null;
+  /** The newest row of the newest manifest with a good signature. */
+  readonly newest: NewestSeen | null;
+}
+
+export interface NewestSeen {
+  readonly label: Label;
+  readonly ts: string;
+  readonly manifestSha256: Sha256;
+}
+
+export interface Memory extends Seen {
+  /** Of the copy of the escrow that lies here; null where there is none. */
+  readonly escrowSha256: Sha256 | null;
+  /** Where all this is kept. */
+  readonly folder: string;
+}
+
+/**
+ * What is remembered after `now` was seen with a good signature. The first signer stays, and so does the newest
+ * label: another one is for the user to allow.
+ */
+export function remember(
+  seen: Seen,
+  now: { readonly signer: Signer; readonly newest: NewestSeen | null },
+): Seen {
+  if (seen.signer !== null && seen.signer !== now.signer) return seen;
+  const older =
+    seen.newest !== null && (now.newest === null || compareLabels(now.newest.label, seen.newest.label) < 0);
+  return { signer: now.signer, newest: older ? seen.newest : now.newest };
+}

@@ -1,0 +1,120 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import type { AbsolutePath } from "../domain/names.ts";
+import { plural } from "../domain/units.ts";
+import type { Action, ActionId } from "../plan/plan.ts";
+import { sh } from "../transport/quote.ts";
+import { packagesId } from "./packages.ts";
+import { actionId, propose, type Reconciler, type View } from "./reconciler.ts";
+import { expectSuccess } from "./run-script.ts";
+import { neverSigned, signKeyId } from "./sign-key.ts";
+import { signatureFile, signatureFunctions } from "./signature.ts";
+import { manifestFile } from "./store.ts";
+
+interface Input {
+  readonly dataset: DatasetSpec;
+  readonly manifest: AbsolutePath;
+  readonly sha256: string;
+}
+
+/** A manifest that the server's key has not signed as it stands. Only the user can say that it is right. */
+export const sign: Reconciler<Input> = {
+  kind: "sign",
+  diff: (view) => {
+    const { spec, facts, course } = view;
+    if (isAuthentic(view) || facts.manifest.kind !== "known") return {};
+    const { sha256, signature } = facts.manifest.value;
+    const newest = course.rows.at(-1)?.label;
+    return {
+      actions: [
+        propose("sign", spec, {
+          id: signId(spec),
+          host: spec.server,
+          stage: "register",
+          change: "update",
+          hazard: "destructive",
+          exitCode: 6,
+          summary: `sign the manifest of ${spec.name} as it stands`,
+          reason: `${signature === "missing" ? "its signature is gone" : "it is not the one that the server signed"}; ${comparison(view, sha256)}. Nothing that rests on it is done before`,
+          details: [
+            manifestFile(spec),
+            `${signatureFile(spec)}: ${signature}`,
+            newest === undefined ? "no rows" : `${plural(course.rows.length, "row")}, the newest ${newest}`,
+          ],
+          needs: [packagesId(spec.server), signKeyId(spec)],
+          assumes: { manifest: sha256 },
+          input: { dataset: spec, manifest: manifestFile(spec), sha256 },
+        }),
+      ],
+    };
+  },
+  run: async ({ host, dataset, input }, tools) => {
+    await expectSuccess(
+      tools.host(host),
+      `${signatureFunctions(input.dataset)}${sh`
+umask 027
+m=${input.manifest}
+[ "$(sha256sum <"$m" | cut -c1-64)" = ${input.sha256} ] || { echo "the manifest has changed since it was read" >&2; exit 1; }
+rm -f -- "$m.new"
+sign "$m"`}`,
+      { code: "sign-failed", what: `the manifest of ${dataset} could not be signed` },
+    );
+    return null;
+  },
+};
+
+/** What everything that rests on a manifest in doubt waits for. */
+export const signId = (spec: DatasetSpec): ActionId => actionId("sign", spec.name);
+
+/**
+ * Whether the manifest's rows may be relied on: they are the server's own, or of a time when nothing was signed. With
+ * nothing to check a signature with, it counts until there is: what comes up then stops what was planned.
+ */
+export const isAuthentic = (view: View): boolean => {
+  const { manifest } = view.facts;
+  if (manifest.kind !== "known") return true;
+  const { signature } = manifest.value;
+  return signature !== "wrong" && (signature !== "missing" || neverSigned(view));
+};
+
+/**
+ * Lets the actions of a dataset that rest on its manifest wait until it is authentic; one that comes in doubt only
+ * later no longer fits what they were planned on.
+ */
+export function restingOnManifest(view: View, actions: readonly Action[]): Action[] {
+  const authentic = isAuthentic(view);
+  return actions.map((action) =>
+    UNCONCERNED.has(action.kind)
+      ? action
+      : {
+          ...action,
+          needs: authentic ? action.needs : [...action.needs, signId(view.spec)],
+          assumes: { ...action.assumes, manifestAuthentic: authentic ? true : null },
+        },
+  );
+}
+
+/** What the manifest has no say in. */
+const UNCONCERNED: ReadonlySet<string> = new Set([
+  "packages",
+  "layout",
+  "subvolume",
+  "key",
+  "sign-key",
+  "sign",
+  "escrow",
+  "escrow-copy",
+  "upload-escrow",
+  "snapshot",
+]);
+
+/** What else is known to have been the manifest: whether it has changed, or its signature alone. */
+function comparison({ facts, memory }: View, sha256: string): string {
+  const { pushedManifest: pushed } = facts;
+  const seen = memory.kind === "known" ? memory.value.newest?.manifestSha256 : undefined;
+  const known = pushed.kind === "known" ? pushed.value.sha256 : seen;
+  if (known === undefined) return "whether it was changed can't be told";
+  const what = pushed.kind === "known" ? "last sent to the bucket" : "last seen by this machine";
+  return known === sha256
+    ? `it is still the one that was ${what}`
+    : `it was changed since: another one was ${what}`;
+}

@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { known } from "../domain/fact.ts";
+import { type AbsolutePath, joinPath, parseSigner, type Signer } from "../domain/names.ts";
+import { sh } from "../transport/quote.ts";
+import type { Probe } from "./reconciler.ts";
+
+/** The key that signs the manifest, of which only the public half ever leaves the server, but for the escrow. */
+export interface SignKeyFacts {
+  /** `MODE UID`, or null where there is no key. */
+  readonly keyRights: string | null;
+  /** What the key itself says its public half is; null where ssh-keygen could not tell. */
+  readonly derived: Signer | null;
+  /** What the file beside it says; null where there is none. */
+  readonly published: Signer | null;
+}
+
+/**
+ * Of the manifest, by the server's own key. `ahead`: it is that of a newer manifest, whose write was cut off
+ * before its last step. `unsigned`: there is none because the key is younger than the manifest. `unknown`: there
+ * is one, and nothing to check it with.
+ */
+export type SignatureState = "good" | "ahead" | "unsigned" | "missing" | "wrong" | "unknown";
+
+/** Beside a signature's place: the manifest there is of a time before there was a key. */
+export const FIRST_SUFFIX = ".first";
+
+export const signKeyFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "keys", `ls_${name}_sign.key`);
+export const signPublicFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "keys", `ls_${name}_sign.pub`);
+export const signatureFile = ({ repository }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "manifests/snapshots_v2.tsv.sig");
+
+export const signKeyProbe = (spec: DatasetSpec): Probe<SignKeyFacts> => ({
+  host: spec.server,
+  script: sh`
+k=${signKeyFile(spec)} p=${signPublicFile(spec)}
+if [ -e "$k" ]; then
+  echo "rights $(stat -c '%a %u' -- "$k")"
+  command -v ssh-keygen >/dev/null && echo "derived $(ssh-keygen -y -P '' -f "$k" 2>/dev/null)"
+fi
+[ -e "$p" ] && echo "published $(head -n 1 -- "$p")"
+:`,
+  parse: (stdout) => {
+    const field = (word: string) => new RegExp(`^${word} (.*)$`, "m").exec(stdout)?.[1];
+    return known({
+      keyRights: field("rights") ?? null,
+      derived: parseSigner(field("derived") ?? "") ?? null,
+      published: parseSigner(field("published") ?? "") ?? null,
+    });
+  },
+});
+
+/** Whose signatures count on the server: by its key, or by what stands beside it where that is gone. */
+export const signerThere = ({ derived, published }: SignKeyFacts): Signer | null => derived ?? published;
+
+/** As `ssh-keygen -l` shows the key. */
+export const fingerprintOf = (signer: Signer): string => {
+  const blob = Buffer.from(signer.slice("ssh-ed25519 ".length), "base64");
+  return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
+};
+
+/**
+ * Two functions of sh (ssh-keygen(1), ALLOWED SIGNERS; the namespace keeps a signature of the manifest from passing
+ * for one of something else). `signed_by_us FILE`: is what stands there this server's signature of FILE? "" in `$by`
+ * where nobody can tell. `sign FILE`: puts one of FILE there, synced, in one step.
+ */
+export const signatureFunctions = (spec: DatasetSpec): string => sh`
+key=${signKeyFile(spec)} sig=${signatureFile(spec)}
+by=$(ssh-keygen -y -P '' -f "$key" 2>/dev/null || head -n 1 -- ${signPublicFile(spec)} 2>/dev/null) || by=
+signed_by_us() {
+  [ -n "$by" ] && [ -e "$1" ] && [ -e "$sig" ] &&
+    ssh-keygen -Y verify -I devbackup -n devbackup-manifest -f /dev/fd/3 -s "$sig" <"$1" >/dev/null 2>&1 3<<SIGNERS
+devbackup namespaces="devbackup-manifest" $by
+SIGNERS
+}
+sign() {
+  ssh-keygen -q -Y sign -f "$key" -n devbackup-manifest <"$1" >"$sig.new" || return
+  sync "$sig.new" && mv -T -- "$sig.new" "$sig" && rm -f -- "$sig"${FIRST_SUFFIX} && sync "$(dirname -- "$sig")"
+}
+`;
