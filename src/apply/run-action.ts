@@ -3,10 +3,11 @@ import type { HostName } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { driftOf, hiddenIn } from "../plan/drift.ts";
 import type { Action, Problem, Warning } from "../plan/plan.ts";
-import { RECONCILERS } from "../reconcilers/all.ts";
-import { planFrom, type Request } from "../reconcilers/diff-all.ts";
+import { reconcilerOf } from "../reconcilers/all.ts";
+import { planFrom } from "../reconcilers/diff-all.ts";
 import type { Observation } from "../reconcilers/facts.ts";
 import type { Tools } from "../reconcilers/reconciler.ts";
+import { hostsOf, type Request } from "../reconcilers/request.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import type { Emit } from "./events.ts";
@@ -17,6 +18,8 @@ export interface RunContext {
   readonly request: Request;
   readonly host: (name: HostName) => Promise<Host>;
   readonly bucket: () => Promise<Bucket>;
+  readonly escrow: Tools["escrow"];
+  readonly trust: Tools["trust"];
   /** Looks afresh; with `buckets`, without asking the bucket again. */
   readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
   readonly emit: Emit;
@@ -57,7 +60,7 @@ export async function runAction(running: Running): Promise<Outcome> {
     const outcome =
       action === null
         ? "done already"
-        : await reconcilerOf(action).run(action, await toolsOf(running, action));
+        : await reconcilerOf(action.kind).run(action, await toolsOf(running, action));
     const latest = await lookAgain(running);
     if (freshPlan(running, latest).actions.some(({ id }) => id === planned.id)) throw notTaken(planned);
     const durationMs = now().getTime() - begun;
@@ -124,19 +127,12 @@ function asTrouble(error: unknown): DevbackupError {
   throw error;
 }
 
-function reconcilerOf({ kind }: Action) {
-  const found = RECONCILERS.find((reconciler) => reconciler.kind === kind);
-  if (found === undefined) throw new RangeError(`nothing can carry out ${kind}`);
-  return found;
-}
-
 async function toolsOf(
-  { desired, host, bucket, now, signal, emit, assertHeld }: Running,
+  { desired, request, host, bucket, escrow, trust, now, signal, emit, assertHeld }: Running,
   { id }: Action,
 ): Promise<Tools> {
   const hosts = new Map<HostName, Host>();
-  for (const { workstation, server } of desired.datasets)
-    for (const name of [workstation, server]) hosts.set(name, await host(name));
+  for (const name of hostsOf(desired, request)) hosts.set(name, await host(name));
   return {
     host: (name) => {
       const found = hosts.get(name);
@@ -144,6 +140,8 @@ async function toolsOf(
       return found;
     },
     bucket,
+    escrow,
+    trust,
     now,
     signal,
     assertHeld,

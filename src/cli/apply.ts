@@ -7,15 +7,16 @@ import { planJson } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
 import { createProgress } from "../report/progress.ts";
 import { confirm, confirmHazards } from "./confirm.ts";
+import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { interruptible } from "./interrupt.ts";
 import { load } from "./load.ts";
-import { applyCommandLine, isNarrowed, problemExit } from "./plan.ts";
-import { whatToDo } from "./plan-file.ts";
+import { applyCommandLine, exitCodeOf, isNarrowed } from "./plan.ts";
+import { type WhatToDo, whatToDo } from "./plan-file.ts";
 import type { RequestFlags } from "./request.ts";
 import { openSession, type Session } from "./session.ts";
 import { type CommonFlags, openTerminal, type Terminal } from "./terminal.ts";
 
-export interface ApplyFlags extends CommonFlags, RequestFlags {
+export interface ApplyFlags extends CommonFlags, RequestFlags, IdentityFlags {
   readonly yes?: boolean;
   readonly approve?: readonly string[];
 }
@@ -25,9 +26,18 @@ export async function applyCommand(planFile: string | undefined, flags: ApplyFla
   const terminal = openTerminal(flags);
   const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
-  const { desired, request, saved, again } = await whatToDo(loaded.desired, planFile, flags);
+  return carryOutAsked(await whatToDo(loaded.desired, planFile, flags), flags, terminal);
+}
+
+/** Looks, shows, asks, and does it. */
+export async function carryOutAsked(
+  { desired, request, saved, again }: WhatToDo,
+  flags: ApplyFlags,
+  terminal: Terminal,
+): Promise<number> {
   const [command, narrowed] = [applyCommandLine(again), isNarrowed(again)];
-  const session = openSession(desired, (text) => process.stderr.write(text));
+  const identities = await identitiesOf(flags, terminal);
+  const session = openSession(desired, request, identities, (text) => process.stderr.write(text));
   try {
     const plan = saved ?? planFrom(desired, await session.look(), request);
     const asked = parseApproval(flags.approve ?? []);
@@ -38,7 +48,7 @@ export async function applyCommand(planFile: string | undefined, flags: ApplyFla
     if (plan.problems.length > 0) {
       if (terminal.json)
         await terminal.document({ formatVersion: 1, event: "refused", plan: planJson(plan) });
-      return problemExit(plan);
+      return exitCodeOf(plan.problems);
     }
     noteUnmatched(plan, flags.approve ?? [], terminal);
     const approval = await approve(plan, asked, terminal, flags);
@@ -91,7 +101,7 @@ async function carryOut({ session, terminal, narrowed, ...agreed }: CarryOut): P
     narrowed,
   });
   try {
-    const exitCode = await apply({
+    return await apply({
       ...agreed,
       holder: {
         who: `${userInfo().username}@${hostname()}`,
@@ -100,13 +110,13 @@ async function carryOut({ session, terminal, narrowed, ...agreed }: CarryOut): P
       },
       host: session.host,
       bucket: session.bucket,
+      escrow: session.escrow,
+      trust: session.trust,
       look: session.look,
       emit: progress.emit,
       now: () => new Date(),
       signal,
     });
-    await session.remember();
-    return exitCode;
   } finally {
     stop();
     await progress.end();

@@ -107,20 +107,21 @@ identifying(common(program.command("restore")))
   );
 
 const manifest = program.command("manifest").description("the record of everything that was backed up");
-for (const [what, argument, description] of [
-  ["latest", "", "the newest label"],
-  ["list", "", "every artifact, with the chains they form"],
-  ["chain", "<label>", "what a label is made from"],
-] as const) {
-  const command = common(manifest.command(what))
+const ofManifest = (name: string): Command =>
+  common(manifest.command(name)).option("--dataset <name>", "this dataset alone");
+for (const [what, description] of [
+  ["latest", "the newest label"],
+  ["list", "every artifact, with the chains they form"],
+] as const)
+  ofManifest(what)
     .description(description)
-    .option("--dataset <name>", "this dataset alone");
-  if (argument !== "") command.argument(argument);
-  command.action((...given) => {
-    const [label, flags] = argument === "" ? [undefined, given[0]] : [given[0], given[1]];
-    return run(flags, async () => (await import("./manifest.ts")).manifestCommand(what, label, flags));
-  });
-}
+    .action((flags) => run(flags, async () => (await import("./manifest.ts")).manifestCommand(what, flags)));
+ofManifest("chain")
+  .argument("<label>")
+  .description("what a label is made from, where that stands, and what one loss would cost")
+  .action((label, flags) =>
+    run(flags, async () => (await import("./manifest-chain.ts")).manifestChainCommand(label, flags)),
+  );
 
 const keys = program.command("keys").description("the recovery identity, the escrow and its test");
 common(keys.command("new-recovery"))

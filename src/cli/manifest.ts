@@ -1,10 +1,9 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import { parseLabel } from "../domain/label.ts";
-import { chainOf } from "../domain/lineage.ts";
+import type { Fact } from "../domain/fact.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { factOf } from "../observe/observe.ts";
-import { manifestProbe } from "../reconcilers/store.ts";
+import { type ManifestFacts, manifestProbe } from "../reconcilers/store.ts";
 import { chainText } from "../report/chain-text.ts";
 import { load } from "./load.ts";
 import { readRequest } from "./request.ts";
@@ -15,23 +14,19 @@ export interface ManifestFlags extends CommonFlags {
   readonly dataset?: string;
 }
 
-/** `devbackup manifest latest|list|chain LABEL`: what the server's manifest says, nothing checked against it. */
-export async function manifestCommand(
-  what: "latest" | "list" | "chain",
-  labelText: string | undefined,
-  flags: ManifestFlags,
-): Promise<number> {
+/** `devbackup manifest latest|list`: what the server's manifest says, nothing checked against it. */
+export async function manifestCommand(what: "latest" | "list", flags: ManifestFlags): Promise<number> {
   const terminal = openTerminal(flags);
   const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
-  const { desired } = readRequest(loaded.desired, flags, new Date());
-  const session = openSession(desired, () => undefined);
+  const { desired, request } = readRequest(loaded.desired, flags, new Date());
+  const session = openSession(desired, request, [], () => undefined);
   try {
     const datasets = await Promise.all(
-      desired.datasets.map(async (spec) => ({
-        dataset: spec.name,
-        rows: choose(spec, await read(session, spec), what, labelText),
-      })),
+      desired.datasets.map(async (spec) => {
+        const rows = await read(session, spec);
+        return { dataset: spec.name, rows: what === "list" ? rows : rows.slice(-1) };
+      }),
     );
     if (terminal.json) await terminal.document({ formatVersion: 1, datasets });
     else
@@ -48,7 +43,11 @@ export async function manifestCommand(
 async function read(session: Session, spec: DatasetSpec): Promise<Manifest> {
   const probe = manifestProbe(spec);
   const host = await session.host(probe.host);
-  const fact = factOf(probe, await host.run(probe.script));
+  return rowsOf(spec, factOf(probe, await host.run(probe.script)));
+}
+
+/** None where there is no manifest yet. @throws DevbackupError where it can't be read, exit code 6 where it is damaged */
+export function rowsOf(spec: DatasetSpec, fact: Fact<ManifestFacts>): Manifest {
   if (fact.kind === "absent") return [];
   if (fact.kind === "known" && fact.value.reading.kind === "valid") return fact.value.reading.rows;
   throw new DevbackupError({
@@ -64,25 +63,5 @@ async function read(session: Session, spec: DatasetSpec): Promise<Manifest> {
           : "",
     state: "Nothing was changed",
     next: "devbackup plan",
-  });
-}
-
-function choose(
-  spec: DatasetSpec,
-  rows: Manifest,
-  what: "latest" | "list" | "chain",
-  labelText: string | undefined,
-): Manifest {
-  if (what === "list") return rows;
-  if (what === "latest") return rows.slice(-1);
-  const label = parseLabel(labelText ?? "");
-  const chain = label === undefined ? undefined : chainOf(rows, label);
-  if (chain !== undefined) return chain;
-  throw new DevbackupError({
-    code: "no-such-label",
-    exitCode: 1,
-    host: spec.server,
-    what: `the manifest of ${spec.name} has no label ${labelText}`,
-    next: "devbackup manifest list",
   });
 }

@@ -4,7 +4,7 @@ import type { Label } from "../domain/label.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Plan } from "../plan/plan.ts";
 import { parseSavedPlan, type SavedPlan } from "../plan/saved.ts";
-import type { Request } from "../reconcilers/diff-all.ts";
+import type { Request } from "../reconcilers/request.ts";
 import { digestOf } from "./plan.ts";
 import { type RequestFlags, readRequest } from "./request.ts";
 import type { CommonFlags } from "./terminal.ts";
@@ -34,19 +34,27 @@ export async function whatToDo(
   const datasets = whole.datasets.filter(({ name }) => saved.plan.labels[name] !== undefined);
   const desired = { ...whole, datasets };
   if (digestOf(desired) !== saved.desiredSha256) throw anotherDesiredState(planFile);
+  const { restore, labelled, selection } = saved;
   const labels = new Map(datasets.map(({ name }) => [name, saved.plan.labels[name] as Label]));
+  const asked = restore === null ? null : readRequest(desired, restoreFlags(restore), new Date()).request;
   return {
     desired,
-    request: { labels, labelled: saved.labelled, selection: saved.selection },
+    request: {
+      labels: restore === null ? labels : new Map(),
+      labelled,
+      restore: asked?.restore ?? null,
+      selection,
+    },
     saved: saved.plan,
     again: { ...flags, ...flagsOf(saved, datasets.length < whole.datasets.length) },
   };
 }
 
 /** What a plan file holds was agreed to as a whole. */
-function refuseNarrowing(planFile: string, { label, dataset, host, only }: RequestFlags): void {
+function refuseNarrowing(planFile: string, { label, dataset, host, only, restore, to }: RequestFlags): void {
   const [given] =
-    Object.entries({ label, dataset, host, only }).find(([, value]) => value !== undefined) ?? [];
+    Object.entries({ label, dataset, host, only, restore, to }).find(([, value]) => value !== undefined) ??
+    [];
   if (given === undefined) return;
   throw new DevbackupError({
     code: "wrong-flag",
@@ -60,17 +68,23 @@ function refuseNarrowing(planFile: string, { label, dataset, host, only }: Reque
 
 /** A plan holds either every dataset or the one that `--dataset` named. */
 function flagsOf(
-  { plan, labelled, selection: { host, stages } }: SavedPlan,
+  { plan, labelled, restore, selection: { host, stages } }: SavedPlan,
   narrowed: boolean,
 ): RequestFlags {
   const [[dataset, label] = []] = Object.entries(plan.labels);
   return {
+    ...(restore !== null && restoreFlags(restore)),
     ...(labelled && label !== undefined && { label }),
     ...(narrowed && dataset !== undefined && { dataset }),
     ...(host !== null && { host }),
     ...(stages !== null && { only: stages.join(",") }),
   };
 }
+
+const restoreFlags = ({ label, to }: NonNullable<SavedPlan["restore"]>): RequestFlags => ({
+  restore: label,
+  ...(to !== null && { to }),
+});
 
 const notAPlan = (file: string, unread?: Error): DevbackupError =>
   new DevbackupError({

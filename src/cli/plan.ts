@@ -2,18 +2,20 @@ import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import type { DesiredState } from "../desired-state/desired-state.ts";
 import { DevbackupError } from "../domain/trouble.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Plan, Problem } from "../plan/plan.ts";
 import { renderSavedPlan } from "../plan/saved.ts";
-import { planFrom, type Request } from "../reconcilers/diff-all.ts";
+import { planFrom } from "../reconcilers/diff-all.ts";
+import type { Request } from "../reconcilers/request.ts";
 import { planJson } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
 import { quote } from "../transport/quote.ts";
+import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { load } from "./load.ts";
 import { type RequestFlags, readRequest } from "./request.ts";
 import { openSession } from "./session.ts";
 import { type CommonFlags, openTerminal } from "./terminal.ts";
 
-export interface PlanFlags extends CommonFlags, RequestFlags {
+export interface PlanFlags extends CommonFlags, RequestFlags, IdentityFlags {
   readonly out?: string;
   readonly detailedExitcode?: boolean;
 }
@@ -24,7 +26,8 @@ export async function planCommand(flags: PlanFlags): Promise<number> {
   const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
   const { desired, request } = readRequest(loaded.desired, flags, new Date());
-  const session = openSession(desired, (text) => process.stderr.write(text));
+  const identities = await identitiesOf(flags, terminal);
+  const session = openSession(desired, request, identities, (text) => process.stderr.write(text));
   try {
     const plan = planFrom(desired, await session.look(), request);
     if (terminal.json) await terminal.document(planJson(plan));
@@ -32,24 +35,18 @@ export async function planCommand(flags: PlanFlags): Promise<number> {
       terminal.say(
         planText(plan, { ...terminal, command: applyCommandLine(flags), narrowed: isNarrowed(flags) }),
       );
-    if (plan.problems.length > 0) return problemExit(plan);
+    if (plan.problems.length > 0) return exitCodeOf(plan.problems);
     if (flags.out !== undefined) await save(flags.out, desired, request, plan);
-    const doubtful = plan.actions.find((action) => action.exitCode !== undefined);
-    if (doubtful !== undefined) return doubtful.exitCode ?? 1;
     return flags.detailedExitcode === true && plan.actions.length > 0 ? 2 : 0;
   } finally {
     await session.close();
   }
 }
 
-/** Of a plan that is refused: 6 where something stored is damaged, missing or not authentic. */
-export const problemExit = ({ problems }: Plan): number =>
-  problems.find(({ exitCode }) => exitCode !== undefined)?.exitCode ?? 1;
-
 const save = (
   file: string,
   desired: DesiredState,
-  { labelled, selection }: Request,
+  { labelled, restore, selection }: Request,
   plan: Plan,
 ): Promise<void> =>
   writeFile(
@@ -60,6 +57,7 @@ const save = (
       desiredSha256: digestOf(desired),
       labelled,
       selection,
+      restore: restore === null ? null : { label: restore.label, to: restore.to?.folder ?? null },
       plan,
     }),
     { mode: 0o600 },
@@ -80,17 +78,24 @@ export const digestOf = (desired: DesiredState): string =>
     .update(JSON.stringify({ ...desired, hosts: [...desired.hosts] }))
     .digest("hex");
 
+/** 6 where one of them is damage: whoever reads exit codes should hear of the worst. */
+export const exitCodeOf = (problems: readonly Problem[]): number =>
+  problems.some(({ exitCode }) => exitCode === 6) ? 6 : 1;
+
 export const isNarrowed = ({ host, dataset, only }: RequestFlags): boolean =>
   host !== undefined || dataset !== undefined || only !== undefined;
 
 /** `devbackup apply` with what the user chose, for the commands that are suggested. */
 export const applyCommandLine = ({
   config,
+  restore,
+  to,
+  identity,
   label,
   dataset,
   host,
   only,
-}: CommonFlags & RequestFlags): string =>
-  Object.entries({ config, label, dataset, host, only })
+}: CommonFlags & RequestFlags & IdentityFlags): string =>
+  Object.entries({ config, restore, to, identity, label, dataset, host, only })
     .filter(([, value]) => value !== undefined)
     .reduce((line, [flag, value]) => `${line} --${flag} ${quote(String(value))}`, "devbackup apply");

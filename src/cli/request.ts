@@ -1,12 +1,17 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { LABEL_SHAPE, labelAt, parseLabel } from "../domain/label.ts";
-import type { HostName } from "../domain/names.ts";
+import { type HostName, parseAbsolutePath } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { STAGES, type Stage } from "../plan/plan.ts";
-import type { Request } from "../reconcilers/diff-all.ts";
+import { pathInside } from "../reconcilers/extract.ts";
+import type { Request, RestoreRequest, RestoreTarget } from "../reconcilers/request.ts";
 
 /** The flags that `plan` and `apply` share. */
 export interface RequestFlags {
+  /** A label, or `latest`. */
+  readonly restore?: string;
+  /** With `restore`: beside what is there. */
+  readonly to?: string;
   readonly label?: string;
   readonly dataset?: string;
   readonly host?: string;
@@ -32,13 +37,16 @@ export function readRequest(
   const host = [...whole.hosts.keys()].find((name) => name === flags.host) ?? null;
   if (flags.host !== undefined && host === null)
     throw wrongFlag("--host", flags.host, [...whole.hosts.keys()]);
+  refuseMixture(flags);
+  const restore = flags.restore === undefined ? null : readRestore(flags.restore, flags, datasets);
   const label = (spec: DatasetSpec) =>
     flags.label === undefined ? labelAt(now, spec.cadence, spec.timezone) : readLabel(flags.label, spec);
   return {
     desired: { ...whole, datasets },
     request: {
-      labels: new Map(datasets.map((spec) => [spec.name, label(spec)])),
+      labels: new Map(restore === null ? datasets.map((spec) => [spec.name, label(spec)]) : []),
       labelled: flags.label !== undefined,
+      restore,
       selection: {
         host: host as HostName | null,
         stages: flags.only === undefined ? null : readStages(flags.only),
@@ -47,13 +55,70 @@ export function readRequest(
   };
 }
 
-function readLabel(text: string, { name, cadence }: DatasetSpec) {
+/** What does not go together, each way round. */
+function refuseMixture({ restore, label, to }: RequestFlags): void {
+  if (restore !== undefined && label !== undefined)
+    throw mixture("--label does not go with --restore", `--restore ${label}`);
+  if (restore === undefined && to !== undefined)
+    throw mixture("--to goes with --restore alone", `--restore latest --to ${to}`);
+}
+
+const mixture = (what: string, next: string): DevbackupError =>
+  new DevbackupError({
+    code: "wrong-flag",
+    exitCode: 1,
+    what,
+    state: "Nothing was contacted",
+    next: `devbackup plan ${next}`,
+  });
+
+function readRestore(text: string, { to }: RequestFlags, datasets: readonly DatasetSpec[]): RestoreRequest {
+  const label = text === "latest" ? text : datasets.map((spec) => readLabel(text, spec, "--restore"))[0];
+  const [spec] = datasets;
+  if (label === undefined || spec === undefined) throw new RangeError("there is a dataset");
+  if (to === undefined) return { label, to: null };
+  return { label, to: readTarget(spec, datasets.length, to, null, []) };
+}
+
+/**
+ * Where a label is brought beside what is there. @throws DevbackupError where that can't be told from what was typed
+ */
+export function readTarget(
+  spec: DatasetSpec,
+  datasets: number,
+  folder: string,
+  host: HostName | null,
+  paths: readonly string[],
+): RestoreTarget {
+  if (datasets > 1)
+    throw mixture(
+      "--to takes one dataset at a time",
+      `--restore latest --to ${folder} --dataset ${spec.name}`,
+    );
+  const absolute = parseAbsolutePath(folder.replace(/(?<=.)\/+$/, ""));
+  const refused = (what: string, next: string) =>
+    new DevbackupError({ code: "wrong-flag", exitCode: 1, what, state: "Nothing was contacted", next });
+  if (absolute === undefined)
+    throw refused(
+      `--to ${folder} is no absolute path`,
+      "name a folder on the machine that it is restored to",
+    );
+  const inside = paths.map((path) => {
+    const found = pathInside(spec, path);
+    if (found === undefined)
+      throw refused(`${path} lies outside ${spec.path}`, "name paths as they lie inside the dataset");
+    return found;
+  });
+  return { host: host ?? spec.workstation, folder: absolute, paths: [...new Set(inside)].sort() };
+}
+
+function readLabel(text: string, { name, cadence }: DatasetSpec, flag = "--label") {
   const label = parseLabel(text, cadence);
   if (label !== undefined) return label;
   throw new DevbackupError({
     code: "no-label",
     exitCode: 1,
-    what: `--label ${text} is no label of ${name}, whose cadence is ${cadence}`,
+    what: `${flag} ${text} is no label of ${name}, whose cadence is ${cadence}`,
     state: "Nothing was contacted",
     next: `name it as ${LABEL_SHAPE[cadence]}`,
   });

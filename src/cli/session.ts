@@ -1,10 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { memoryFolder, readMemory, writeSeen } from "../controller/memory.ts";
+import { homedir } from "node:os";
+import { escrowHere, keepSeen, memoryPlace, recall } from "../controller/memory.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
-import type { HostName } from "../domain/names.ts";
+import type { DatasetName, HostName } from "../domain/names.ts";
 import { observe } from "../observe/observe.ts";
-import type { Observation } from "../reconcilers/facts.ts";
+import type { Observation, RecoveredFacts } from "../reconcilers/facts.ts";
 import { newlySeen } from "../reconcilers/memory.ts";
+import type { Tools } from "../reconcilers/reconciler.ts";
+import { hostsOf, type Request } from "../reconcilers/request.ts";
+import type { AgeIdentity } from "../recovery/age-file.ts";
+import type { Recovered } from "../recovery/recover.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import { connectHost } from "../transport/connect.ts";
 import type { Host } from "../transport/host.ts";
@@ -13,6 +18,8 @@ import type { Host } from "../transport/host.ts";
 export interface Session {
   readonly host: (name: HostName) => Promise<Host>;
   readonly bucket: () => Promise<Bucket>;
+  readonly escrow: Tools["escrow"];
+  readonly trust: Tools["trust"];
   /** See {@link observe}; with `buckets`, the bucket is not asked again. */
   readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
   /** Keeps in mind what was last looked at: the signer, and how far the manifest has come. */
@@ -20,10 +27,16 @@ export interface Session {
   readonly close: () => Promise<void>;
 }
 
-export function openSession(desired: DesiredState, warn: (text: string) => void): Session {
+export function openSession(
+  desired: DesiredState,
+  request: Request,
+  identities: readonly AgeIdentity[],
+  warn: (text: string) => void,
+): Session {
   const hosts = new Map<HostName, Promise<Host>>();
   const env = takeSecrets(desired);
   let opened: Promise<Bucket> | undefined;
+  let last: Observation | undefined;
   let away: Observation["buckets"] | undefined;
   const host = (name: HostName): Promise<Host> => {
     const spec = desired.hosts.get(name);
@@ -32,12 +45,41 @@ export function openSession(desired: DesiredState, warn: (text: string) => void)
     hosts.set(name, connection);
     return connection;
   };
-  let last: Observation | undefined;
-  const folder = (spec: DatasetSpec): string => memoryFolder(desired, spec, env);
   const bucket = (): Promise<Bucket> => (opened ??= openBucket(desired, warn, env));
+  // opened once in a run: escrow and bucket are not asked again with every look
+  const opening = new Map<DatasetName, Promise<Recovered>>();
+  const placeOf = (spec: DatasetSpec) => memoryPlace(spec, desired, { home: homedir(), env });
+  const recoverDataset = async (spec: DatasetSpec): Promise<Recovered> => {
+    const [{ recover }, seen] = await Promise.all([import("../recovery/recover.ts"), recall(placeOf(spec))]);
+    return recover({
+      spec,
+      cloud: desired.cloud === null ? null : { spec: desired.cloud, bucket: await bucket() },
+      identities,
+      escrowHere: await escrowHere(placeOf(spec)),
+      knownSigner: desired.signers.get(spec.name) ?? (seen.kind === "known" ? seen.value.signer : null),
+      newestSeen: seen.kind === "known" ? seen.value.newest : null,
+      wanted: request.restore?.label ?? "latest",
+    });
+  };
+  const recovered = (spec: DatasetSpec): Promise<Recovered> => {
+    const promise = opening.get(spec.name) ?? recoverDataset(spec);
+    opening.set(spec.name, promise);
+    return promise;
+  };
+  const specOf = (name: DatasetName): DatasetSpec => {
+    const found = desired.datasets.find((spec) => spec.name === name);
+    if (found === undefined) throw new RangeError(`no dataset ${name}`);
+    return found;
+  };
   return {
     host,
     bucket,
+    escrow: async (name) => (await recovered(specOf(name))).escrow,
+    trust: async (name, signer) => {
+      const place = placeOf(specOf(name));
+      const seen = await recall(place);
+      await keepSeen(place, { newest: seen.kind === "known" ? seen.value.newest : null, signer });
+    },
     look: async (buckets = away) => {
       const seen = await observe({
         desired,
@@ -45,12 +87,10 @@ export function openSession(desired: DesiredState, warn: (text: string) => void)
         bucket,
         nonce: randomBytes(12).toString("hex"),
         now: new Date(),
-        memory: async () =>
-          new Map(
-            await Promise.all(
-              desired.datasets.map(async (spec) => [spec.name, await readMemory(folder(spec))] as const),
-            ),
-          ),
+        hosts: hostsOf(desired, request),
+        target: request.restore?.to ?? null,
+        recall: async (spec) => recall(placeOf(spec)),
+        recover: identities.length === 0 ? null : async (spec) => factsOf(await recovered(spec)),
         ...(buckets !== undefined && { buckets }),
       });
       // a store that does not answer costs its time-outs once in a run, not with every look
@@ -61,7 +101,7 @@ export function openSession(desired: DesiredState, warn: (text: string) => void)
     remember: async () => {
       for (const spec of desired.datasets) {
         const seen = last === undefined ? null : newlySeen(desired, spec, last);
-        if (seen !== null) await writeSeen(folder(spec), seen);
+        if (seen !== null) await keepSeen(placeOf(spec), seen);
       }
     },
     close: async () => {
@@ -70,6 +110,14 @@ export function openSession(desired: DesiredState, warn: (text: string) => void)
     },
   };
 }
+
+const factsOf = ({ escrow, escrowFrom, signer, fingerprint, manifest }: Recovered): RecoveredFacts => ({
+  escrowFrom,
+  recipient: escrow.recipient,
+  signer,
+  fingerprint,
+  manifest,
+});
 
 /** The environment as it was given. What is secret in it leaves it, so that no process started here inherits it. */
 function takeSecrets({ cloud }: DesiredState): NodeJS.ProcessEnv {

@@ -43,3 +43,10 @@ export function parseArtifactFile(dataset: DatasetName, file: string): ArtifactR
 /** The key of the artifact in the bucket. `prefix` is "" or ends with a slash. */
 export const objectKey = (prefix: string, ref: ArtifactRef): string =>
   `${prefix}${ref.dataset}/${artifactPath(ref)}`;
+
+/** Keys in the bucket of what belongs to the dataset as a whole. `prefix` is "" or ends with a slash. */
+export const datasetKeys = (prefix: string, dataset: DatasetName) => ({
+  manifest: `${prefix}${dataset}/manifests/snapshots_v2.tsv.age`,
+  signature: `${prefix}${dataset}/manifests/snapshots_v2.tsv.sig`,
+  escrow: `${prefix}${dataset}/keys/escrow.age`,
+});

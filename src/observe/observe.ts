@@ -1,5 +1,6 @@
 import type { CloudSpec, DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { type Fact, known, unknown } from "../domain/fact.ts";
+import type { Memory } from "../domain/memory.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { doubtfulKey } from "../reconcilers/cloud.ts";
@@ -8,9 +9,11 @@ import {
   type DatasetFacts,
   datasetProbes,
   type Observation,
+  type RecoveredFacts,
 } from "../reconcilers/facts.ts";
 import { type SystemFacts, systemProbe } from "../reconcilers/packages.ts";
 import type { Probe } from "../reconcilers/reconciler.ts";
+import type { RestoreTarget } from "../reconcilers/request.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import { mergedScript, type ProbeAnswer, readAnswers } from "./merge.ts";
@@ -22,8 +25,14 @@ export interface ObserveOptions {
   /** Makes the marks between probes unguessable: what a probe prints can't pass for another's answer. */
   readonly nonce: string;
   readonly now: Date;
-  /** What this machine has seen before. */
-  readonly memory: () => Promise<Observation["memory"]>;
+  /** Those that are asked; what is on others is unknown. */
+  readonly hosts: ReadonlySet<HostName>;
+  /** Where a restore brings a label beside what is there. */
+  readonly target: RestoreTarget | null;
+  /** Opens escrow and bucket for a dataset whose server has lost its keys or its manifest; null for never. */
+  readonly recover: ((spec: DatasetSpec) => Promise<RecoveredFacts>) | null;
+  /** What this controller remembers of a dataset. */
+  readonly recall: (spec: DatasetSpec) => Promise<Fact<Memory>>;
   /** What the bucket held when last looked at; it is not asked again then. */
   readonly buckets?: Observation["buckets"];
 }
@@ -37,7 +46,7 @@ const PROBE_TIMEOUT_MS = 5 * 60_000;
  */
 export async function observe(options: ObserveOptions): Promise<Observation> {
   const { desired, now } = options;
-  const tasks = tasksOf(desired);
+  const tasks = tasksOf(options);
   const hosts = [...new Set(tasks.map(({ probe }) => probe.host))];
   const [answers, buckets] = await Promise.all([
     Promise.all(
@@ -56,25 +65,54 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
         : lookAtBucket(options, desired.cloud),
   ]);
   const byKey = new Map(answers.flatMap((part) => [...part]));
-  const datasets = new Map(desired.datasets.map((spec) => [spec.name, factsOf(spec, byKey)]));
+  const datasets = new Map(desired.datasets.map((spec) => [spec.name, factsOf(options, spec, byKey)]));
   return {
     takenAt: now,
     systems: new Map(hosts.map((host) => [host, byKey.get(`system ${host}`) as Fact<SystemFacts>])),
     datasets,
     buckets: buckets === null ? null : await lookCloser(options, buckets, datasets),
-    memory: await options.memory(),
+    recovered: await recoverLost(options, datasets),
+    memory: new Map(
+      await Promise.all(
+        desired.datasets.map(async (spec) => [spec.name, await options.recall(spec)] as const),
+      ),
+    ),
   };
 }
+
+/** One after the other: each may say why it can't be. */
+async function recoverLost(
+  { desired, recover }: ObserveOptions,
+  datasets: Observation["datasets"],
+): Promise<Observation["recovered"]> {
+  const recovered = new Map<DatasetName, Fact<RecoveredFacts>>();
+  for (const spec of desired.datasets) {
+    const facts = datasets.get(spec.name);
+    if (recover !== null && facts !== undefined && hasLost(facts))
+      recovered.set(spec.name, known(await recover(spec)));
+  }
+  return recovered;
+}
+
+const hasLost = ({ manifest, key, signKey }: DatasetFacts): boolean =>
+  manifest.kind === "absent" ||
+  (key.kind === "known" && key.value.identityRights === null) ||
+  (signKey.kind === "known" && signKey.value.keyRights === null);
 
 interface Task {
   readonly key: string;
   readonly probe: Probe<unknown>;
 }
 
-function tasksOf(desired: DesiredState): Task[] {
-  const datasets = desired.datasets.flatMap((spec) =>
-    Object.entries(datasetProbes(spec)).map(([name, probe]) => ({ key: `${spec.name} ${name}`, probe })),
-  );
+function tasksOf({ desired, target, hosts: asked }: ObserveOptions): Task[] {
+  const datasets = desired.datasets
+    .flatMap((spec) =>
+      Object.entries(datasetProbes(spec, target)).map(([name, probe]) => ({
+        key: `${spec.name} ${name}`,
+        probe,
+      })),
+    )
+    .filter(({ probe }) => asked.has(probe.host));
   const hosts = new Set(datasets.map(({ probe }) => probe.host));
   return [...[...hosts].map((host) => ({ key: `system ${host}`, probe: systemProbe(host) })), ...datasets];
 }
@@ -100,9 +138,16 @@ export function factOf<Value>(probe: Probe<Value>, answer: ProbeAnswer | undefin
 }
 
 /** Each probe's fact has the type of its own parser: the record that asked and the one answered have one shape. */
-const factsOf = (spec: DatasetSpec, byKey: ReadonlyMap<string, Fact<unknown>>): DatasetFacts =>
+const factsOf = (
+  { target }: ObserveOptions,
+  spec: DatasetSpec,
+  byKey: ReadonlyMap<string, Fact<unknown>>,
+): DatasetFacts =>
   Object.fromEntries(
-    Object.keys(datasetProbes(spec)).map((name) => [name, byKey.get(`${spec.name} ${name}`)]),
+    Object.keys(datasetProbes(spec, target)).map((name) => [
+      name,
+      byKey.get(`${spec.name} ${name}`) ?? unknown("it was not asked"),
+    ]),
   ) as unknown as DatasetFacts;
 
 /** A store that can't be reached today is unknown; one that refuses what was declared is an error. */

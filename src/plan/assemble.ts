@@ -21,6 +21,7 @@ export interface Draft {
   readonly mode: Plan["mode"];
   readonly labels: ReadonlyMap<DatasetName, Label>;
   readonly warnings: readonly Warning[];
+  readonly notes: readonly string[];
   readonly problems: readonly Problem[];
   readonly actions: readonly Action[];
 }
@@ -40,6 +41,7 @@ export function assemble(draft: Draft, selection: Selection): Plan {
     mode: draft.mode,
     labels: Object.fromEntries(draft.labels),
     warnings: unique([...draft.warnings, ...warnings]),
+    notes: draft.notes,
     problems: unique(draft.problems),
     actions: kept,
     summary: {

@@ -76,6 +76,8 @@ export interface Plan {
   /** The label that each dataset is brought to. */
   readonly labels: Readonly<Record<string, Label>>;
   readonly warnings: readonly Warning[];
+  /** What it comes to as a whole, a line each: artifacts, bytes from where, room. */
+  readonly notes: readonly string[];
   /** While there is one, nothing is applied. */
   readonly problems: readonly Problem[];
   /** In the order in which they are carried out. */

@@ -10,6 +10,8 @@ export interface SavedPlan {
   readonly desiredSha256: string;
   readonly labelled: boolean;
   readonly selection: Selection;
+  /** What `--restore` and `--to` said; null for a backup. */
+  readonly restore: { readonly label: string; readonly to: string | null } | null;
   /** Without the actions' inputs: what is run is worked out afresh. */
   readonly plan: Plan;
 }
@@ -21,13 +23,15 @@ export interface SavedPlan {
 export function parseSavedPlan(text: string): SavedPlan | undefined {
   try {
     const saved = JSON.parse(text) as SavedPlan;
-    const { kind, formatVersion, desiredSha256, selection, plan } = saved;
+    const { kind, formatVersion, desiredSha256, selection, restore, plan } = saved;
     const whole =
       kind === "devbackup-plan" &&
       formatVersion === 1 &&
       typeof desiredSha256 === "string" &&
       (selection.host === null || typeof selection.host === "string") &&
       (selection.stages === null || Array.isArray(selection.stages)) &&
+      (restore === null ||
+        (typeof restore.label === "string" && ["string", "object"].includes(typeof restore.to))) &&
       plan.formatVersion === 1 &&
       isRecord(plan.labels) &&
       // they become part of paths

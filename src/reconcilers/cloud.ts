@@ -49,14 +49,14 @@ export const cloudObjects: Reconciler<Upload> = {
         ],
       };
     const unsent = course.rows.filter(
-      (row) => !isCopyOf(row, bucket.value.objects.get(keyOf(cloud.spec, spec, row))),
+      (row) => !isCopyOf(row, bucket.value.objects.get(cloudKey(cloud.spec, spec, row))),
     );
     const sendable = unsent.filter((row) => holds(view.facts.store, row));
     return {
       actions: [
         ...sendable.map((row) => uploadRow(view, cloud.spec, bucket.value, row)),
         ...course.pending.map(({ label, decision }) => {
-          const key = keyOf(cloud.spec, spec, { label, parent: parentIn(decision) });
+          const key = cloudKey(cloud.spec, spec, { label, parent: parentIn(decision) });
           const action = uploadAction(spec, label, { key, file: null });
           return bucket.value.objects.has(key) ? overwriting(action, "an older one is there") : action;
         }),
@@ -85,12 +85,16 @@ export const cloudObjects: Reconciler<Upload> = {
 
 export const uploadId = (spec: DatasetSpec, label: Label): ActionId => actionId("upload", spec.name, label);
 
-const keyOf = (cloud: CloudSpec, spec: DatasetSpec, row: Pick<ManifestRow, "label" | "parent">): string =>
-  objectKey(cloud.prefix, refOf(spec.name, row));
+/** Where the artifact of a row stands in the declared bucket. */
+export const cloudKey = (
+  cloud: CloudSpec,
+  spec: DatasetSpec,
+  row: Pick<ManifestRow, "label" | "parent">,
+): string => objectKey(cloud.prefix, refOf(spec.name, row));
 
 function uploadRow(view: View, cloud: CloudSpec, bucket: BucketFacts, row: ManifestRow): Action<Upload> {
   const { spec } = view;
-  const key = keyOf(cloud, spec, row);
+  const key = cloudKey(cloud, spec, row);
   const object = bucket.objects.get(key);
   const action = uploadAction(spec, row.label, {
     key,
@@ -132,7 +136,7 @@ export function doubtfulKey(
   row: ManifestRow,
   { objects }: BucketFacts,
 ): string | undefined {
-  const key = keyOf(cloud, spec, row);
+  const key = cloudKey(cloud, spec, row);
   const object = objects.get(key);
   const older = object !== undefined && object.lastModified.getTime() < Date.parse(row.ts);
   return older && object.sizeBytes === row.sizeBytes && object.sha256 === undefined ? key : undefined;

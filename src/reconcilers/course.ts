@@ -1,13 +1,17 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { snapshotName } from "../domain/artifact.ts";
+import type { Fact } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
 import { chainOf, missingFrom } from "../domain/lineage.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import { type PendingLabel, pendingLabels } from "../domain/pending.ts";
-import type { DatasetFacts } from "./facts.ts";
+import type { Problem } from "../plan/plan.ts";
+import type { DatasetFacts, RecoveredFacts } from "./facts.ts";
+import { sourceOf } from "./fetch.ts";
 import { isHydrated, sameLineage } from "./hydrate.ts";
+import { damage, type View } from "./reconciler.ts";
 import { isSnapshot, labelsTaken } from "./snapshot.ts";
-import { holds, waitingRows } from "./store.ts";
+import { waitingRows } from "./store.ts";
 import { entryOf } from "./subvolumes.ts";
 
 /** Where a dataset is to be brought, and what is still to be made for it. */
@@ -20,11 +24,13 @@ export interface Course {
 }
 
 /** Works out which labels are due from what is there, and whether each becomes an anchor or an increment. */
-export function courseOf(spec: DatasetSpec, facts: DatasetFacts, target: Label): Course {
-  const rows =
-    facts.manifest.kind === "known" && facts.manifest.value.reading.kind === "valid"
-      ? facts.manifest.value.reading.rows
-      : [];
+export function courseOf(
+  spec: DatasetSpec,
+  facts: DatasetFacts,
+  cloud: View["cloud"],
+  target: Label,
+): Course {
+  const rows = registered(facts);
   const made = facts.store.kind === "known" ? waitingRows(facts.store.value, rows) : [];
   const pending = pendingLabels({
     rows,
@@ -36,16 +42,69 @@ export function courseOf(spec: DatasetSpec, facts: DatasetFacts, target: Label):
     ),
     target,
     rule: spec.anchor,
-    parentGone: parentGone(spec, facts, [...rows, ...made]),
+    parentGone: parentGone(spec, facts, cloud, [...rows, ...made]),
   });
   return { target, rows, pending };
 }
 
 /**
+ * A restore makes nothing new. Its manifest is the server's, or the bucket's where the server has lost its own;
+ * a problem where there is none, or none with that label.
+ */
+export function restoreCourse(
+  spec: DatasetSpec,
+  facts: DatasetFacts,
+  recovered: Fact<RecoveredFacts>,
+  label: Label | "latest",
+): Course | { readonly problem: Problem } {
+  const { manifest } = facts;
+  const fromBucket = recovered.kind === "known" ? recovered.value.manifest : null;
+  const rows = manifest.kind === "absent" ? (fromBucket ?? []) : registered(facts);
+  // what keeps the manifest from being read is told by its own reconciler
+  const unread = manifest.kind === "unknown" || (manifest.kind === "known" && rows.length === 0);
+  const target = label === "latest" ? rows.at(-1)?.label : rows.find((row) => row.label === label)?.label;
+  if (target !== undefined) return { target, rows, pending: [] };
+  const say = (code: string, text: string, next: string) => ({
+    problem: damage(code, spec, spec.server, text, next),
+  });
+  if (rows.length > 0)
+    return say(
+      "no-such-label",
+      `the manifest of ${spec.name} has no label ${label}; the newest is ${rows.at(-1)?.label}`,
+      "devbackup manifest list",
+    );
+  if (unread)
+    return say(
+      "manifest-unreadable",
+      `the manifest of ${spec.name} is there and cannot be read`,
+      `devbackup manifest rebuild --dataset ${spec.name}`,
+    );
+  return recovered.kind === "known"
+    ? say(
+        "manifest-lost",
+        `neither the server nor the bucket has a manifest of ${spec.name}`,
+        `put it back from a copy, or: devbackup manifest rebuild --dataset ${spec.name}`,
+      )
+    : say(
+        "identity-needed",
+        `the server has no manifest of ${spec.name}; the bucket's is opened with a recovery identity alone`,
+        `devbackup plan --restore ${label} --identity FILE`,
+      );
+}
+
+const registered = ({ manifest }: DatasetFacts): Manifest =>
+  manifest.kind === "known" && manifest.value.reading.kind === "valid" ? manifest.value.reading.rows : [];
+
+/**
  * Why the newest artifact's label can't be the parent of an increment, or null where it can: its snapshot must
  * be on the workstation, and the server must have it, or be able to receive it from its artifacts.
  */
-function parentGone(spec: DatasetSpec, facts: DatasetFacts, links: Manifest): string | null {
+function parentGone(
+  spec: DatasetSpec,
+  facts: DatasetFacts,
+  cloud: View["cloud"],
+  links: Manifest,
+): string | null {
   const parent = links.at(-1);
   if (parent === undefined) return null;
   const name = snapshotName(spec.name, parent.label);
@@ -58,7 +117,7 @@ function parentGone(spec: DatasetSpec, facts: DatasetFacts, links: Manifest): st
       : `${name} on ${spec.workstation} and on ${spec.server} are not the same snapshot`;
   const hydrated = (label: Label) => isHydrated(entryOf(facts.hydrated, snapshotName(spec.name, label)));
   const lost = missingFrom(chainOf(links, parent.label) ?? [], hydrated).find(
-    (row) => !holds(facts.store, row),
+    (row) => sourceOf(row, { spec, facts, cloud }) === "nowhere",
   );
   return lost === undefined
     ? null

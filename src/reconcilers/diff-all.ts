@@ -1,63 +1,85 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
-import { unknown } from "../domain/fact.ts";
+import { absent, unknown } from "../domain/fact.ts";
 import { compareLabels, type Label, labelAt } from "../domain/label.ts";
 import type { DatasetName } from "../domain/names.ts";
 import { formatDuration } from "../domain/units.ts";
-import { assemble, type Selection } from "../plan/assemble.ts";
+import { assemble } from "../plan/assemble.ts";
 import type { Plan, Problem, Warning } from "../plan/plan.ts";
-import { RECONCILERS } from "./all.ts";
-import { type Course, courseOf } from "./course.ts";
+import { RECONCILERS, restorers } from "./all.ts";
+import { type Course, courseOf, restoreCourse } from "./course.ts";
 import type { Observation } from "./facts.ts";
 import { memoryProblems } from "./memory.ts";
-import { problem, together, type View } from "./reconciler.ts";
+import { type Answer, problem, together, type View } from "./reconciler.ts";
+import { hostsOf, type Request } from "./request.ts";
 import { restingOnManifest } from "./sign.ts";
-
-/** What is asked of one plan. */
-export interface Request {
-  /** What each dataset is brought to: worked out once, so that midnight does not change a plan half way. */
-  readonly labels: ReadonlyMap<DatasetName, Label>;
-  /** Whether the label was named by the user, or is the current period's by the clock. */
-  readonly labelled: boolean;
-  readonly selection: Selection;
-}
 
 /** More than this between two clocks, and labels or time-outs may come out wrong. */
 const SKEW_MS = 5 * 60_000;
 
 /** Desired state and observation → plan. Pure: the same for `plan`, `apply` and each look in between. */
 export function planFrom(desired: DesiredState, observed: Observation, request: Request): Plan {
+  const labels = new Map<DatasetName, Label>();
   const answers = desired.datasets.map((spec) => {
-    const facts = observed.datasets.get(spec.name);
-    const target = request.labels.get(spec.name);
-    if (facts === undefined || target === undefined) throw new RangeError(`${spec.name} was not observed`);
-    const course = courseOf(spec, facts, target);
-    const bucket = observed.buckets?.get(spec.name);
-    const cloud = desired.cloud === null || bucket === undefined ? null : { spec: desired.cloud, bucket };
-    const { systems, takenAt } = observed;
-    const memory = observed.memory.get(spec.name) ?? unknown("it was not read");
-    const view: View = { desired, spec, facts, systems, cloud, memory, takenAt, course };
-    const answer = together([
-      {
-        problems: [
-          ...labelProblems(spec, course, request),
-          ...clockProblems(spec, course, observed, request),
-          ...memoryProblems(view),
-        ],
-      },
-      ...RECONCILERS.map((reconciler) => reconciler.diff(view)),
-    ]);
+    const about = viewOf(desired, spec, observed, request);
+    if (about.kind === "nothing") return together([about.answer]);
+    const { view } = about;
+    labels.set(spec.name, view.course.target);
+    const answer =
+      request.restore === null
+        ? together([
+            {
+              problems: [
+                ...labelProblems(spec, view.course, request),
+                ...clockProblems(spec, view.course, observed, request),
+                ...memoryProblems(view),
+              ],
+            },
+            ...RECONCILERS.map((reconciler) => reconciler.diff(view)),
+          ])
+        : together(restorers(request.restore.to !== null).map((reconciler) => reconciler.diff(view)));
     return { ...answer, actions: restingOnManifest(view, answer.actions) };
   });
-  const { actions, warnings, problems } = together(answers);
+  const { actions, warnings, notes, problems } = together(answers);
   const draft = {
     createdAt: observed.takenAt,
-    mode: "backup" as const,
-    labels: request.labels,
+    mode: request.restore === null ? ("backup" as const) : ("restore" as const),
+    labels,
     warnings: [...generalWarnings(desired, observed), ...warnings],
+    notes,
     problems,
     actions,
   };
   return assemble(draft, request.selection);
+}
+
+/** What a dataset's reconcilers look at, or why there is nothing that they could be asked. */
+function viewOf(
+  desired: DesiredState,
+  spec: DatasetSpec,
+  observed: Observation,
+  request: Request,
+): { kind: "view"; view: View } | { kind: "nothing"; answer: Answer<never> } {
+  const facts = observed.datasets.get(spec.name);
+  if (facts === undefined) throw new RangeError(`${spec.name} was not observed`);
+  const bucket = observed.buckets?.get(spec.name);
+  const cloud = desired.cloud === null || bucket === undefined ? null : { spec: desired.cloud, bucket };
+  const recovered = observed.recovered.get(spec.name) ?? absent;
+  const target = request.labels.get(spec.name);
+  const course =
+    request.restore === null
+      ? target !== undefined && courseOf(spec, facts, cloud, target)
+      : restoreCourse(spec, facts, recovered, request.restore.label);
+  if (course === false) throw new RangeError(`no label for ${spec.name}`);
+  if ("problem" in course) return { kind: "nothing", answer: { problems: [course.problem] } };
+  const { restore } = request;
+  const hosts = hostsOf(desired, request);
+  const { systems, takenAt } = observed;
+  const memory = observed.memory.get(spec.name) ?? unknown("it was not read");
+  const view = {
+    ...{ desired, spec, facts, systems, cloud, memory, takenAt },
+    ...{ course, restore, hosts, recovered },
+  };
+  return { kind: "view", view };
 }
 
 /** Labels only grow: what is asked for, or what the clock says, may not lie before what is registered. */

@@ -1,13 +1,17 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { Fact } from "../domain/fact.ts";
+import type { Manifest } from "../domain/manifest.ts";
 import type { Memory } from "../domain/memory.ts";
-import type { DatasetName, HostName } from "../domain/names.ts";
+import type { AgeRecipient, DatasetName, HostName, Signer } from "../domain/names.ts";
 import type { BucketObject, UnfinishedUpload } from "../transport/bucket/bucket.ts";
 import { pushedManifestProbe, pushedSignatureProbe } from "./cloud-manifest.ts";
+import { extractedProbe, targetProbe } from "./extract.ts";
 import { keyProbe, recipientProbe } from "./key-files.ts";
 import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./layout.ts";
 import type { SystemFacts } from "./packages.ts";
+import { receivingProbe } from "./receive.ts";
 import type { Probe } from "./reconciler.ts";
+import type { RestoreTarget } from "./request.ts";
 import { signKeyProbe } from "./signature.ts";
 import { sourceProbe } from "./source.ts";
 import { manifestProbe, stateEnvProbe, storeProbe } from "./store.ts";
@@ -15,7 +19,7 @@ import { subvolumeFolderProbe } from "./subvolumes.ts";
 import { baseFolder, workingCopyProbe } from "./working-copy.ts";
 
 /** Everything that is asked about one dataset, on whichever host. */
-export const datasetProbes = (spec: DatasetSpec) =>
+export const datasetProbes = (spec: DatasetSpec, target: RestoreTarget | null) =>
   ({
     source: sourceProbe(spec),
     snapshots: subvolumeFolderProbe(spec.workstation, spec.snapshots, spec.name),
@@ -33,6 +37,9 @@ export const datasetProbes = (spec: DatasetSpec) =>
       baseFolder(spec.workingCopy ?? spec.repository),
       spec.name,
     ),
+    receiving: receivingProbe(spec),
+    target: targetProbe(spec, target),
+    extracted: extractedProbe(spec),
     pushedManifest: pushedManifestProbe(spec),
     pushedSignature: pushedSignatureProbe(spec),
     signKey: signKeyProbe(spec),
@@ -56,6 +63,18 @@ export interface BucketFacts {
   readonly unfinished: Fact<readonly UnfinishedUpload[]>;
 }
 
+/** What was opened with a recovery identity where the server has lost its keys or its manifest. No secrets. */
+export interface RecoveredFacts {
+  /** Where the escrow was found: `the bucket`, `this machine`. */
+  readonly escrowFrom: string;
+  readonly recipient: AgeRecipient;
+  readonly signer: Signer;
+  /** Of the signer, `SHA256:…`. */
+  readonly fingerprint: string;
+  /** The bucket's, its signature good; null where there is none. */
+  readonly manifest: Manifest | null;
+}
+
 /** Everything that was found out at one time, on every host and in the bucket. */
 export interface Observation {
   readonly takenAt: Date;
@@ -63,6 +82,8 @@ export interface Observation {
   readonly datasets: ReadonlyMap<DatasetName, DatasetFacts>;
   /** Null where no cloud is declared. */
   readonly buckets: ReadonlyMap<DatasetName, Fact<BucketFacts>> | null;
+  /** Absent for a dataset of which nothing had to be recovered, or could be. */
+  readonly recovered: ReadonlyMap<DatasetName, Fact<RecoveredFacts>>;
   /** What the controller has seen before; unknown where it cannot be read. */
   readonly memory: ReadonlyMap<DatasetName, Fact<Memory>>;
 }

@@ -1,29 +1,25 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
-import { chainOf, missingFrom, parentIn } from "../domain/lineage.ts";
+import { type Chain, chainOf, missingFrom, parentIn } from "../domain/lineage.ts";
 import { type AbsolutePath, joinPath, type Sha256 } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action, ActionId, Hazard } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
+import { fetchId, sourceOf } from "./fetch.ts";
 import { identityFile } from "./key-files.ts";
 import { keyId } from "./keys.ts";
 import { hydratedFolder, layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
+import { type Receiving, receiveScript, WAITED } from "./receive-script.ts";
 import { actionId, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
-import { registerId } from "./register.ts";
-import { holds, RECEIVING_SUFFIX, tmpFile } from "./store.ts";
+import { manifestId, registerId } from "./register.ts";
+import { RECEIVING_SUFFIX, tmpFile } from "./store.ts";
 import { entryOf, type Subvolume } from "./subvolumes.ts";
 
-interface Input {
+interface Input extends Receiving {
   readonly identity: AbsolutePath;
-  readonly folder: AbsolutePath;
-  readonly name: string;
-  /** Says that a receive of ours is under way, so that its remains may be cleared away. */
-  readonly mark: AbsolutePath;
-  /** Held by whoever receives: a controller that is killed does not end its receive here. */
-  readonly lock: AbsolutePath;
   /** Null where it is yet to be made. */
   readonly artifact: {
     readonly path: AbsolutePath;
@@ -56,8 +52,8 @@ export const hydrate: Reconciler<Input> = {
     if (artifact === null) throw new RangeError(`${action.id} has nothing to receive`);
     const result = await tools
       .host(action.host)
-      .run(receiveScript(action.input, artifact), { signal: tools.signal });
-    if (result.stdout === "waited\n") return "a receive that an earlier run had begun was waited for";
+      .run(hydrateScript(action.input, artifact), { signal: tools.signal });
+    if (result.stdout === WAITED) return "a receive that an earlier run had begun was waited for";
     if (result.exitCode === 0) return `${formatBytes(artifact.sizeBytes)} verified and received`;
     const damaged = result.exitCode === DAMAGED;
     throw new DevbackupError({
@@ -79,17 +75,21 @@ export const hydrate: Reconciler<Input> = {
 export const hydrateId = (spec: DatasetSpec, label: Label): ActionId => actionId("hydrate", spec.name, label);
 
 /**
- * The newest registered label with all that it is made of, then every pending one. Where an artifact of that
- * chain is lost, its rest can't be received: the pending ones (an anchor first, then) go on without it.
+ * The newest registered label (of a restore: the one that was asked for) with all that it is made of, then every
+ * pending one. Where an artifact of that chain is lost, its rest can't be received: the pending ones (an anchor
+ * first, then) go on without it.
  */
-export function labelsToReceive({ spec, facts, course }: View): Label[] {
-  const newest = course.rows.at(-1);
-  const chain = newest === undefined ? [] : (chainOf(course.rows, newest.label) ?? []);
-  const missing = missingFrom(chain, (label) =>
-    isHydrated(entryOf(facts.hydrated, snapshotName(spec.name, label))),
-  );
-  const again = missing.every((row) => holds(facts.store, row)) ? missing : [];
-  return [...again, ...course.pending].map(({ label }) => label);
+export function labelsToReceive(view: View): Label[] {
+  const missing = stillToReceive(view);
+  const again = missing.every((row) => ["server", "bucket"].includes(sourceOf(row, view))) ? missing : [];
+  return [...again, ...view.course.pending].map(({ label }) => label);
+}
+
+/** The artifacts that are still to be received for the label in question, wherever they are. */
+export function stillToReceive({ spec, facts, course, restore }: View): Chain {
+  const wanted = restore === null ? course.rows.at(-1)?.label : course.target;
+  const chain = wanted === undefined ? [] : (chainOf(course.rows, wanted) ?? []);
+  return missingFrom(chain, (label) => isHydrated(entryOf(facts.hydrated, snapshotName(spec.name, label))));
 }
 
 function receive(view: View, label: Label): Action<Input> {
@@ -116,6 +116,8 @@ function receive(view: View, label: Label): Action<Input> {
       layoutId(spec, spec.server),
       keyId(spec),
       registerId(spec, label),
+      manifestId(spec),
+      fetchId(spec, label),
       ...(parent === null ? [] : [hydrateId(spec, parent)]),
     ],
     assumes: { sha256: row?.sha256 ?? null },
@@ -161,31 +163,12 @@ const receivingMark = (spec: DatasetSpec, name: string): AbsolutePath =>
 
 const DAMAGED = 6;
 
-/**
- * Where a receive that an earlier run began is still at work, its end is waited for, and what it came to is
- * looked at.
- * The hash comes first and by itself: a stream that is not the manifest's must not reach `btrfs receive`.
- */
-const receiveScript = (
-  { identity, folder, name, mark, lock }: Input,
-  artifact: { path: AbsolutePath; sha256: Sha256 },
-): string => sh`
-set -u
-exec 8>>${lock} || exit 1
-if ! flock -n 8; then flock 8; echo waited; exit; fi
-a=${artifact.path} d=${folder} n=${name} m=${mark} w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
-trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
+/** The hash comes first and by itself: a stream that is not the manifest's must not reach `btrfs receive`. */
+const hydrateScript = (input: Input, artifact: { path: AbsolutePath; sha256: Sha256 }): string =>
+  receiveScript(input, {
+    check: sh`a=${artifact.path}
 got=$(openssl dgst -sha256 -r <"$a" | cut -c1-64)
-[ "$got" = ${artifact.sha256} ] || { echo "sha256 $got, expected ${artifact.sha256}" >&2; exit ${DAMAGED}; }
-touch "$m" && sync "$m" || exit 1
-if [ -e "$d/$n" ]; then btrfs -q subvolume delete -c "$d/$n" || exit 1; fi
-{ age -d -i ${identity} "$a" || echo "age failed" >"$w/failed"; } |
-{ zstd -q -d -c || echo "zstd failed" >"$w/failed"; } |
-btrfs -q receive -e "$d" || echo "btrfs receive failed" >"$w/failed"
-if [ -e "$w/failed" ] || [ ! -e "$d/$n" ]; then
-  cat "$w/failed" >&2
-  [ ! -e "$d/$n" ] || btrfs -q subvolume delete "$d/$n"
-  rm -f "$m"
-  exit 1
-fi
-btrfs filesystem sync "$d" && rm -f "$m"`;
+[ "$got" = ${artifact.sha256} ] || { echo "sha256 $got, expected ${artifact.sha256}" >&2; exit ${DAMAGED}; }`,
+    stream: sh`{ age -d -i ${input.identity} "$a" || echo "age failed" >"$w/failed"; } |
+{ zstd -q -d -c || echo "zstd failed" >"$w/failed"; }`,
+  });

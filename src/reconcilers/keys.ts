@@ -1,8 +1,9 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import { type AbsolutePath, type HostName, parseAgeRecipient } from "../domain/names.ts";
+import { type AbsolutePath, type DatasetName, type HostName, parseAgeRecipient } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
+import type { RecoveredFacts } from "./facts.ts";
 import { identityFile, type KeyFacts, publishedFile, recipientFile } from "./key-files.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
@@ -16,6 +17,7 @@ import {
   type View,
 } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
+import { trustId } from "./trust.ts";
 
 type Input =
   | { readonly how: "create" | "publish"; readonly identity: AbsolutePath; readonly recipient: AbsolutePath }
@@ -24,6 +26,12 @@ type Input =
       readonly server: HostName;
       readonly from: AbsolutePath;
       readonly to: AbsolutePath;
+    }
+  | {
+      readonly how: "put-back";
+      readonly dataset: DatasetName;
+      readonly identity: AbsolutePath;
+      readonly recipient: AbsolutePath;
     };
 
 /** The age identity on the server, and its recipient on the workstation. */
@@ -33,11 +41,13 @@ export const keys: Reconciler<Input> = {
     const { spec, facts } = view;
     if (facts.key.kind !== "known")
       return { problems: [unknownProblem(spec, spec.server, "the keys", facts.key)] };
-    if (facts.recipient.kind === "unknown")
+    if (facts.recipient.kind === "unknown" && view.hosts.has(spec.workstation))
       return { problems: [unknownProblem(spec, spec.workstation, recipientFile(spec), facts.recipient)] };
     const server = diffIdentity(view, facts.key.value);
+    if (!view.hosts.has(spec.workstation)) return server;
     const onWorkstation = facts.recipient.kind === "known" ? facts.recipient.value : null;
-    const wanted = facts.key.value.derived;
+    const wanted =
+      facts.key.value.derived ?? (view.recovered.kind === "known" ? view.recovered.value.recipient : null);
     if (server.problems !== undefined || (onWorkstation !== null && onWorkstation === wanted)) return server;
     return { ...server, actions: [...(server.actions ?? []), putRecipient(view, onWorkstation)] };
   },
@@ -65,10 +75,15 @@ export const keys: Reconciler<Input> = {
       });
       return recipient;
     }
-    const script = input.how === "create" ? createScript(input) : publishScript(input);
+    const script = {
+      create: createScript,
+      publish: publishScript,
+      "put-back": putBackScript,
+    }[input.how](input);
     await expectSuccess(tools.host(host), script, {
       code: "key-failed",
-      what: `the age identity of ${dataset} could not be made`,
+      what: `the age identity of ${dataset} could not be ${input.how === "put-back" ? "put back" : "made"}`,
+      ...(input.how === "put-back" && { stdin: (await tools.escrow(input.dataset)).backupKeyFile }),
     });
     return null;
   },
@@ -79,7 +94,7 @@ export const keyId = (spec: DatasetSpec): ActionId => actionId("key", spec.name)
 /** What every action that makes artifacts waits for. */
 export const recipientId = (spec: DatasetSpec): ActionId => actionId("recipient", spec.name);
 
-function diffIdentity({ spec, course, facts }: View, key: KeyFacts): Answer<Input> {
+function diffIdentity({ spec, course, facts, recovered }: View, key: KeyFacts): Answer<Input> {
   const draft = {
     id: keyId(spec),
     host: spec.server,
@@ -88,6 +103,7 @@ function diffIdentity({ spec, course, facts }: View, key: KeyFacts): Answer<Inpu
   };
   const files = { identity: identityFile(spec), recipient: publishedFile(spec) };
   if (key.identityRights === null) {
+    if (recovered.kind === "known") return { actions: [putBack(spec, draft, recovered.value, files)] };
     if (course.rows.length > 0 || key.published !== null)
       return {
         problems: [
@@ -96,7 +112,7 @@ function diffIdentity({ spec, course, facts }: View, key: KeyFacts): Answer<Inpu
             spec,
             spec.server,
             `the age identity ${files.identity} is gone, and artifacts are encrypted to it`,
-            "put it back from a copy; a new one would open none of the artifacts that are there",
+            "devbackup apply --restore latest --identity FILE puts it back from the escrow; a new one would open none of the artifacts that are there",
           ),
         ],
       };
@@ -141,6 +157,23 @@ function diffIdentity({ spec, course, facts }: View, key: KeyFacts): Answer<Inpu
   };
 }
 
+const putBack = (
+  spec: DatasetSpec,
+  draft: Pick<Action, "id" | "host" | "stage" | "needs">,
+  { escrowFrom, recipient }: RecoveredFacts,
+  files: { readonly identity: AbsolutePath; readonly recipient: AbsolutePath },
+): Action<Input> =>
+  propose("key", spec, {
+    ...draft,
+    needs: [...draft.needs, trustId(spec)],
+    change: "create",
+    summary: `put the age identity of ${spec.name} back from the escrow`,
+    reason: `${spec.server} has lost it; the escrow of ${escrowFrom} holds the one of ${recipient}`,
+    details: [`${files.identity}  root:root 0400`, `${files.recipient}  root:root 0444`],
+    assumes: { identity: null, recipient },
+    input: { how: "put-back", dataset: spec.name, ...files },
+  });
+
 const putRecipient = ({ spec }: View, present: string | null): Action<Input> =>
   propose("key", spec, {
     id: recipientId(spec),
@@ -160,6 +193,13 @@ umask 077
 k=${identity}; rm -f -- "$k.new"
 age-keygen -o "$k.new"
 chmod 400 "$k.new"; sync "$k.new"; mv -T -- "$k.new" "$k"; sync "$(dirname -- "$k")"`}${publishScript({ identity, recipient })}`;
+
+const putBackScript = (files: { identity: string; recipient: string }): string =>
+  `${sh`
+umask 077
+k=${files.identity}
+cat >"$k.new"; age-keygen -y "$k.new" >/dev/null
+chmod 400 "$k.new"; sync "$k.new"; mv -T -- "$k.new" "$k"; sync "$(dirname -- "$k")"`}${publishScript(files)}`;
 
 const publishScript = ({ identity, recipient }: { identity: string; recipient: string }): string => sh`
 umask 022

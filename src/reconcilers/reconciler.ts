@@ -2,13 +2,14 @@ import type { CloudSpec, DatasetSpec, DesiredState } from "../desired-state/desi
 import type { Fact } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
 import type { Memory } from "../domain/memory.ts";
-import type { HostName } from "../domain/names.ts";
+import type { DatasetName, HostName, Signer } from "../domain/names.ts";
 import type { Action, ActionId, Problem, Warning } from "../plan/plan.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import type { Course } from "./course.ts";
-import type { BucketFacts, DatasetFacts } from "./facts.ts";
+import type { BucketFacts, DatasetFacts, RecoveredFacts } from "./facts.ts";
 import type { SystemFacts } from "./packages.ts";
+import type { RestoreRequest } from "./request.ts";
 
 /** A read-only fragment of sh, run as root in a subshell of its own, and what its output means. */
 export interface Probe<Value> {
@@ -32,12 +33,19 @@ export interface View {
   readonly takenAt: Date;
   /** Which labels are due, and how each is made. */
   readonly course: Course;
+  /** Null where this is a backup. */
+  readonly restore: RestoreRequest | null;
+  /** Those that have a part in it; what is on others was not asked. */
+  readonly hosts: ReadonlySet<HostName>;
+  /** What the escrow and the bucket say; absent where nobody had to open them, or could. */
+  readonly recovered: Fact<RecoveredFacts>;
 }
 
 /** Any of these may be left out. */
 export interface Answer<Input> {
   readonly actions?: readonly Action<Input>[];
   readonly warnings?: readonly Warning[];
+  readonly notes?: readonly string[];
   readonly problems?: readonly Problem[];
 }
 
@@ -45,6 +53,7 @@ export interface Answer<Input> {
 export const together = <Input>(answers: readonly Answer<Input>[]): Required<Answer<Input>> => ({
   actions: answers.flatMap(({ actions = [] }) => actions),
   warnings: answers.flatMap(({ warnings = [] }) => warnings),
+  notes: answers.flatMap(({ notes = [] }) => notes),
   problems: answers.flatMap(({ problems = [] }) => problems),
 });
 
@@ -61,10 +70,20 @@ export interface Reconciler<Input = unknown> {
   run(action: Action<Input>, tools: Tools): Promise<string | null>;
 }
 
+/** Secrets, as the files that they were and will be again. */
+export interface EscrowedKeys {
+  readonly backupKeyFile: string;
+  readonly signKeyFile: string;
+}
+
 /** What a running action may use. */
 export interface Tools {
   readonly host: (name: HostName) => Host;
   readonly bucket: () => Promise<Bucket>;
+  /** The escrow's keys, for the reconcilers that put them back. Only where a recovery identity was given. */
+  readonly escrow: (dataset: DatasetName) => Promise<EscrowedKeys>;
+  /** Has this controller remember the signer, from now on. */
+  readonly trust: (dataset: DatasetName, signer: Signer) => Promise<void>;
   readonly now: () => Date;
   /** Aborted on the first Ctrl-C: what takes long undoes itself, what is short finishes. */
   readonly signal: AbortSignal;

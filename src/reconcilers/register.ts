@@ -14,6 +14,7 @@ import { plural } from "../domain/units.ts";
 import type { Action, ActionId, Warning } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { artifactId } from "./artifact.ts";
+import { sourceOf } from "./fetch.ts";
 import { packagesId } from "./packages.ts";
 import {
   type Answer,
@@ -28,15 +29,8 @@ import {
 import { expectSuccess } from "./run-script.ts";
 import { neverSigned, signKeyId } from "./sign-key.ts";
 import { type SignatureState, signatureFunctions } from "./signature.ts";
-import {
-  holds,
-  looksLikeArtifact,
-  manifestFile,
-  ROW_SUFFIX,
-  stateEnvFile,
-  strangers,
-  tmpFile,
-} from "./store.ts";
+import { looksLikeArtifact, manifestFile, ROW_SUFFIX, stateEnvFile, strangers, tmpFile } from "./store.ts";
+import { trustId } from "./trust.ts";
 
 interface Input {
   readonly dataset: DatasetSpec;
@@ -55,6 +49,7 @@ export const register: Reconciler<Input> = {
     const { spec, facts, course, cloud } = view;
     const broken = unreadable(view);
     if (broken !== null) return broken;
+    if (view.restore !== null) return { actions: putBack(view) };
     const reads = facts.manifest.kind === "known" ? facts.manifest.value : null;
     const base = { onSha256: reads?.sha256 ?? null, dataset: spec };
     const actions = course.pending.map(({ label, made }, index) => {
@@ -84,7 +79,9 @@ export const register: Reconciler<Input> = {
       );
     return {
       actions,
-      warnings: course.rows.filter((row) => !holds(facts.store, row)).map((row) => lost(spec, row)),
+      warnings: course.rows
+        .filter((row) => sourceOf(row, view) !== "server" && sourceOf(row, view) !== "bucket")
+        .map((row) => lost(spec, row)),
     };
   },
   run: async (action, tools) => {
@@ -109,7 +106,7 @@ export const registerId = (spec: DatasetSpec, label: Label): ActionId =>
 /** What everything that reads the manifest's rows as they are declared waits for. */
 export const manifestId = (spec: DatasetSpec): ActionId => actionId("manifest", spec.name);
 
-function unreadable({ spec, facts, course }: View): Answer<Input> | null {
+function unreadable({ spec, facts, course, restore }: View): Answer<Input> | null {
   const { manifest, store } = facts;
   if (manifest.kind === "unknown")
     return { problems: [unknownProblem(spec, spec.server, "the manifest", manifest)] };
@@ -129,7 +126,7 @@ function unreadable({ spec, facts, course }: View): Answer<Input> | null {
       ],
     };
   }
-  if (manifest.kind !== "absent" || store.kind !== "known") return null;
+  if (manifest.kind !== "absent" || store.kind !== "known" || restore !== null) return null;
   const orphans = strangers(store.value, course.rows).filter((path) => looksLikeArtifact(spec, path));
   if (orphans.length === 0) return null;
   return {
@@ -143,6 +140,24 @@ function unreadable({ spec, facts, course }: View): Answer<Input> | null {
       ),
     ],
   };
+}
+
+/** Where the server has lost its manifest, the bucket's, which the escrowed key signs anew. */
+function putBack({ spec, facts, course, recovered }: View): Action<Input>[] {
+  if (facts.manifest.kind !== "absent" || recovered.kind !== "known") return [];
+  const action = rewrite(
+    spec,
+    { onSha256: null, dataset: spec, row: null, rows: course.rows },
+    `${spec.server} has lost it; the bucket's has ${plural(course.rows.length, "row")}, the newest ${course.rows.at(-1)?.label}, and a good signature of ${recovered.value.fingerprint}`,
+  );
+  return [
+    {
+      ...action,
+      change: "create",
+      summary: `put the manifest of ${spec.name} back from the bucket`,
+      needs: [...action.needs, trustId(spec)],
+    },
+  ];
 }
 
 const addRow = (spec: DatasetSpec, label: Label, input: Input): Action<Input> =>

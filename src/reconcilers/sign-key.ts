@@ -1,5 +1,5 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import type { AbsolutePath } from "../domain/names.ts";
+import type { AbsolutePath, DatasetName } from "../domain/names.ts";
 import type { ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { layoutId } from "./layout.ts";
@@ -9,9 +9,11 @@ import { actionId, damage, propose, type Reconciler, unknownProblem, type View }
 import { expectSuccess } from "./run-script.ts";
 import { FIRST_SUFFIX, type SignKeyFacts, signatureFile, signKeyFile, signPublicFile } from "./signature.ts";
 import { manifestFile } from "./store.ts";
+import { trustId } from "./trust.ts";
 
 interface Input {
-  readonly how: "create" | "publish";
+  readonly how: "create" | "publish" | "put-back";
+  readonly dataset: DatasetName;
   readonly key: AbsolutePath;
   readonly publicHalf: AbsolutePath;
   /** Behind the key; says whose it is where it turns up elsewhere. */
@@ -29,6 +31,7 @@ export const signKey: Reconciler<Input> = {
       return { problems: [unknownProblem(spec, spec.server, "the sign key", facts.signKey)] };
     const there = facts.signKey.value;
     const input = {
+      dataset: spec.name,
       key: signKeyFile(spec),
       publicHalf: signPublicFile(spec),
       comment: `devbackup ${spec.name}`,
@@ -41,6 +44,23 @@ export const signKey: Reconciler<Input> = {
       stage: "provision" as const,
       needs: [packagesId(spec.server), layoutId(spec, spec.server)],
     };
+    if (there.keyRights === null && view.recovered.kind === "known") {
+      const { escrowFrom, fingerprint } = view.recovered.value;
+      return {
+        actions: [
+          propose("sign-key", spec, {
+            ...draft,
+            needs: [...draft.needs, trustId(spec)],
+            change: "create",
+            summary: `put the key that signs the manifest of ${spec.name} back from the escrow`,
+            reason: `${spec.server} has lost it; the escrow of ${escrowFrom} holds ${fingerprint}`,
+            details: [`${input.key}  root:root 0400`, `${input.publicHalf}  root:root 0444`],
+            assumes: { key: null, fingerprint },
+            input: { how: "put-back", ...input },
+          }),
+        ],
+      };
+    }
     if (there.keyRights === null) {
       if (!neverSigned(view)) return { problems: [lost(spec)] };
       return {
@@ -72,14 +92,12 @@ export const signKey: Reconciler<Input> = {
     };
   },
   run: async ({ host, dataset, input }, tools) => {
-    await expectSuccess(
-      tools.host(host),
-      input.how === "create" ? createScript(input) : publishScript(input),
-      {
-        code: "sign-key-failed",
-        what: `the sign key of ${dataset} could not be made`,
-      },
-    );
+    const script = { create: createScript, publish: publishScript, "put-back": putBackScript }[input.how];
+    await expectSuccess(tools.host(host), script(input), {
+      code: "sign-key-failed",
+      what: `the sign key of ${dataset} could not be ${input.how === "put-back" ? "put back" : "made"}`,
+      ...(input.how === "put-back" && { stdin: (await tools.escrow(input.dataset)).signKeyFile }),
+    });
     return null;
   },
 };
@@ -124,6 +142,13 @@ if [ -e "$m" ] && [ ! -e "$s" ]; then : >"$s"${FIRST_SUFFIX}; sync "$s"${FIRST_S
 rm -f -- "$k.new" "$k.new.pub"
 ssh-keygen -q -t ed25519 -N '' -C ${input.comment} -f "$k.new"
 chmod 400 "$k.new"; sync "$k.new"; mv -T -- "$k.new" "$k"; rm -f -- "$k.new.pub"; sync "$(dirname -- "$k")"`}${publishScript(input)}`;
+
+const putBackScript = (input: Input): string =>
+  `${sh`
+umask 077
+k=${input.key}
+cat >"$k.new"; ssh-keygen -y -P '' -f "$k.new" >/dev/null
+chmod 400 "$k.new"; sync "$k.new"; mv -T -- "$k.new" "$k"; sync "$(dirname -- "$k")"`}${publishScript(input)}`;
 
 const publishScript = ({ key, publicHalf, comment }: Input): string => sh`
 umask 022

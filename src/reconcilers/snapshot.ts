@@ -110,7 +110,7 @@ function inTheWay(
 }
 
 /** A snapshot stays within its file system (btrfs-subvolume(8)). */
-const elsewhere = (spec: DatasetSpec, source: Place, snapshots: Place): Problem[] =>
+export const elsewhere = (spec: DatasetSpec, source: Place, snapshots: Place): Problem[] =>
   source.fsUuid === snapshots.fsUuid || source.fsType !== "btrfs" || snapshots.fsType !== "btrfs"
     ? []
     : [

@@ -12,6 +12,10 @@ export interface SourceFacts {
   readonly empty: boolean;
   /** Of the subvolume; null for anything else. */
   readonly uuid: string | null;
+  /** Of the snapshot that it was made from, as a restore does; null otherwise. */
+  readonly parentUuid: string | null;
+  /** Whether anything was written to it since it was made; reading alone can count as that (atime). */
+  readonly written: boolean;
   readonly ownerExists: boolean;
   /** Subvolumes and mount points inside: a snapshot holds an empty folder in their place. */
   readonly holes: readonly string[];
@@ -51,7 +55,7 @@ if [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; 
   echo kind subvolume
   if command -v btrfs >/dev/null; then
     self=$(btrfs subvolume show -- "$d") && inside=$(btrfs subvolume list -o -- "$d") || exit 1
-    printf '%s\n' "$self" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p'
+    printf '%s\n' "$self" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p; s/^[[:space:]]*Parent UUID:[[:space:]]*/parent /p; s/^[[:space:]]*Generation:[[:space:]]*/generation /p; s/^[[:space:]]*Gen at creation:[[:space:]]*/created /p'
     printf '%s\n' "$inside" | sed -n 's/^ID .* path /hole /p'
   fi
 else
@@ -67,6 +71,7 @@ fi`,
     const all = (word: string) =>
       lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
     const kind = all("kind")[0] as SourceFacts["kind"] | undefined;
+    const [parent] = all("parent");
     const inFileSystem = folderInFileSystem(stdout);
     if (place === undefined || inFileSystem === undefined || kind === undefined)
       return unknown("its file system could not be read");
@@ -75,6 +80,8 @@ fi`,
       kind,
       empty: lines.includes("empty"),
       uuid: all("uuid")[0] ?? null,
+      parentUuid: parent === undefined || parent === "-" ? null : parent,
+      written: all("generation")[0] !== all("created")[0],
       ownerExists: lines.includes("owner"),
       // of a plain directory, btrfs lists what lies in the subvolume that holds it
       holes: [...all("hole"), ...all("beside").filter((other) => other.startsWith(inFileSystem))],

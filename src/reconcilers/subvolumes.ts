@@ -54,6 +54,15 @@ subvolumes() {
 }
 `;
 
+/** A shell function: whether a program has a file below `$1` open for writing, or mapped so. */
+export const OPEN_FOR_WRITING = `
+open_for_writing() {
+  real=$(readlink -f -- "$1")
+  ls -l /proc/[0-9]*/fd 2>/dev/null | grep '^l.w' | grep -qF -- " -> $real/" && return 0
+  cat /proc/[0-9]*/maps 2>/dev/null | grep '^[^ ]* .w.s' | grep -qF -- " $real/"
+}
+`;
+
 const PLACE = /^place (\S+) (\S*) (\S+) (\S+)$/m;
 const ROOM = /^room +(\d+) +(\d+)$/m;
 

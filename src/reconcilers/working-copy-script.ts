@@ -1,6 +1,7 @@
 import type { Label } from "../domain/label.ts";
 import type { AbsolutePath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
+import { OPEN_FOR_WRITING } from "./subvolumes.ts";
 
 /** How the working copy is brought to another snapshot. */
 export interface Replacement {
@@ -32,7 +33,7 @@ export function replaceScript(replacement: Replacement, now: Date): string {
   const { path, name, label, note, dataset, hydrated, ownBase, stranger, from } = replacement;
   const stamp = now.toISOString().replace(/[-:]|\.\d+/g, "");
   const bases = replacement.bases.map((base) => sh`${base.uuid}) echo ${base.path};;`).join(" ");
-  return `
+  return `${OPEN_FOR_WRITING}
 base_of() { case $1 in ${bases} esac; }
 ${sh`
 wc=${path} name=${name} label=${label} note=${note} hydrated=${hydrated} aside=${`${path}.set-aside`} stamp=${stamp} dataset=${dataset} was=${from ?? "unknown"}
@@ -46,9 +47,7 @@ edited() {
 written_to() {
   # where a program has a file open for writing, or subvolumes lie inside, a snapshot does not hold all that is there
   [ -z "$(btrfs subvolume list -o -- "$1")" ] || return 0
-  real=$(readlink -f -- "$1")
-  ls -l /proc/[0-9]*/fd 2>/dev/null | grep '^l.w' | grep -qF -- " -> $real/" && return 0
-  cat /proc/[0-9]*/maps 2>/dev/null | grep '^[^ ]* .w.s' | grep -qF -- " $real/"
+  open_for_writing "$1"
 }
 settle_former() {
   [ -e "$former" ] || return 0

@@ -91,8 +91,9 @@ else echo kind other; fi`,
 export const workingCopy: Reconciler<Replacement> = {
   kind: "working-copy",
   diff: (view) => {
-    const { spec, facts, course } = view;
-    const latest = course.pending.at(-1)?.label ?? course.rows.at(-1)?.label;
+    const { spec, facts, course, restore } = view;
+    const latest =
+      restore === null ? (course.pending.at(-1)?.label ?? course.rows.at(-1)?.label) : course.target;
     if (spec.workingCopy === null || latest === undefined) return {};
     if (facts.workingCopy.kind !== "known")
       return { problems: [unknownProblem(spec, spec.server, spec.workingCopy, facts.workingCopy)] };
@@ -109,7 +110,10 @@ export const workingCopy: Reconciler<Replacement> = {
           ),
         ],
       };
-    const stands = labelOfCopy(view, copy) === latest && !copy.formerBeside;
+    const at = labelOfCopy(view, copy);
+    // a restore to an older label is the workstation's: the copy stays where it is, unless it is lost
+    const stays = restore !== null && at !== null && latest !== course.rows.at(-1)?.label;
+    const stands = (at === latest || stays) && !copy.formerBeside;
     const possible =
       isHydrated(entryOf(facts.hydrated, snapshotName(spec.name, latest))) ||
       labelsToReceive(view).includes(latest);

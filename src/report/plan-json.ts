@@ -14,6 +14,7 @@ export const planJson = (plan: Plan): PublicPlan => ({
   mode: plan.mode,
   labels: plan.labels,
   warnings: plan.warnings,
+  notes: plan.notes,
   problems: plan.problems,
   actions: plan.actions.map(publicAction),
   summary: plan.summary,

@@ -27,6 +27,7 @@ export function planText(plan: Plan, options: PlanTextOptions): string {
   const paint = painter(options.color);
   const blocks = [
     ...plan.warnings.map((warning) => warningLines(warning, options.width, paint)),
+    plan.notes.flatMap((note) => wrap(printable(note), options.width, "  ")),
     ...groups(plan.actions).map(([heading, actions]) => [
       paint("bold", heading),
       ...actions.flatMap((action) => actionLines(action, options, paint)),

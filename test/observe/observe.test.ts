@@ -54,7 +54,10 @@ test("an object that was there before the artifact of its name and size is asked
       bucket: async () => bucket as Bucket,
       nonce: "c0ffee",
       now: new Date(),
-      memory: async () => new Map(),
+      hosts: new Set([here.workstation, here.server]),
+      target: null,
+      recover: null,
+      recall: async () => ({ kind: "absent" }),
       ...(buckets !== undefined && { buckets }),
     });
   const { buckets } = await look();

@@ -17,6 +17,7 @@ const draft = (actions: Action[]): Draft => ({
   mode: "backup",
   labels: new Map(),
   warnings: [],
+  notes: [],
   problems: [],
   actions,
 });
@@ -129,6 +130,7 @@ test("a saved plan keeps everything but the inputs, and what is none is not read
     desiredSha256: "00",
     labelled: false,
     selection: EVERYTHING,
+    restore: null,
     plan: plan([step("a:1", "cloud", [], { input: { secret: "x" } })]),
   };
   const text = renderSavedPlan(saved);

@@ -4,6 +4,7 @@ import {
   entries,
   MONTH,
   monthOf,
+  objects,
   source,
   testRows,
   ticking,
@@ -177,7 +178,11 @@ testRows([
     says: { "artifact:dev@2026-04": /^increment/ },
   },
   {
-    name: "the parent is gone from the server, its artifact too",
+    name: "the parent is gone from the server, its artifact too, and from the bucket",
+    bucket: known({
+      objects: new Map([...objects].filter(([key]) => !/@2026-0[23]/.test(key))),
+      unfinished: known([]),
+    }),
     change: { hydrated: received("2026-01"), store: withFiles("2026-01 full 100") },
     actions: monthOf("2026-04"),
     warnings: ["artifact-lost", "artifact-lost"],
@@ -187,14 +192,24 @@ testRows([
     },
   },
   {
+    name: "the parent is gone from the server, its artifact too, and the bucket has it: fetched and received first",
+    change: { hydrated: received("2026-01"), store: withFiles("2026-01 full 100") },
+    actions: [
+      ...["2026-02", "2026-03"].flatMap((at) => [`fetch:dev@${at}`, `hydrate:dev@${at}`]),
+      ...monthOf("2026-04"),
+    ],
+    says: { "artifact:dev@2026-04": /^increment/ },
+  },
+  {
     name: "an artifact that the newest label needs is lost: said, and nothing is begun that can't end",
+    cloud: false,
     target: "2026-03",
     change: {
       hydrated: received("2026-01"),
       store: withFiles("2026-01 full 100"),
       workingCopy: known({ ...copy, noted: null, parentUuid: "ls-2026-01" }),
     },
-    warnings: ["artifact-lost", "artifact-lost"],
+    warnings: ["artifact-lost", "artifact-lost", "no-cloud"],
   },
   {
     name: "the two sides have different parents under one name",

@@ -3,12 +3,13 @@ import { checkDesiredState } from "../../src/desired-state/load.ts";
 import { absent, type Fact, known, unknown } from "../../src/domain/fact.ts";
 import { type Manifest, renderStateEnv } from "../../src/domain/manifest.ts";
 import type { Memory } from "../../src/domain/memory.ts";
-import type { AgeRecipient, HostName, Sha256, Signer } from "../../src/domain/names.ts";
+import type { AgeRecipient, HostName, Signer } from "../../src/domain/names.ts";
 import type { Plan } from "../../src/plan/plan.ts";
-import { planFrom, type Request } from "../../src/reconcilers/diff-all.ts";
-import type { BucketFacts, DatasetFacts, Observation } from "../../src/reconcilers/facts.ts";
+import { planFrom } from "../../src/reconcilers/diff-all.ts";
+import type { BucketFacts, DatasetFacts, Observation, RecoveredFacts } from "../../src/reconcilers/facts.ts";
 import { repositoryFolders } from "../../src/reconcilers/layout.ts";
 import type { SystemFacts } from "../../src/reconcilers/packages.ts";
+import type { Request, RestoreRequest } from "../../src/reconcilers/request.ts";
 import type { Place, Subvolume, SubvolumeFolder } from "../../src/reconcilers/subvolumes.ts";
 import { history, label } from "../domain/history.ts";
 
@@ -42,10 +43,8 @@ export function desired(withCloud = true): DesiredState {
 
 const HOME: Place = { fsType: "btrfs", fsUuid: "home", freeBytes: 1e9, sizeBytes: 4e9 };
 const SRV: Place = { fsType: "btrfs", fsUuid: "srv", freeBytes: 1e9, sizeBytes: 8e9 };
-/** Of the manifest. */
-export const M1 = "11".repeat(32) as Sha256;
-export const SIGNER = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${"q".repeat(43)}` as Signer;
 const RECIPIENT = `age1${"q".repeat(58)}` as AgeRecipient;
+export const SIGNER = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${"A".repeat(43)}` as Signer;
 const TOOLS = new Set(["btrfs", "zstd", "age", "openssl", "curl", "flock", "ssh-keygen"]);
 
 const subvolume = (uuid: string, more: Partial<Subvolume> = {}): Subvolume => ({
@@ -79,6 +78,13 @@ export const received = (...labels: string[]): Fact<SubvolumeFolder> =>
 
 export { folder, HOME, known, SRV, subvolume, unknown };
 
+const NOTHING_SEEN = known({
+  signer: null,
+  newest: null,
+  escrowSha256: null,
+  folder: "/root/.local/state/devbackup/dev",
+});
+
 /** Everything as it should be after the backups that `text` tells, for tests to break something of. */
 export function settled(text: string, withCloud = true): { facts: DatasetFacts; bucket: Fact<BucketFacts> } {
   const rows = history(text).map((row) => (withCloud ? row : { ...row, objectKey: null }));
@@ -92,6 +98,8 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
       kind: "subvolume",
       empty: false,
       uuid: "source",
+      parentUuid: null,
+      written: true,
       ownerExists: true,
       holes: [],
       swapFiles: [],
@@ -110,7 +118,9 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
     serverLayout: known({ place: SRV, present: new Map(folders) }),
     key: known({ identityRights: "400 0", derived: RECIPIENT, published: RECIPIENT }),
     manifest:
-      rows.length === 0 ? absent : known({ sha256: M1, reading: { kind: "valid", rows }, signature: "good" }),
+      rows.length === 0
+        ? absent
+        : known({ sha256: "m1", reading: { kind: "valid", rows }, signature: "good" }),
     stateEnv: rows.length === 0 ? absent : known(renderStateEnv(spec.name, rows)),
     store: known({
       files: filesOf(rows),
@@ -131,21 +141,20 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
       ownerId: "1000",
     }),
     workingCopyBase: absent,
-    pushedManifest: known({ sha256: M1, etag: "e", sizeBytes: 5 }),
-    pushedSignature: known({ sha256: M1, etag: "e", sizeBytes: 6 }),
+    receiving: known(new Set()),
+    target: absent,
+    extracted: absent,
+    pushedManifest: known({ sha256: "m1", etag: "e", sizeBytes: 5 }),
+    pushedSignature: known({ sha256: "m1", etag: "e", sizeBytes: 5 }),
     signKey: known({ keyRights: "400 0", derived: SIGNER, published: SIGNER }),
   };
   const object = (key: string, sizeBytes: number) =>
     [key, { key, sizeBytes, etag: "e", lastModified: new Date(0) }] as const;
   const objects = new Map(rows.map((row) => object(row.objectKey ?? "", row.sizeBytes)));
-  if (rows.length > 0) objects.set(...object("dev/manifests/snapshots_v2.tsv.age", 5));
-  if (rows.length > 0) objects.set(...object("dev/manifests/snapshots_v2.tsv.sig", 6));
+  for (const end of ["age", "sig"])
+    if (rows.length > 0) objects.set(...object(`dev/manifests/snapshots_v2.tsv.${end}`, 5));
   return { facts, bucket: known({ objects, unfinished: known([]) }) };
 }
-
-/** By a controller that was here for the first time. */
-export const remembered = (seen: Partial<Memory> = {}): Fact<Memory> =>
-  known({ signer: null, newest: null, escrowSha256: null, folder: "/root/.local/state/dev", ...seen });
 
 export const filesOf = (rows: Manifest): Map<string, number> =>
   new Map(rows.map((row) => [row.localPath, row.sizeBytes]));
@@ -157,11 +166,14 @@ export interface Case {
   readonly bucket?: Fact<BucketFacts>;
   readonly cloud?: boolean;
   readonly labelled?: boolean;
+  readonly restore?: RestoreRequest;
+  readonly recovered?: Fact<RecoveredFacts>;
+  /** Declared. */
+  readonly signer?: Signer;
+  readonly memory?: Fact<Memory>;
   readonly tools?: ReadonlySet<string>;
   readonly distribution?: readonly string[];
   readonly system?: Fact<SystemFacts>;
-  readonly memory?: Fact<Memory>;
-  readonly signers?: DesiredState["signers"];
 }
 
 /** A settled world with something changed about it, and what is asked of it. */
@@ -172,15 +184,18 @@ export function lookAt({
   bucket,
   cloud = true,
   labelled = true,
+  restore,
+  recovered = absent,
+  signer,
+  memory = NOTHING_SEEN,
   tools = TOOLS,
   distribution = ["debian"],
   system,
-  memory = remembered(),
-  signers = new Map(),
 }: Case): { desired: DesiredState; observed: Observation; request: Request } {
   const world = settled(rows, cloud);
-  const state = { ...desired(cloud), signers };
-  const spec = state.datasets[0] as DatasetSpec;
+  const declared = desired(cloud);
+  const spec = declared.datasets[0] as DatasetSpec;
+  const state = signer === undefined ? declared : { ...declared, signers: new Map([[spec.name, signer]]) };
   const takenAt = new Date("2026-06-01T00:00:00Z");
   const both = system ?? known({ epochSeconds: takenAt.getTime() / 1000, distribution, tools });
   return {
@@ -193,11 +208,13 @@ export function lookAt({
       ]),
       datasets: new Map([[spec.name, { ...world.facts, ...change }]]),
       buckets: cloud ? new Map([[spec.name, bucket ?? world.bucket]]) : null,
+      recovered: new Map([[spec.name, recovered]]),
       memory: new Map([[spec.name, memory]]),
     },
     request: {
       labels: new Map([[spec.name, label(target)]]),
       labelled,
+      restore: restore ?? null,
       selection: { host: null, stages: null },
     },
   };

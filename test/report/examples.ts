@@ -101,6 +101,7 @@ export function plan(actions: readonly Action[], some: Partial<Plan> = {}): Plan
     mode: "backup",
     labels: { dev: label("2026-03") },
     warnings: [],
+    notes: [],
     problems: [],
     actions,
     summary: {

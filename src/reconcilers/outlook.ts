@@ -1,0 +1,124 @@
+import { snapshotName } from "../domain/artifact.ts";
+import { type Hole, type RestoreChain, restoreChain } from "../domain/restore-chain.ts";
+import { formatBytes, plural } from "../domain/units.ts";
+import type { Problem } from "../plan/plan.ts";
+import { copiesOf, hydratedLabels } from "./copies.ts";
+import { memoryProblems } from "./memory.ts";
+import { damage, problem, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
+import { isAuthentic } from "./sign.ts";
+
+/** Left free on the server whatever happens: for the manifest, the journal and clearing up. */
+const RESERVE_BYTES = 64 * 1024 ** 2;
+
+/** What a restore takes, and what is in its way; makes nothing itself. */
+export const outlook: Reconciler<never> = {
+  kind: "outlook",
+  diff: (view) => {
+    const { spec, course } = view;
+    const chain = restoreChain({
+      rows: course.rows,
+      label: course.target,
+      copies: (row) => copiesOf(row, view),
+      hydrated: hydratedLabels(view),
+    });
+    if (chain === undefined) throw new RangeError(`${spec.name} has no ${course.target}`);
+    return {
+      notes: notesOf(view, chain),
+      problems: [
+        ...notAuthentic(view),
+        ...holes(view, chain),
+        ...unknownBucket(view, chain),
+        ...noRoom(view, chain),
+      ],
+    };
+  },
+  run: async ({ id }) => {
+    throw new RangeError(`${id} is nothing to run`);
+  },
+};
+
+function notesOf(view: View, { steps, fetchBytes }: RestoreChain): string[] {
+  const { spec, course, facts, restore } = view;
+  const name = snapshotName(spec.name, course.target);
+  const from = (source: string) => steps.filter((step) => step.source === source);
+  const bytes = (some: typeof steps) => formatBytes(some.reduce((sum, { row }) => sum + row.sizeBytes, 0));
+  const [standing, local, remote] = [from("hydrated"), from("server"), from("bucket")];
+  const parts = [
+    ...(standing.length > 0 ? [`${standing.length} hydrated already`] : []),
+    ...(local.length > 0 ? [`${local.length} on ${spec.server} (${bytes(local)})`] : []),
+    ...(remote.length > 0 ? [`${remote.length} from the bucket (${formatBytes(fetchBytes)})`] : []),
+  ];
+  const free =
+    facts.serverLayout.kind === "known"
+      ? `; ${formatBytes(facts.serverLayout.value.place.freeBytes)} free on ${spec.server}`
+      : "";
+  const chain = new Set(steps.map(({ row }) => row.label));
+  const later = course.rows.filter((row) => {
+    const { server, bucket } = copiesOf(row, view);
+    return !chain.has(row.label) && server !== "whole" && bucket === "whole";
+  });
+  return [
+    `${name} is made from ${plural(steps.length, "artifact")}: ${parts.join(", ")}${free}.`,
+    ...(later.length > 0 && restore?.to === null
+      ? [
+          `${plural(later.length, "further artifact")} (${formatBytes(later.reduce((sum, row) => sum + row.sizeBytes, 0))}) ${later.length === 1 ? "stays" : "stay"} in the bucket for now; the next devbackup apply fetches ${later.length === 1 ? "it" : "them"}, or devbackup apply --only cloud.`,
+        ]
+      : []),
+  ];
+}
+
+/** What is on the server is looked at as sternly as what is in the bucket. */
+function notAuthentic(view: View): Problem[] {
+  const { spec, facts, restore, course } = view;
+  if (facts.manifest.kind !== "known") return [];
+  const asked = restore !== null && restore.label !== "latest" && course.target === restore.label;
+  const seen = memoryProblems(view).filter(({ code }) => !(asked && code === "manifest-rolled-back"));
+  if (isAuthentic(view)) return seen;
+  return [
+    ...seen,
+    damage(
+      "manifest-not-authentic",
+      spec,
+      spec.server,
+      `the manifest of ${spec.name} is not the one that the server signed: its signature is ${facts.manifest.value.signature}`,
+      "devbackup plan says what is known of it, and how to sign it if it is right",
+    ),
+  ];
+}
+
+function holes({ spec, course }: View, { holes: found }: RestoreChain) {
+  return found.map((hole) =>
+    damage(
+      "chain-hole",
+      spec,
+      spec.server,
+      `${spec.name}@${course.target} can't be made: ${hole.row.localPath} is ${whereabouts(hole)}. It costs ${plural(hole.costs.length, "label")}: ${hole.costs.join(", ")}`,
+      `put it back from another copy (devbackup manifest import DIR), or restore a label that does not rest on it: devbackup manifest list`,
+    ),
+  );
+}
+
+const whereabouts = ({ copies: { server, bucket } }: Hole): string =>
+  `${server} on the server${bucket === "undeclared" ? "" : ` and ${bucket} in the bucket`}`;
+
+function unknownBucket({ spec, cloud }: View, { restorable }: RestoreChain) {
+  if (restorable !== "unknown" || cloud === null || cloud.bucket.kind === "known") return [];
+  return [unknownProblem(spec, spec.server, "the bucket", cloud.bucket)];
+}
+
+/** What is received takes at least as much as its artifacts do, and those that are fetched stay beside it. */
+function noRoom({ spec, facts }: View, { fetchBytes, receiveBytes }: RestoreChain) {
+  if (facts.serverLayout.kind !== "known") return [];
+  const { freeBytes } = facts.serverLayout.value.place;
+  const needed = fetchBytes + receiveBytes;
+  if (needed === 0 || freeBytes >= needed + RESERVE_BYTES) return [];
+  return [
+    problem(
+      "no-space",
+      spec,
+      spec.server,
+      `${formatBytes(freeBytes)} free at ${spec.repository}; the restore needs at least ${formatBytes(needed)} (${formatBytes(fetchBytes)} to fetch, and to receive ${formatBytes(receiveBytes)} of artifacts), and ${formatBytes(RESERVE_BYTES)} to spare`,
+      "free some space there, or give the file system more; nothing has been changed",
+    ),
+  ];
+}

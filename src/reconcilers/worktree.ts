@@ -1,0 +1,137 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { snapshotName } from "../domain/artifact.ts";
+import type { Label } from "../domain/label.ts";
+import { type AbsolutePath, joinPath } from "../domain/names.ts";
+import type { Action, ActionId, Problem } from "../plan/plan.ts";
+import { sh } from "../transport/quote.ts";
+import { layoutId } from "./layout.ts";
+import { packagesId } from "./packages.ts";
+import { receiveId } from "./receive.ts";
+import { actionId, problem, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
+import { expectSuccess } from "./run-script.ts";
+import { elsewhere } from "./snapshot.ts";
+import type { SourceFacts } from "./source.ts";
+import { entryOf, OPEN_FOR_WRITING } from "./subvolumes.ts";
+
+interface Input {
+  readonly path: AbsolutePath;
+  readonly snapshot: AbsolutePath;
+  readonly aside: AbsolutePath;
+  readonly name: string;
+}
+
+/** The dataset itself, on the workstation, as a writable snapshot of the label; what stood there is kept. */
+export const worktree: Reconciler<Input> = {
+  kind: "worktree",
+  diff: (view) => {
+    const { spec, facts, hosts, course, restore } = view;
+    if (!hosts.has(spec.workstation)) return {};
+    if (facts.source.kind !== "known")
+      return { problems: [unknownProblem(spec, spec.workstation, spec.path, facts.source)] };
+    const source = facts.source.value;
+    const problems = inTheWay(view, source);
+    if (problems.length > 0) return { problems };
+    const snapshot = entryOf(facts.snapshots, snapshotName(spec.name, course.target));
+    const madeFrom = source.uuid !== null && snapshot != null && source.parentUuid === snapshot.uuid;
+    if (madeFrom && !source.written) return {};
+    const goneOn = madeFrom || (source.uuid !== null && snapshot?.parentUuid === source.uuid);
+    if (goneOn && restore?.label === "latest")
+      return {
+        notes: [
+          `${spec.path} on ${spec.workstation} is not lost: it has gone on from ${course.target}, and is left alone. To bring it back to that state: --restore ${course.target}`,
+        ],
+      };
+    return { actions: [put(view, source, madeFrom)] };
+  },
+  run: async (action, tools) => {
+    const { input } = action;
+    const { stdout } = await expectSuccess(tools.host(action.host), putScript(input, tools.now()), {
+      code: "worktree-failed",
+      what: `${input.path} could not be brought to ${input.name}`,
+      state: "What stood there is kept; it is safe to run again",
+    });
+    const kept = /^kept (.+)$/m.exec(stdout)?.[1];
+    return kept === undefined ? null : `what stood there is kept in ${kept}`;
+  },
+};
+
+export const worktreeId = (spec: DatasetSpec, label: Label): ActionId =>
+  actionId("worktree", spec.name, label);
+
+function inTheWay({ spec, facts }: View, source: SourceFacts): Problem[] {
+  const { workstation: host, path } = spec;
+  if (source.kind === "other")
+    return [
+      problem("not-a-folder", spec, host, `${path} is there and is no folder`, "name the folder itself"),
+    ];
+  if (source.place.fsType !== "btrfs")
+    return [
+      problem(
+        "not-on-btrfs",
+        spec,
+        host,
+        `${path} lies on ${source.place.fsType}, not on Btrfs`,
+        "mount a Btrfs file system there, or bring the label elsewhere: --to PATH",
+      ),
+    ];
+  return facts.workstationLayout.kind === "known"
+    ? elsewhere(spec, source.place, facts.workstationLayout.value.place)
+    : [];
+}
+
+function put({ spec, course }: View, source: SourceFacts, madeFrom: boolean): Action<Input> {
+  const name = snapshotName(spec.name, course.target);
+  const isNew = source.kind === "absent" || (source.kind === "directory" && source.empty);
+  const aside = `${spec.path}.set-aside` as AbsolutePath;
+  return propose("worktree", spec, {
+    id: worktreeId(spec, course.target),
+    host: spec.workstation,
+    label: course.target,
+    stage: "hydrate",
+    change: isNew ? "create" : "update",
+    hazard: isNew ? "none" : "destructive",
+    summary: `put the dataset ${spec.path} at ${name}, writable`,
+    reason: isNew
+      ? source.kind === "absent"
+        ? "it is not there"
+        : "an empty folder is there"
+      : madeFrom
+        ? `it was brought to ${course.target} before, and something was written there since`
+        : "what is there is something else, or has changed since",
+    details: isNew
+      ? []
+      : [
+          `what is there is set aside first, in ${aside}`,
+          "programs that hold files open there go on writing to the old one: stop them first",
+        ],
+    needs: [packagesId(spec.workstation), layoutId(spec, spec.workstation), receiveId(spec, course.target)],
+    assumes: { kind: source.kind, uuid: source.uuid },
+    input: { path: spec.path, snapshot: joinPath(spec.snapshots, name), aside, name },
+  });
+}
+
+/**
+ * The new one is complete before the old one moves; the old one moves whole, with whatever lies inside it, and
+ * becomes read-only unless a program still writes to it. Prints `kept PATH` then.
+ */
+const putScript = ({ path, snapshot, aside, name }: Input, now: Date): string => `${OPEN_FOR_WRITING}
+${sh`
+d=${path} s=${snapshot} new=${`${path}.devbackup-restored`} aside=${aside} n=${name} stamp=${now.toISOString().replace(/[-:]|\.\d+/g, "")}
+uuid_of() { btrfs subvolume show -- "$1" | sed -n "s/^[[:space:]]*$2:[[:space:]]*//p"; }
+if [ -e "$new" ]; then
+  # only what a cut-off run made
+  [ "$(uuid_of "$new" 'Parent UUID')" = "$(uuid_of "$s" UUID)" ] || { echo "$new is in the way" >&2; exit 1; }
+  btrfs -q subvolume delete -c "$new"
+fi
+mkdir -p "$(dirname -- "$d")"
+btrfs -q subvolume snapshot "$s" "$new"
+if [ -d "$d" ] && [ "$(stat -c %i -- "$d")" != 256 ]; then rmdir -- "$d" 2>/dev/null || :; fi
+if [ -e "$d" ]; then
+  mkdir -p "$aside"
+  kept="$aside/before-$n.$stamp"
+  mv -T -n -- "$d" "$kept"; [ ! -e "$d" ]
+  echo "kept $kept"
+  if [ "$(stat -c %i -- "$kept")" = 256 ] && ! open_for_writing "$kept"; then btrfs property set -ts "$kept" ro true || :; fi
+fi
+mv -T -- "$new" "$d"
+btrfs filesystem sync "$d"`}`;

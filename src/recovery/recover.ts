@@ -1,0 +1,145 @@
+import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
+import { datasetKeys } from "../domain/artifact.ts";
+import { compareLabels, type Label } from "../domain/label.ts";
+import { type Manifest, parseManifest } from "../domain/manifest.ts";
+import type { NewestSeen } from "../domain/memory.ts";
+import { parseSigner, type Signer } from "../domain/names.ts";
+import { DevbackupError } from "../domain/trouble.ts";
+import type { Bucket } from "../transport/bucket/bucket.ts";
+import type { AgeIdentity } from "./age-file.ts";
+import { MOST_ESCROW_BYTES, type OpenedEscrow, openEscrow } from "./escrow.ts";
+import { MOST_MANIFEST_BYTES, openManifest } from "./manifest.ts";
+import { fingerprintOf, verifySignature } from "./signature.ts";
+
+export interface RecoverInput {
+  readonly spec: DatasetSpec;
+  /** Null where no cloud is declared. */
+  readonly cloud: { readonly spec: CloudSpec; readonly bucket: Bucket } | null;
+  readonly identities: readonly AgeIdentity[];
+  /** The controller's own copy; null where there is none. */
+  readonly escrowHere: Uint8Array | null;
+  /** Declared, or seen by this controller before; null where nobody knows it. */
+  readonly knownSigner: Signer | null;
+  /** The newest row that this controller has seen; null before the first. */
+  readonly newestSeen: NewestSeen | null;
+  /** An older manifest will do where the label that is wanted was asked for by name. */
+  readonly wanted: Label | "latest";
+}
+
+/** A dataset's keys and manifest as they come back without its server. */
+export interface Recovered {
+  readonly escrow: OpenedEscrow;
+  /** `the bucket` or `this machine`. */
+  readonly escrowFrom: string;
+  readonly signer: Signer;
+  readonly fingerprint: string;
+  /** The bucket's, opened, its signature good; null where it has none. */
+  readonly manifest: Manifest | null;
+}
+
+/**
+ * Opens the escrow and the bucket's manifest with a recovery identity. A writer in the bucket can keep this from
+ * succeeding, but not feed it anything: what comes back is signed by a signer that is known, or that the user is
+ * asked about.
+ * @throws DevbackupError exit code 6 for whatever is damaged, missing or not authentic
+ */
+export async function recover(input: RecoverInput): Promise<Recovered> {
+  const { spec, knownSigner } = input;
+  const { escrow, from } = await findEscrow(input);
+  const signer = parseSigner(escrow.signer);
+  if (signer === undefined) throw new RangeError("an opened escrow has a signer");
+  if (knownSigner !== null && signer !== knownSigner) throw otherSigner(spec, from, signer, knownSigner);
+  const manifest = await bucketManifest(input, escrow, signer);
+  return { escrow, escrowFrom: from, signer, fingerprint: fingerprintOf(signer), manifest };
+}
+
+/** This machine's copy goes first: nobody else could write it. */
+async function findEscrow(input: RecoverInput): Promise<{ escrow: OpenedEscrow; from: string }> {
+  const { spec, cloud, identities, escrowHere } = input;
+  let refused: unknown;
+  if (escrowHere !== null)
+    try {
+      return { escrow: await openEscrow(identities, escrowHere, spec.name), from: "this machine" };
+    } catch (error) {
+      refused = error;
+    }
+  const key = cloud === null ? null : datasetKeys(cloud.spec.prefix, spec.name).escrow;
+  const bytes = key === null ? undefined : await cloud?.bucket.get(key, MOST_ESCROW_BYTES);
+  if (bytes !== undefined)
+    return { escrow: await openEscrow(identities, bytes, spec.name), from: "the bucket" };
+  if (refused !== undefined) throw refused;
+  throw new DevbackupError({
+    code: "no-escrow",
+    exitCode: 6,
+    what: `there is no escrow of ${spec.name}, on this machine or in the bucket`,
+    state: "Nothing was changed",
+    next: `copy one to REPOSITORY/keys by hand, if you have it: devbackup keys escrow --out writes such copies`,
+  });
+}
+
+async function bucketManifest(
+  { spec, cloud, identities, newestSeen, wanted }: RecoverInput,
+  escrow: OpenedEscrow,
+  signer: Signer,
+): Promise<Manifest | null> {
+  if (cloud === null) return null;
+  const keys = datasetKeys(cloud.spec.prefix, spec.name);
+  const [bytes, signature] = await Promise.all([
+    cloud.bucket.get(keys.manifest, MOST_MANIFEST_BYTES),
+    cloud.bucket.get(keys.signature, MOST_SIGNATURE_BYTES),
+  ]);
+  if (bytes === undefined) return null;
+  const text = await openManifest([...identities, escrow.backupIdentity], bytes);
+  const verdict = await verifySignature({
+    manifest: text,
+    signature: Buffer.from(signature ?? []).toString("latin1"),
+    signer,
+  });
+  if (verdict !== "good") throw notAuthentic(spec, verdict, signer);
+  const reading = parseManifest(Buffer.from(text).toString("utf8"), spec.name);
+  if (reading.kind === "damaged") throw notAuthentic(spec, `line ${reading.line}: ${reading.why}`, signer);
+  const newest = reading.rows.at(-1)?.label;
+  const older = newestSeen !== null && (newest === undefined || compareLabels(newest, newestSeen.label) < 0);
+  if (older && wanted === "latest") throw rolledBack(spec, newest, newestSeen);
+  return reading.rows;
+}
+
+/** Two blocks have 600 bytes. */
+const MOST_SIGNATURE_BYTES = 64 * 1024;
+const UNCHANGED = "Nothing was changed, and nothing was received";
+
+const otherSigner = (spec: DatasetSpec, from: string, signer: Signer, known: Signer): DevbackupError =>
+  new DevbackupError({
+    code: "signer-changed",
+    exitCode: 6,
+    what: `the escrow of ${spec.name} from ${from} names another signer than the one that is known here`,
+    why: `${fingerprintOf(signer)}, expected ${fingerprintOf(known)}: it may be forged`,
+    state: UNCHANGED,
+    next: "Give a good copy of the escrow; if the signer was changed on purpose, declare it in encryption.signers",
+  });
+
+const notAuthentic = (spec: DatasetSpec, verdict: string, signer: Signer): DevbackupError =>
+  new DevbackupError({
+    code: "manifest-not-authentic",
+    exitCode: 6,
+    what: `the manifest of ${spec.name} in the bucket is not one that its server signed`,
+    why:
+      verdict === "missing"
+        ? "its signature is missing"
+        : `the signature is ${verdict}; the signer is ${fingerprintOf(signer)}`,
+    state: UNCHANGED,
+    next: `Put a good manifest and its signature back into the bucket; or make it again from the artifacts: devbackup manifest rebuild --dataset ${spec.name}`,
+  });
+
+const rolledBack = (spec: DatasetSpec, newest: Label | undefined, seen: NewestSeen): DevbackupError =>
+  new DevbackupError({
+    code: "manifest-rolled-back",
+    exitCode: 6,
+    what: `the manifest of ${spec.name} in the bucket is older than one that this machine has seen`,
+    why: `it ends at ${newest ?? "nothing"}; ${seen.label} was registered at ${seen.ts}`,
+    state: UNCHANGED,
+    next:
+      newest === undefined
+        ? "Put the newer manifest and its signature back into the bucket"
+        : `Put the newer one back; or ask for what the older one has by name: --restore ${newest}`,
+  });
