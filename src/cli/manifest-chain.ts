@@ -1,0 +1,113 @@
+import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
+import { unknown } from "../domain/fact.ts";
+import { type Label, parseLabel } from "../domain/label.ts";
+import { restoreChain } from "../domain/restore-chain.ts";
+import { DevbackupError } from "../domain/trouble.ts";
+import { copiesOf, hydratedLabels } from "../reconcilers/copies.ts";
+import type { Observation } from "../reconcilers/facts.ts";
+import type { Request } from "../reconcilers/request.ts";
+import { type ChainReport, restoreChainJson, restoreChainText } from "../report/restore-chain-text.ts";
+import { load } from "./load.ts";
+import { type ManifestFlags, rowsOf } from "./manifest.ts";
+import { readRequest } from "./request.ts";
+import { openSession, type Session } from "./session.ts";
+import { openTerminal } from "./terminal.ts";
+
+/**
+ * `devbackup manifest chain LABEL`: what the label is made from, where each artifact stands, and what one loss would
+ * cost. Exit code 6 where the label can't be restored, 1 where that can't be told.
+ */
+export async function manifestChainCommand(labelText: string, flags: ManifestFlags): Promise<number> {
+  const terminal = openTerminal(flags);
+  const loaded = await load(flags, terminal);
+  if (loaded === null) return 1;
+  const label = readLabel(labelText);
+  const { desired, request } = readRequest(loaded.desired, flags, new Date());
+  const session = openSession(desired, serversAlone(desired, request, label), [], () => undefined);
+  try {
+    const seen = await lookAround(session, desired);
+    const found = desired.datasets.map((spec) => ({ spec, report: reportOf(desired, spec, seen, label) }));
+    if (terminal.json)
+      await terminal.document({
+        formatVersion: 1,
+        datasets: found.map(({ spec, report }) => ({ dataset: spec.name, ...restoreChainJson(report) })),
+      });
+    else
+      for (const { spec, report } of found)
+        terminal.say(`${found.length > 1 ? `${spec.name}\n` : ""}${restoreChainText(report, terminal)}`);
+    const verdicts = found.map(({ report }) => report.chain.restorable);
+    return verdicts.includes(false) ? 6 : verdicts.includes("unknown") ? 1 : 0;
+  } finally {
+    await session.close();
+  }
+}
+
+/** As a restore that ends on the server asks: the workstation need not be there. */
+const serversAlone = ({ datasets }: DesiredState, request: Request, label: Label): Request => ({
+  ...request,
+  restore: { label, to: null },
+  selection: { host: datasets[0]?.server ?? null, stages: null },
+});
+
+/** A bucket that can't be opened, or refuses, is unknown here: what the server has can be told without it. */
+async function lookAround(session: Session, { cloud, datasets }: DesiredState): Promise<Observation> {
+  try {
+    return await session.look();
+  } catch (error) {
+    // what concerns no host concerns the bucket
+    if (!(error instanceof DevbackupError) || error.trouble.host !== undefined || cloud === null) throw error;
+    const { what, why } = error.trouble;
+    const fact = unknown(why === undefined ? what : `${what}: ${why}`);
+    return session.look(new Map(datasets.map(({ name }) => [name, fact])));
+  }
+}
+
+function reportOf(
+  desired: DesiredState,
+  spec: DatasetSpec,
+  { datasets, buckets }: Observation,
+  label: Label,
+): ChainReport {
+  const facts = datasets.get(spec.name);
+  if (facts === undefined) throw new RangeError(`${spec.name} was not observed`);
+  const bucket = buckets?.get(spec.name);
+  const cloud = desired.cloud === null || bucket === undefined ? null : { spec: desired.cloud, bucket };
+  const rows = rowsOf(spec, facts.manifest);
+  const chain = restoreChain({
+    rows,
+    label,
+    copies: (row) => copiesOf(row, { spec, facts, cloud }),
+    hydrated: hydratedLabels({ spec, facts, course: { target: label, rows, pending: [] } }),
+  });
+  if (chain === undefined) throw noSuchLabel(spec, label);
+  const looked = [
+    [`the artifacts on ${spec.server}`, facts.store],
+    [`the snapshots on ${spec.server}`, facts.hydrated],
+    ["the bucket", bucket],
+  ] as const;
+  const failed = looked.flatMap(([what, fact]) =>
+    fact?.kind === "unknown" ? [`Could not look at ${what}: ${fact.why}`] : [],
+  );
+  return { label, chain, unknown: failed };
+}
+
+function readLabel(text: string): Label {
+  const label = parseLabel(text);
+  if (label !== undefined) return label;
+  throw new DevbackupError({
+    code: "no-label",
+    exitCode: 1,
+    what: `${text} is no label`,
+    state: "Nothing was contacted",
+    next: "devbackup manifest list",
+  });
+}
+
+const noSuchLabel = ({ server, name }: DatasetSpec, label: Label): DevbackupError =>
+  new DevbackupError({
+    code: "no-such-label",
+    exitCode: 1,
+    host: server,
+    what: `the manifest of ${name} has no label ${label}`,
+    next: "devbackup manifest list",
+  });

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { DeleteObjectCommand } from "@aws-sdk/client-s3";
+import { expectExit, manifestOf } from "../lab/expect.ts";
+import { type Lab, startLab, whyNoLab } from "../lab/lab.ts";
+
+const REPOSITORY = "/srv/btrfs-backups/dev";
+const HYDRATED = `${REPOSITORY}/restore/worktree_receive`;
+
+describe("what a label is made from, and where that stands", { skip: whyNoLab() }, () => {
+  let lab: Lab;
+  let config: string;
+  before(async () => {
+    lab = await startLab();
+    config = await lab.desiredState();
+    await lab.must("ws", "btrfs -q subvolume create code && head -c 2M /dev/urandom >code/photo.raw", {
+      user: "dev",
+    });
+    for (const label of ["2090-01", "2090-02", "2090-03"]) {
+      await lab.must("ws", `echo ${label} >code/note`, { user: "dev" });
+      await expectExit(lab, 0, ["apply", "--yes", "--label", label, "--config", config]);
+    }
+    // nothing of all this needs the workstation
+    await lab.cut("ws");
+  });
+  after(() => lab?.stop());
+
+  const chain = (exitCode: number, label: string): Promise<string> =>
+    expectExit(lab, exitCode, ["manifest", "chain", label, "--no-color", "--config", config]);
+  const pathOf = async (label: string): Promise<string> => {
+    const row = (await manifestOf(lab)).find((each) => each.label === label);
+    return row?.localPath ?? assert.fail(`${label} has no row`);
+  };
+
+  test("after a backup it stands everywhere, and nothing has to be fetched", async () => {
+    const text = await chain(0, "2090-03");
+    for (const label of ["2090-01", "2090-02", "2090-03"])
+      assert.match(text, new RegExp(`^\\S+ +${label} .* ✓ +✓ +✓ +-`, "m"));
+    assert.match(text, /2090-03 is hydrated: a restore fetches and receives nothing\./);
+  });
+
+  test("what the server has lost comes from the bucket, up from the nearest hydrated snapshot", async () => {
+    await lab.must(
+      "ls",
+      `cd ${HYDRATED} && btrfs -q subvolume delete dev@2090-02 dev@2090-03 && rm ${REPOSITORY}/${await pathOf("2090-03")}`,
+    );
+    const text = await chain(0, "2090-03");
+    assert.match(text, /^● +2090-01 .* ✓ +✓ +✓ +-/m);
+    assert.match(text, /^├─ +2090-02 .* ✓ +no +✓ +server/m);
+    assert.match(text, /^└─ +2090-03 .* missing +no +✓ +bucket/m);
+    assert.match(text, /2090-03: costs 2090-03 \(1 label\); the only copy is in the bucket/);
+  });
+
+  test("a snapshot that was made writable is not hydrated, and a hole ends with exit code 6", async () => {
+    await lab.must("ls", `btrfs property set -f ${HYDRATED}/dev@2090-01 ro false`);
+    const client = await lab.bucket.client();
+    const Key = `dev/${await pathOf("2090-03")}`;
+    await client.send(new DeleteObjectCommand({ Bucket: lab.bucket.bucket, Key }));
+    client.destroy();
+    const text = await chain(6, "2090-03");
+    assert.match(text, /^● +2090-01 .* ✓ +no +✓ +server/m);
+    assert.match(text, /^└─ +2090-03 .* missing +no +missing +nowhere/m);
+    assert.match(text, /2090-03 can't be restored\./);
+    assert.match(await chain(0, "2090-02"), /A restore of 2090-02 fetches nothing and receives /);
+  });
+});
