@@ -1,4 +1,4 @@
-import type { AgeRecipient, DatasetName } from "../domain/names.ts";
+import { type AgeRecipient, type DatasetName, parseSigner, type Signer } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { type AgeIdentity, openWithIdentities, parseAgeIdentity, recipientOf } from "./age-file.ts";
 import { publicHalf } from "./sign-key.ts";
@@ -16,8 +16,8 @@ export interface OpenedEscrow {
   readonly recipient: AgeRecipient;
   /** `ls_NAME_sign.key`, byte for byte. A secret. */
   readonly signKeyFile: string;
-  /** `ssh-ed25519 AAAA…`, without comment; proven to be the public half of the signing key. */
-  readonly signer: string;
+  /** Proven to be the public half of the sign key. */
+  readonly signer: Signer;
 }
 
 /** The escrow's plaintext, as it is written: the files, not yet looked into. */
@@ -49,9 +49,9 @@ export async function openEscrow(
   const text = parseEscrow(Buffer.from(opening.plaintext).toString("utf8"), dataset);
   const backupIdentity = await onlyIdentity(text.backupKeyFile);
   if (backupIdentity === undefined) throw damaged(dataset, "the age identity in it is not one");
-  const signer = text.signPublicFile.split(" ").slice(0, 2).join(" ").trimEnd();
-  if ((await publicHalf(text.signKeyFile)) !== signer)
-    throw damaged(dataset, "the signing key in it is none, or not that of its public half");
+  const signer = parseSigner(text.signPublicFile.trimEnd());
+  if (signer === undefined || (await publicHalf(text.signKeyFile)) !== signer)
+    throw damaged(dataset, "the sign key in it is none, or not that of its public half");
   return {
     dataset,
     madeAt: text.madeAt,

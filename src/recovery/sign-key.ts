@@ -1,14 +1,15 @@
+import { parseSigner, type Signer } from "../domain/names.ts";
+
 /**
- * The public half of an unprotected OpenSSH ed25519 private key: `ssh-ed25519 AAAA…`. Undefined where
+ * The public half of an unprotected OpenSSH ed25519 private key. Undefined where
  * `keyFile` is none, or its two halves are not each other's: a signature made with one is checked with the other.
  */
-export async function publicHalf(keyFile: string): Promise<string | undefined> {
+export async function publicHalf(keyFile: string): Promise<Signer | undefined> {
   const { default: ssh2 } = await import("ssh2");
   const parsed = ssh2.utils.parseKey(keyFile);
   const key = Array.isArray(parsed) ? parsed[0] : parsed;
-  if (key === undefined || key instanceof Error || key.type !== "ssh-ed25519" || !key.isPrivateKey())
-    return undefined;
+  if (key === undefined || key instanceof Error || !key.isPrivateKey()) return undefined;
   const signature = key.sign("devbackup");
   if (signature instanceof Error || key.verify("devbackup", signature) !== true) return undefined;
-  return `ssh-ed25519 ${key.getPublicSSH().toString("base64")}`;
+  return parseSigner(`${key.type} ${key.getPublicSSH().toString("base64")}`);
 }
