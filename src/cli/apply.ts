@@ -101,7 +101,7 @@ async function carryOut({ session, terminal, narrowed, ...agreed }: CarryOut): P
     narrowed,
   });
   try {
-    return await apply({
+    const exitCode = await apply({
       ...agreed,
       holder: {
         who: `${userInfo().username}@${hostname()}`,
@@ -117,6 +117,8 @@ async function carryOut({ session, terminal, narrowed, ...agreed }: CarryOut): P
       now: () => new Date(),
       signal,
     });
+    await session.remember();
+    return exitCode;
   } finally {
     stop();
     await progress.end();

@@ -37,6 +37,7 @@ export async function planCommand(flags: PlanFlags): Promise<number> {
       );
     if (plan.problems.length > 0) return exitCodeOf(plan.problems);
     if (flags.out !== undefined) await save(flags.out, desired, request, plan);
+    if (plan.actions.some(({ exitCode }) => exitCode === 6)) return 6;
     return flags.detailedExitcode === true && plan.actions.length > 0 ? 2 : 0;
   } finally {
     await session.close();

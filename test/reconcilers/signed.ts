@@ -8,6 +8,7 @@ export const signed = (server: Server): Promise<string | null> => {
   const { spec } = server;
   return server.run(signKey, {
     how: "create",
+    dataset: spec.name,
     key: signKeyFile(spec),
     publicHalf: signPublicFile(spec),
     comment: "devbackup dev",

@@ -3,7 +3,7 @@ import { checkDesiredState } from "../../src/desired-state/load.ts";
 import { absent, type Fact, known, unknown } from "../../src/domain/fact.ts";
 import { type Manifest, renderStateEnv } from "../../src/domain/manifest.ts";
 import type { Memory } from "../../src/domain/memory.ts";
-import type { AgeRecipient, HostName, Signer } from "../../src/domain/names.ts";
+import type { AgeRecipient, HostName, Sha256, Signer } from "../../src/domain/names.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
 import type { BucketFacts, DatasetFacts, Observation, RecoveredFacts } from "../../src/reconcilers/facts.ts";
@@ -43,6 +43,8 @@ export function desired(withCloud = true): DesiredState {
 
 const HOME: Place = { fsType: "btrfs", fsUuid: "home", freeBytes: 1e9, sizeBytes: 4e9 };
 const SRV: Place = { fsType: "btrfs", fsUuid: "srv", freeBytes: 1e9, sizeBytes: 8e9 };
+/** Of the manifest. */
+export const M1 = "11".repeat(32) as Sha256;
 const RECIPIENT = `age1${"q".repeat(58)}` as AgeRecipient;
 export const SIGNER = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${"A".repeat(43)}` as Signer;
 const TOOLS = new Set(["btrfs", "zstd", "age", "openssl", "curl", "flock", "ssh-keygen"]);
@@ -78,12 +80,15 @@ export const received = (...labels: string[]): Fact<SubvolumeFolder> =>
 
 export { folder, HOME, known, SRV, subvolume, unknown };
 
-const NOTHING_SEEN = known({
-  signer: null,
-  newest: null,
-  escrowSha256: null,
-  folder: "/root/.local/state/devbackup/dev",
-});
+/** By a controller that is here for the first time, but for what it has seen. */
+export const remembered = (seen: Partial<Memory> = {}): Fact<Memory> =>
+  known({
+    signer: null,
+    newest: null,
+    escrowSha256: null,
+    folder: "/root/.local/state/devbackup/dev",
+    ...seen,
+  });
 
 /** Everything as it should be after the backups that `text` tells, for tests to break something of. */
 export function settled(text: string, withCloud = true): { facts: DatasetFacts; bucket: Fact<BucketFacts> } {
@@ -118,9 +123,7 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
     serverLayout: known({ place: SRV, present: new Map(folders) }),
     key: known({ identityRights: "400 0", derived: RECIPIENT, published: RECIPIENT }),
     manifest:
-      rows.length === 0
-        ? absent
-        : known({ sha256: "m1", reading: { kind: "valid", rows }, signature: "good" }),
+      rows.length === 0 ? absent : known({ sha256: M1, reading: { kind: "valid", rows }, signature: "good" }),
     stateEnv: rows.length === 0 ? absent : known(renderStateEnv(spec.name, rows)),
     store: known({
       files: filesOf(rows),
@@ -144,8 +147,8 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
     receiving: known(new Set()),
     target: absent,
     extracted: absent,
-    pushedManifest: known({ sha256: "m1", etag: "e", sizeBytes: 5 }),
-    pushedSignature: known({ sha256: "m1", etag: "e", sizeBytes: 5 }),
+    pushedManifest: known({ sha256: M1, etag: "e", sizeBytes: 5 }),
+    pushedSignature: known({ sha256: M1, etag: "e", sizeBytes: 5 }),
     signKey: known({ keyRights: "400 0", derived: SIGNER, published: SIGNER }),
   };
   const object = (key: string, sizeBytes: number) =>
@@ -187,7 +190,7 @@ export function lookAt({
   restore,
   recovered = absent,
   signer,
-  memory = NOTHING_SEEN,
+  memory = remembered(),
   tools = TOOLS,
   distribution = ["debian"],
   system,
