@@ -86,14 +86,20 @@ bring() {
   fi
   url=$ENDPOINT/$BUCKET/$PREFIX$NAME/$(printf %s "$1" | sed 's/@/%40/g')
   for pause in 1 3 10 30 0; do
+    # the header is the SHA-256 of an empty request, which a curl before 8 does not send by itself
     printf 'user = "%s:%s"\n' "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" |
-      curl -K - --aws-sigv4 "aws:amz:$REGION:s3" -f -sS -C - -o "$2" -w '%{http_code}' "$url" >"$work/answer" && return
-    case $(cat "$work/answer") in
+      curl -K - --aws-sigv4 "aws:amz:$REGION:s3" -H 'x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' \
+        -f -sS -C - -o "$2" -w '%{http_code}' "$url" >"$work/answer" && return
+    answer=$(cat "$work/answer")
+    case $answer in
       404) return 4 ;;
       401 | 403) stop "the bucket refuses this access key" "check key and secret; the clock of this machine must be right too: $(date -u)" ;;
       416) return 0 ;; # nothing after what is there already
+      408 | 429) ;;
+      4??) stop "the bucket answers $answer" "check ENDPOINT, BUCKET and REGION in settings.sh; or fetch with rclone, see README" ;;
     esac
-    say "  cut off; going on in $pause s" >&2; sleep "$pause"
+    [ "$pause" = 0 ] || say "  cut off; going on in $pause s" >&2
+    sleep "$pause"
   done
   return 1
 }

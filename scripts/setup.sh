@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 LAB="debootstrap systemd-container btrfs-progs openssh-client iproute2 python3 zstd age openssl curl ca-certificates"
-TEST="openssh-server sudo acl attr"
+TEST="openssh-server sudo acl attr busybox"
 SWIFT="swift-proxy swift-account swift-container swift-object memcached" # a second S3 server for the tests, and a quick one for the benchmarks
 
 case ${1:-} in
