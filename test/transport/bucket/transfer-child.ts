@@ -1,5 +1,6 @@
-/** Uploads what stdin tells of, as JSON, and prints how much memory this process took at most. */
+/** Uploads what stdin tells of, as JSON, brings it back, and prints how much memory this process took at most. */
 import { text } from "node:stream/consumers";
+import type { AbsolutePath } from "../../../src/domain/names.ts";
 import type { UploadRequest } from "../../../src/transport/bucket/upload.ts";
 import type { S3Server } from "../../lab/s3/servers.ts";
 import { bucketOf, host, MIB } from "./fixture.ts";
@@ -14,6 +15,7 @@ const watch = setInterval(() => {
 }, 50);
 const bucket = await bucketOf(server, { partSizeBytes: 64 * MIB });
 const { parts } = await bucket.upload(host, request);
+await bucket.download(host, { ...request, file: `${request.file}.fetched` as AbsolutePath });
 clearInterval(watch);
 bucket.close();
 await host.close();
