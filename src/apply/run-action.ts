@@ -20,6 +20,7 @@ export interface RunContext {
   readonly bucket: () => Promise<Bucket>;
   readonly escrow: Tools["escrow"];
   readonly trust: Tools["trust"];
+  readonly keepEscrow: Tools["keepEscrow"];
   /** Looks afresh; with `buckets`, without asking the bucket again. */
   readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
   readonly emit: Emit;
@@ -128,7 +129,7 @@ function asTrouble(error: unknown): DevbackupError {
 }
 
 async function toolsOf(
-  { desired, request, host, bucket, escrow, trust, now, signal, emit, assertHeld }: Running,
+  { desired, request, host, bucket, escrow, trust, keepEscrow, now, signal, emit, assertHeld }: Running,
   { id }: Action,
 ): Promise<Tools> {
   const hosts = new Map<HostName, Host>();
@@ -142,6 +143,7 @@ async function toolsOf(
     bucket,
     escrow,
     trust,
+    keepEscrow,
     now,
     signal,
     assertHeld,

@@ -112,6 +112,7 @@ async function carryOut({ session, terminal, narrowed, ...agreed }: CarryOut): P
       bucket: session.bucket,
       escrow: session.escrow,
       trust: session.trust,
+      keepEscrow: session.keepEscrow,
       look: session.look,
       emit: progress.emit,
       now: () => new Date(),

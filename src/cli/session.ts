@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
-import { escrowHere, keepSeen, memoryPlace, recall } from "../controller/memory.ts";
+import { escrowHere, keepEscrow, keepSeen, memoryPlace, recall } from "../controller/memory.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { observe } from "../observe/observe.ts";
@@ -20,6 +20,7 @@ export interface Session {
   readonly bucket: () => Promise<Bucket>;
   readonly escrow: Tools["escrow"];
   readonly trust: Tools["trust"];
+  readonly keepEscrow: Tools["keepEscrow"];
   /** See {@link observe}; with `buckets`, the bucket is not asked again. */
   readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
   /** Keeps in mind what was last looked at: the signer, and how far the manifest has come. */
@@ -80,6 +81,7 @@ export function openSession(
       const seen = await recall(place);
       await keepSeen(place, { newest: seen.kind === "known" ? seen.value.newest : null, signer });
     },
+    keepEscrow: (name, bytes) => keepEscrow(placeOf(specOf(name)), bytes),
     look: async (buckets = away) => {
       const seen = await observe({
         desired,

@@ -1,6 +1,8 @@
 import { artifact } from "./artifact.ts";
 import { cloudObjects, leftovers } from "./cloud.ts";
 import { cloudManifest } from "./cloud-manifest.ts";
+import { escrow } from "./escrow.ts";
+import { cloudEscrow, escrowCopy } from "./escrow-copies.ts";
 import { extract } from "./extract.ts";
 import { fetch } from "./fetch.ts";
 import { hydrate } from "./hydrate.ts";
@@ -27,6 +29,8 @@ export const RECONCILERS: readonly Reconciler[] = [
   subvolume,
   keys,
   signKey,
+  escrow,
+  escrowCopy,
   setAside,
   snapshot,
   artifact,
@@ -38,6 +42,7 @@ export const RECONCILERS: readonly Reconciler[] = [
   leftovers,
   cloudObjects,
   cloudManifest,
+  cloudEscrow,
 ];
 
 /** What a restore to where the dataset belongs asks, in its order. */

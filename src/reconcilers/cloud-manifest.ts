@@ -1,4 +1,5 @@
-import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { datasetKeys } from "../domain/artifact.ts";
 import { type AbsolutePath, type AgeRecipient, joinPath } from "../domain/names.ts";
 import type { BucketObject } from "../transport/bucket/bucket.ts";
 import { sh } from "../transport/quote.ts";
@@ -32,11 +33,6 @@ export const pushedManifestProbe = (spec: DatasetSpec): Probe<Pushed> =>
 export const pushedSignatureProbe = (spec: DatasetSpec): Probe<Pushed> =>
   pushedProbe(spec.server, signatureNote(spec));
 
-export const manifestKey = (cloud: CloudSpec, { name }: DatasetSpec): string =>
-  `${cloud.prefix}${name}/manifests/snapshots_v2.tsv.age`;
-export const signatureKey = (cloud: CloudSpec, { name }: DatasetSpec): string =>
-  `${cloud.prefix}${name}/manifests/snapshots_v2.tsv.sig`;
-
 /** The manifest in the bucket, encrypted to the server's key and to every recovery recipient, and its signature. */
 export const cloudManifest: Reconciler<Input> = {
   kind: "upload-manifest",
@@ -45,7 +41,7 @@ export const cloudManifest: Reconciler<Input> = {
     if (cloud?.bucket.kind !== "known") return {};
     const labels = [...course.rows, ...course.pending].map(({ label }) => label);
     const { objects } = cloud.bucket.value;
-    const keys = { manifest: manifestKey(cloud.spec, spec), signature: signatureKey(cloud.spec, spec) };
+    const keys = datasetKeys(cloud.spec.prefix, spec.name);
     const present = objects.get(keys.manifest);
     const noted = facts.pushedManifest.kind === "known" ? facts.pushedManifest.value : null;
     const reason = whyPushEither(view, noted, present, objects.get(keys.signature));

@@ -143,16 +143,13 @@ function clockProblems(
 
 function generalWarnings(desired: DesiredState, { systems, takenAt }: Observation): Warning[] {
   const warnings: Warning[] = [];
-  const lost = "if the server is lost, nothing opens the artifacts without a copy of REPOSITORY/keys";
-  const declared = desired.recoveryRecipients.length > 0;
-  warnings.push({
-    code: declared ? "no-escrow" : "no-recovery-recipient",
-    host: null,
-    dataset: null,
-    text: declared
-      ? `this version puts no keys into escrow: ${lost} elsewhere`
-      : `no recovery recipient is declared: ${lost} elsewhere`,
-  });
+  if (desired.recoveryRecipients.length === 0)
+    warnings.push({
+      code: "no-recovery-recipient",
+      host: null,
+      dataset: null,
+      text: "no recovery recipient is declared: if the server is lost, nothing opens the artifacts without a copy of REPOSITORY/keys elsewhere; devbackup keys new-recovery makes one",
+    });
   if (desired.schedule !== null)
     warnings.push({
       code: "schedule-by-hand",

@@ -5,6 +5,7 @@ import type { Memory } from "../domain/memory.ts";
 import type { AgeRecipient, DatasetName, HostName, Signer } from "../domain/names.ts";
 import type { BucketObject, UnfinishedUpload } from "../transport/bucket/bucket.ts";
 import { pushedManifestProbe, pushedSignatureProbe } from "./cloud-manifest.ts";
+import { escrowProbe, pushedEscrowProbe } from "./escrow-files.ts";
 import { extractedProbe, targetProbe } from "./extract.ts";
 import { keyProbe, recipientProbe } from "./key-files.ts";
 import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./layout.ts";
@@ -43,6 +44,8 @@ export const datasetProbes = (spec: DatasetSpec, target: RestoreTarget | null) =
     pushedManifest: pushedManifestProbe(spec),
     pushedSignature: pushedSignatureProbe(spec),
     signKey: signKeyProbe(spec),
+    escrow: escrowProbe(spec),
+    pushedEscrow: pushedEscrowProbe(spec),
   }) satisfies Record<string, Probe<unknown>>;
 
 type Probes = ReturnType<typeof datasetProbes>;

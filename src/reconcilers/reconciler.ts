@@ -84,6 +84,8 @@ export interface Tools {
   readonly escrow: (dataset: DatasetName) => Promise<EscrowedKeys>;
   /** Has this controller remember the signer, from now on. */
   readonly trust: (dataset: DatasetName, signer: Signer) => Promise<void>;
+  /** Keeps a copy of the escrow on this controller. */
+  readonly keepEscrow: (dataset: DatasetName, bytes: Uint8Array) => Promise<void>;
   readonly now: () => Date;
   /** Aborted on the first Ctrl-C: what takes long undoes itself, what is short finishes. */
   readonly signal: AbortSignal;

@@ -136,6 +136,7 @@ for (const { name, looks, exitCode, result, events, unseen, fails, abortAt } of 
       bucket: () => Promise.reject(new RangeError("nothing here goes to the bucket")),
       escrow: () => Promise.reject(new RangeError("nothing here opens the escrow")),
       trust: async () => {},
+      keepEscrow: async () => {},
       look: async () => {
         last = queue.shift() ?? last;
         if (last instanceof DevbackupError) throw last;

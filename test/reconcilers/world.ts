@@ -6,6 +6,7 @@ import type { Memory } from "../../src/domain/memory.ts";
 import type { AgeRecipient, HostName, Sha256, Signer } from "../../src/domain/names.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
+import { escrowFingerprint } from "../../src/reconcilers/escrow-files.ts";
 import type { BucketFacts, DatasetFacts, Observation, RecoveredFacts } from "../../src/reconcilers/facts.ts";
 import { repositoryFolders } from "../../src/reconcilers/layout.ts";
 import type { SystemFacts } from "../../src/reconcilers/packages.ts";
@@ -45,6 +46,9 @@ const HOME: Place = { fsType: "btrfs", fsUuid: "home", freeBytes: 1e9, sizeBytes
 const SRV: Place = { fsType: "btrfs", fsUuid: "srv", freeBytes: 1e9, sizeBytes: 8e9 };
 /** Of the manifest. */
 export const M1 = "11".repeat(32) as Sha256;
+/** Of the escrow, and of the keys in it. */
+export const E1 = "e1".repeat(32) as Sha256;
+export const KEYS = "cc".repeat(32) as Sha256;
 const RECIPIENT = `age1${"q".repeat(58)}` as AgeRecipient;
 export const SIGNER = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${"A".repeat(43)}` as Signer;
 const TOOLS = new Set(["btrfs", "zstd", "age", "openssl", "curl", "flock", "ssh-keygen"]);
@@ -85,7 +89,7 @@ export const remembered = (seen: Partial<Memory> = {}): Fact<Memory> =>
   known({
     signer: null,
     newest: null,
-    escrowSha256: null,
+    escrowSha256: E1,
     folder: "/root/.local/state/devbackup/dev",
     ...seen,
   });
@@ -149,6 +153,14 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
     extracted: absent,
     pushedManifest: known({ sha256: M1, etag: "e", sizeBytes: 5 }),
     pushedSignature: known({ sha256: M1, etag: "e", sizeBytes: 5 }),
+    escrow: known({
+      keysSha256: KEYS,
+      sha256: E1,
+      rights: "440 0",
+      noted: { sha256: E1, fingerprint: escrowFingerprint(KEYS, [RECIPIENT]) },
+      tested: { at: new Date("2026-01-01T00:00:00Z"), sha256: E1 },
+    }),
+    pushedEscrow: known({ sha256: E1, etag: "e", sizeBytes: 7 }),
     signKey: known({ keyRights: "400 0", derived: SIGNER, published: SIGNER }),
   };
   const object = (key: string, sizeBytes: number) =>
@@ -156,6 +168,7 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
   const objects = new Map(rows.map((row) => object(row.objectKey ?? "", row.sizeBytes)));
   for (const end of ["age", "sig"])
     if (rows.length > 0) objects.set(...object(`dev/manifests/snapshots_v2.tsv.${end}`, 5));
+  objects.set(...object("dev/keys/escrow.age", 7));
   return { facts, bucket: known({ objects, unfinished: known([]) }) };
 }
 
