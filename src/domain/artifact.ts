@@ -46,6 +46,8 @@ export const objectKey = (prefix: string, ref: ArtifactRef): string =>
 
 /** Keys in the bucket of what belongs to the dataset as a whole. `prefix` is "" or ends with a slash. */
 export const datasetKeys = (prefix: string, dataset: DatasetName) => ({
+  /** Everything below it. */
+  artifacts: `${prefix}${dataset}/artifacts/`,
   manifest: `${prefix}${dataset}/manifests/snapshots_v2.tsv.age`,
   signature: `${prefix}${dataset}/manifests/snapshots_v2.tsv.sig`,
   escrow: `${prefix}${dataset}/keys/escrow.age`,

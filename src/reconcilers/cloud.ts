@@ -123,7 +123,7 @@ const overwriting = (action: Action<Upload>, why: string): Action<Upload> => ({
 });
 
 /** By size; where it was looked at more closely, by hash. */
-const isCopyOf = (row: ManifestRow, object: SeenObject | undefined): boolean =>
+export const isCopyOf = (row: ManifestRow, object: SeenObject | undefined): boolean =>
   object?.sizeBytes === row.sizeBytes && (object.sha256 === undefined || object.sha256 === row.sha256);
 
 /**

@@ -3,7 +3,7 @@ import { type Fact, known } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
 import type { Copies, Standing } from "../domain/restore-chain.ts";
-import { cloudKey } from "./cloud.ts";
+import { cloudKey, isCopyOf } from "./cloud.ts";
 import { isHydrated } from "./hydrate.ts";
 import type { View } from "./reconciler.ts";
 import { holds } from "./store.ts";
@@ -30,7 +30,7 @@ function inBucket(row: ManifestRow, spec: View["spec"], cloud: NonNullable<View[
   if (cloud.bucket.kind !== "known") return "unknown";
   const object = cloud.bucket.value.objects.get(cloudKey(cloud.spec, spec, row));
   if (object === undefined) return "missing";
-  return object.sizeBytes === row.sizeBytes ? "whole" : "damaged";
+  return isCopyOf(row, object) ? "whole" : "damaged";
 }
 
 /** The labels that stand on the server as complete snapshots. */

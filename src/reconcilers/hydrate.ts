@@ -2,7 +2,7 @@ import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
 import { type Chain, chainOf, missingFrom, parentIn } from "../domain/lineage.ts";
-import { type AbsolutePath, joinPath, type Sha256 } from "../domain/names.ts";
+import { type AbsolutePath, joinPath } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action, ActionId, Hazard } from "../plan/plan.ts";
@@ -12,6 +12,7 @@ import { identityFile } from "./key-files.ts";
 import { keyId } from "./keys.ts";
 import { hydratedFolder, layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
+import { DAMAGED, damagedMark, type Proving, proveScript } from "./prove-script.ts";
 import { type Receiving, receiveScript, WAITED } from "./receive-script.ts";
 import { actionId, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
@@ -21,11 +22,7 @@ import { entryOf, type Subvolume } from "./subvolumes.ts";
 interface Input extends Receiving {
   readonly identity: AbsolutePath;
   /** Null where it is yet to be made. */
-  readonly artifact: {
-    readonly path: AbsolutePath;
-    readonly sha256: Sha256;
-    readonly sizeBytes: number;
-  } | null;
+  readonly artifact: (Proving & { readonly sizeBytes: number }) | null;
 }
 
 /** Complete on the server: read-only **and** with the UUID that receive sets (btrfs-progs cmds/receive.c). */
@@ -66,7 +63,7 @@ export const hydrate: Reconciler<Input> = {
       why: result.stderr.trim(),
       state: "The artifact and the manifest are as they were; it is safe to run again",
       next: damaged
-        ? `put ${artifact.path} back from the bucket or another copy, then: devbackup apply`
+        ? "devbackup apply: it fetches the artifact again where the bucket has it; devbackup manifest import DIR takes it from another copy"
         : "devbackup apply",
     });
   },
@@ -130,7 +127,12 @@ function receive(view: View, label: Label): Action<Input> {
       artifact:
         row === undefined
           ? null
-          : { path: joinPath(spec.repository, row.localPath), sha256: row.sha256, sizeBytes: row.sizeBytes },
+          : {
+              path: joinPath(spec.repository, row.localPath),
+              sha256: row.sha256,
+              sizeBytes: row.sizeBytes,
+              damagedMark: damagedMark(spec, row),
+            },
     },
   });
 }
@@ -161,14 +163,10 @@ function standing(
 const receivingMark = (spec: DatasetSpec, name: string): AbsolutePath =>
   tmpFile(spec, name + RECEIVING_SUFFIX);
 
-const DAMAGED = 6;
-
 /** The hash comes first and by itself: a stream that is not the manifest's must not reach `btrfs receive`. */
-const hydrateScript = (input: Input, artifact: { path: AbsolutePath; sha256: Sha256 }): string =>
+const hydrateScript = (input: Input, artifact: Proving): string =>
   receiveScript(input, {
-    check: sh`a=${artifact.path}
-got=$(openssl dgst -sha256 -r <"$a" | cut -c1-64)
-[ "$got" = ${artifact.sha256} ] || { echo "sha256 $got, expected ${artifact.sha256}" >&2; exit ${DAMAGED}; }`,
+    check: proveScript(artifact),
     stream: sh`{ age -d -i ${input.identity} "$a" || echo "age failed" >"$w/failed"; } |
 { zstd -q -d -c || echo "zstd failed" >"$w/failed"; }`,
   });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
-import { objectKey, snapshotName } from "../domain/artifact.ts";
+import { datasetKeys, objectKey, snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
 import {
   type Manifest,
@@ -12,6 +12,7 @@ import {
 import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
 import type { Action, ActionId, Warning } from "../plan/plan.ts";
+import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import { artifactId } from "./artifact.ts";
 import { sourceOf } from "./fetch.ts";
@@ -87,26 +88,47 @@ export const register: Reconciler<Input> = {
   run: async (action, tools) => {
     const { dataset, rows, onSha256, row } = action.input;
     if (rows === null) throw new RangeError(`${action.id} has nothing to register`);
-    const contents = { state: renderStateEnv(dataset.name, rows), manifest: renderManifest(rows) };
-    const files =
-      row === null
-        ? null
-        : { artifact: joinPath(dataset.repository, row.localPath), waiting: waitingRow(dataset, row) };
-    await expectSuccess(tools.host(action.host), writeScript(dataset, onSha256, contents, files), {
-      code: "register-failed",
-      what: `the manifest of ${dataset.name} could not be written`,
-      stdin: contents.state + contents.manifest,
-    });
+    await writeManifest(tools.host(action.host), dataset, { rows, onSha256, row });
     return null;
   },
 };
+
+/** What a write of the manifest is to make of it. */
+export interface ManifestWrite {
+  readonly rows: Manifest;
+  /** Of the manifest that this builds on; null where there is none. */
+  readonly onSha256: string | null;
+  /** The row that is new, where its artifact has just been made. */
+  readonly row?: ManifestRow | null;
+  /** The manifest before it and its signature stay beside it, as `snapshots_v2.tsv.before-STAMP`. */
+  readonly keepAs?: string;
+}
+
+/**
+ * The only way in which a manifest is written: the whole file and `state.env`, synced, signed, in one step.
+ * @throws DevbackupError where it is no longer the one that this builds on; nothing has been changed then
+ */
+export async function writeManifest(host: Host, dataset: DatasetSpec, write: ManifestWrite): Promise<void> {
+  const { rows, row = null } = write;
+  const contents = { state: renderStateEnv(dataset.name, rows), manifest: renderManifest(rows) };
+  const files =
+    row === null
+      ? null
+      : { artifact: joinPath(dataset.repository, row.localPath), waiting: waitingRow(dataset, row) };
+  await expectSuccess(host, writeScript(dataset, write, contents, files), {
+    code: "register-failed",
+    what: `the manifest of ${dataset.name} could not be written`,
+    stdin: contents.state + contents.manifest,
+  });
+}
 
 export const registerId = (spec: DatasetSpec, label: Label): ActionId =>
   actionId("register", spec.name, label);
 /** What everything that reads the manifest's rows as they are declared waits for. */
 export const manifestId = (spec: DatasetSpec): ActionId => actionId("manifest", spec.name);
 
-function unreadable({ spec, facts, course, restore }: View): Answer<Input> | null {
+function unreadable(view: View): Answer<Input> | null {
+  const { spec, facts, course, restore } = view;
   const { manifest, store } = facts;
   if (manifest.kind === "unknown")
     return { problems: [unknownProblem(spec, spec.server, "the manifest", manifest)] };
@@ -121,14 +143,15 @@ function unreadable({ spec, facts, course, restore }: View): Answer<Input> | nul
           spec,
           spec.server,
           `${manifestFile(spec)}:${line}: ${why}`,
-          "put back a good copy; nothing is done on the strength of a damaged one",
+          `put back a good copy, or make it again from the artifacts: devbackup manifest rebuild --dataset ${spec.name}; nothing is done on the strength of a damaged one`,
         ),
       ],
     };
   }
-  if (manifest.kind !== "absent" || store.kind !== "known" || restore !== null) return null;
+  if (manifest.kind !== "absent" || restore !== null) return null;
+  if (store.kind !== "known") return foundInBucket(view);
   const orphans = strangers(store.value, course.rows).filter((path) => looksLikeArtifact(spec, path));
-  if (orphans.length === 0) return null;
+  if (orphans.length === 0) return foundInBucket(view);
   return {
     problems: [
       problem(
@@ -136,7 +159,28 @@ function unreadable({ spec, facts, course, restore }: View): Answer<Input> | nul
         spec,
         spec.server,
         `${manifestFile(spec)} is gone, and ${plural(orphans.length, "artifact")} (${orphans[0]}, …) is there`,
-        "put the manifest back from a copy; a new chain is not begun over the old one",
+        `devbackup apply --restore latest --identity FILE puts it back from the bucket, devbackup manifest rebuild makes it from the artifacts; a new chain is not begun over the old one`,
+      ),
+    ],
+  };
+}
+
+/** A server that was wiped, or another one: the dataset has backups already, which a new chain would overwrite. */
+function foundInBucket({ spec, cloud }: View): Answer<Input> | null {
+  if (cloud?.bucket.kind !== "known") return null;
+  const { artifacts, manifest } = datasetKeys(cloud.spec.prefix, spec.name);
+  const found = [...cloud.bucket.value.objects.keys()].filter(
+    (key) => key === manifest || key.startsWith(artifacts),
+  );
+  if (found.length === 0) return null;
+  return {
+    problems: [
+      problem(
+        "found-in-bucket",
+        spec,
+        spec.server,
+        `the bucket holds backups of ${spec.name} (${plural(found.length, "object")}), and ${spec.server} has no manifest: a new chain is not begun over them`,
+        "devbackup plan --restore latest --identity FILE brings them back; to begin anew beside them, declare another prefix",
       ),
     ],
   };
@@ -220,12 +264,18 @@ const whyRewrite = (view: View, signature: SignatureState): string | null =>
  */
 function writeScript(
   dataset: DatasetSpec,
-  onSha256: string | null,
+  { onSha256, keepAs }: ManifestWrite,
   contents: { readonly state: string; readonly manifest: string },
   files: { artifact: AbsolutePath; waiting: AbsolutePath } | null,
 ): string {
   const settle = files === null ? "" : sh`chown root:root ${files.artifact}; chmod 440 ${files.artifact}`;
   const clear = files === null ? "" : sh`rm -f -- ${files.waiting}`;
+  const keep =
+    keepAs === undefined
+      ? ""
+      : sh`
+for f in "" .sig; do [ ! -e "$m$f" ] || ln -- "$m$f" "$m".before-${keepAs}"$f"; done
+`;
   return `${signatureFunctions(dataset)}${sh`
 umask 027
 m=${manifestFile(dataset)} s=${stateEnvFile(dataset)} d=$(dirname -- ${manifestFile(dataset)})
@@ -237,7 +287,7 @@ dd bs=${Buffer.byteLength(contents.state)} count=1 iflag=fullblock 2>/dev/null >
 cat >"$m.new"
 [ "$(cat -- "$s.new" "$m.new" | sha256sum | cut -c1-64)" = ${sha256Of(contents.state + contents.manifest)} ] ||
   { echo "what was to be written did not arrive whole" >&2; exit 1; }
-`}${settle}${sh`
+`}${keep}${settle}${sh`
 sync "$m.new"; sign "$m.new"; mv -T -- "$m.new" "$m"; sync "$d"
 sync "$s.new"; mv -T -- "$s.new" "$s"; sync "$d"
 `}${clear}`;

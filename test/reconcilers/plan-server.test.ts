@@ -175,13 +175,12 @@ testRows([
     hazards: { "upload-manifest:dev": "destructive" },
   },
   {
-    name: "a bucket that holds an older chain",
+    name: "a bucket that holds a chain, and a server that knows of none: it is not begun anew over the old one",
     rows: "",
     target: "2026-01",
     change: { pushedManifest: absent },
     bucket,
-    actions: monthOf("2026-01"),
-    hazards: { "upload:dev@2026-01": "destructive", "upload-manifest:dev": "destructive" },
+    problems: ["found-in-bucket"],
   },
   {
     name: "an object that has the artifact's size and another hash",

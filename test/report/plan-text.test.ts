@@ -204,6 +204,7 @@ test("plan: the JSON document has what the contract names, and no input", () => 
     "mode",
     "labels",
     "warnings",
+    "notes",
     "problems",
     "summary",
   ]);

@@ -50,9 +50,9 @@ bind_port = $P
 workers = 1
 user = root
 swift_dir = $D/etc
-log_level = WARNING
+log_level = INFO
 [pipeline:main]
-pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk s3api tempauth copy slo dlo versioned_writes symlink proxy-server
+pipeline = catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk s3api tempauth copy slo dlo versioned_writes symlink proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
@@ -60,6 +60,8 @@ account_autocreate = true
 use = egg:swift#catch_errors
 [filter:gatekeeper]
 use = egg:swift#gatekeeper
+[filter:proxy-logging]
+use = egg:swift#proxy_logging
 [filter:healthcheck]
 use = egg:swift#healthcheck
 [filter:cache]
