@@ -160,7 +160,7 @@ check_signature() {
 # read_chain MANIFEST LABEL: the artifacts that LABEL is made of, anchor first, into $work/chain, one a line:
 # label, bytes, sha256, path. Never more than these. Sets $label. Call it on what is signed only.
 read_chain() {
-  awk -F '\t' -v name="$NAME" -v want="$2" '
+  awk -F '\t' -v name="$NAME" -v want="$2" -v seen="$NEWEST_SEEN" '
     function bad(why) { print "line " NR " of the manifest: " why | "cat >&2"; failed = 1; exit 1 }
     NR == 1 { if ($0 != "ts\tlabel\ttype\tparent\tbytes\tsha256\tlocal_path\tobject_key") bad("not the header"); next }
     NF != 8 { bad(NF " columns instead of 8") }
@@ -176,11 +176,15 @@ read_chain() {
     }
     END {
       if (failed) exit 1
+      if (want == "" && seen != "" && !(seen in row) && last < seen) {
+        print "the newest label of the manifest is " last ", and " seen " was there when this kit was made" | "cat >&2"; exit 1
+      }
       if (want == "") want = last
       if (!(want in row)) { print "the manifest has no label " want "; it has:" labels | "cat >&2"; exit 1 }
       for (at = want; at != "-"; at = parent[at]) chain[++n] = row[at]
       while (n > 0) print chain[n--]
-    }' "$1" >"$work/chain" || stop "the manifest does not say how to get there"
+    }' "$1" >"$work/chain" || refuse "this manifest cannot be gone by: the line above says why" \
+    "take a newer or another copy (FROM=DIR), or name a label that it has"
   label=$(tail -n 1 "$work/chain" | cut -d ' ' -f 1)
 }
 

@@ -1,6 +1,9 @@
+import { homedir } from "node:os";
 import { join } from "node:path";
+import { memoryPlace, recall } from "../controller/memory.ts";
+import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { refuseFullFolder, rescueKit, writeKit } from "../rescue/kit.ts";
-import { settingsFor } from "../rescue/settings.ts";
+import { type SeenHere, settingsFor } from "../rescue/settings.ts";
 import { load } from "./load.ts";
 import { readRequest } from "./request.ts";
 import { type CommonFlags, openTerminal } from "./terminal.ts";
@@ -18,13 +21,15 @@ export async function rescueKitCommand(flags: RescueKitFlags): Promise<number> {
   const now = new Date();
   const { desired } = readRequest(loaded.desired, flags, now);
   refuseFullFolder(flags.out);
-  const kits = desired.datasets.map((spec) => {
-    const signer: string | null = null;
-    const kit = rescueKit(settingsFor(desired, spec, signer), now);
-    const dir = desired.datasets.length === 1 ? flags.out : join(flags.out, spec.name);
-    writeKit(dir, kit);
-    return { dataset: spec.name, dir, files: [...kit.keys()], signer };
-  });
+  const kits = await Promise.all(
+    desired.datasets.map(async (spec) => {
+      const seen = await seenHere(desired, spec);
+      const kit = rescueKit(settingsFor(desired, spec, seen), now);
+      const dir = desired.datasets.length === 1 ? flags.out : join(flags.out, spec.name);
+      writeKit(dir, kit);
+      return { dataset: spec.name, dir, files: [...kit.keys()], signer: seen.signer };
+    }),
+  );
   if (terminal.json) await terminal.document({ formatVersion: 1, kits });
   for (const { dataset, dir, signer } of kits)
     terminal.say(
@@ -33,5 +38,12 @@ export async function rescueKitCommand(flags: RescueKitFlags): Promise<number> {
   return 0;
 }
 
+/** A declared signer goes before the one that this machine has seen. */
+async function seenHere(desired: DesiredState, spec: DatasetSpec): Promise<SeenHere> {
+  const memory = await recall(memoryPlace(spec, desired, { home: homedir(), env: process.env }));
+  const seen = memory.kind === "known" ? memory.value : { signer: null, newest: null };
+  return { signer: desired.signers.get(spec.name) ?? seen.signer, newest: seen.newest?.label ?? null };
+}
+
 const SIGNER_UNKNOWN =
-  "  The server's signing key is not known here: whoever restores has to compare its fingerprint. To have it in\n  the kit, declare encryption.signers.\n";
+  "  The server's signing key is not known here yet: whoever restores has to compare its fingerprint. To have it in\n  the kit, make the kit again after an apply from this machine, or declare encryption.signers.\n";

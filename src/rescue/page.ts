@@ -53,7 +53,7 @@ const needed = (settings: Settings): Section => ({
   blocks: [
     ...identityNeeded(settings),
     ...bucketNeeded(settings),
-    ...(settings.signer === null
+    ...(settings.seen.signer === null
       ? [
           text(
             "The fingerprint of the server's signing key (SHA256:…; devbackup keys show tells it). It was not known when this kit was made, and will be shown to you to compare.",

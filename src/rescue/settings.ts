@@ -1,9 +1,16 @@
 import type { DatasetSpec, DesiredState, HostSpec } from "../desired-state/desired-state.ts";
-import { LABEL_SHAPE } from "../domain/label.ts";
+import { LABEL_SHAPE, type Label } from "../domain/label.ts";
+import type { Signer } from "../domain/names.ts";
 import { command, quote } from "../transport/quote.ts";
 
 /** What stands in {@link Settings.server} where the desired state does not tell how to reach the server. */
 export const UNKNOWN_SERVER = "?";
+
+/** What this machine knows of the manifest: whose signature it has, and how far it went. Null for what it does not. */
+export interface SeenHere {
+  readonly signer: Signer | null;
+  readonly newest: Label | null;
+}
 
 /** What of the desired state the scripts need to know. Nothing in it is secret. */
 export interface Settings {
@@ -15,11 +22,10 @@ export interface Settings {
   readonly become: string;
   readonly cloud: DesiredState["cloud"];
   readonly recipients: DesiredState["recoveryRecipients"];
-  /** `ssh-ed25519 AAAA…`, or null where nobody knows it. */
-  readonly signer: string | null;
+  readonly seen: SeenHere;
 }
 
-export function settingsFor(desired: DesiredState, spec: DatasetSpec, signer: string | null): Settings {
+export function settingsFor(desired: DesiredState, spec: DatasetSpec, seen: SeenHere): Settings {
   const server = desired.hosts.get(spec.server);
   const workstation = desired.hosts.get(spec.workstation);
   if (server === undefined || workstation === undefined) throw new RangeError("a dataset without its hosts");
@@ -30,7 +36,7 @@ export function settingsFor(desired: DesiredState, spec: DatasetSpec, signer: st
     become: server.become === "sudo" ? "sudo -n" : "",
     cloud: desired.cloud,
     recipients: desired.recoveryRecipients,
-    signer,
+    seen,
   };
 }
 
@@ -41,7 +47,7 @@ function loginOf({ connection }: HostSpec, workstation: HostSpec): string {
 
 /** `settings.sh`: the names, paths and addresses that the scripts read. */
 export function settingsText(settings: Settings, now: Date): string {
-  const { spec, server, port, become, cloud, recipients, signer } = settings;
+  const { spec, server, port, become, cloud, recipients, seen } = settings;
   const ssh = port === undefined ? ["ssh"] : ["ssh", "-p", String(port)];
   return `# shellcheck shell=sh disable=SC2034
 # The dataset ${spec.name} as it was declared on ${now.toISOString().slice(0, 10)}. Nothing in here is secret.
@@ -74,6 +80,9 @@ REGION=${quote(cloud?.region ?? "")}
 RECIPIENTS=${quote(recipients.join(" "))}
 
 # who signs the manifest; where that is empty, 1-keys.sh shows who the escrow says it is, and asks
-SIGNER=${quote(signer ?? "")}
+SIGNER=${quote(seen.signer ?? "")}
+
+# a manifest that ends before this label is an old one; empty where that is not known
+NEWEST_SEEN=${quote(seen.newest ?? "")}
 `;
 }

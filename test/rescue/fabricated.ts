@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -6,6 +7,8 @@ import { dirname, join } from "node:path";
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { execa } from "execa";
 import type { DesiredState } from "../../src/desired-state/desired-state.ts";
+import type { Label } from "../../src/domain/label.ts";
+import { parseSigner, type Signer } from "../../src/domain/names.ts";
 import { rescueKit, writeKit } from "../../src/rescue/kit.ts";
 import { settingsFor } from "../../src/rescue/settings.ts";
 import { DATASETS, desiredBy, HOSTS } from "../desired-state/states.ts";
@@ -22,7 +25,7 @@ export interface Fabricated {
   readonly origin: string;
   readonly identity: string;
   /** `ssh-ed25519 AAAA…`, and its fingerprint. */
-  readonly signer: string;
+  readonly signer: Signer;
   readonly fingerprint: string;
   readonly rows: readonly Row[];
   /** Encrypts `text` to the server's key, signs it with `key`, and puts both into the origin. */
@@ -82,7 +85,7 @@ export async function fabricate(): Promise<Fabricated> {
     dir,
     origin,
     identity: at("identity"),
-    signer: publicHalf.split(" ").slice(0, 2).join(" "),
+    signer: parseSigner(publicHalf.trimEnd()) ?? assert.fail(publicHalf),
     fingerprint: /SHA256:\S+/.exec(fingerprinted)?.[0] ?? "",
     rows,
     publish: async (text, { key = signKey, options = [] } = {}) => {
@@ -173,7 +176,7 @@ const BUSYBOX_TOOLS =
 export async function machine(
   fabricated: Fabricated,
   shell: Shell,
-  given: { readonly signer: string | null; readonly cloud?: DesiredState["cloud"] },
+  given: { readonly signer: Signer | null; readonly newest?: Label; readonly cloud?: DesiredState["cloud"] },
 ): Promise<Machine> {
   const dir = await mkdtemp(join(fabricated.dir, "machine-"));
   const repository = join(dir, "it's a repository");
@@ -182,7 +185,10 @@ export async function machine(
   const [spec] = desired.datasets;
   if (spec === undefined) throw new RangeError("no dataset");
   const kit = join(dir, "kit");
-  writeKit(kit, rescueKit(settingsFor(desired, spec, given.signer), new Date("2026-05-02T00:00:00Z")));
+  writeKit(
+    kit,
+    rescueKit(settingsFor(desired, spec, { newest: null, ...given }), new Date("2026-05-02T00:00:00Z")),
+  );
   const bin = join(dir, "bin");
   await mkdir(bin);
   // whatever is passed to curl is looked at: secrets may not be in it

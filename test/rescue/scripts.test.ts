@@ -6,6 +6,7 @@ import { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { execa } from "execa";
 import type { CloudSpec } from "../../src/desired-state/desired-state.ts";
+import { parseLabel } from "../../src/domain/label.ts";
 import { type S3Server, startR2 } from "../lab/s3/servers.ts";
 import {
   type Fabricated,
@@ -70,10 +71,10 @@ for (const shell of ["dash", "busybox"] satisfies Shell[])
         for (const [at, path] of paths.entries()) await writeFile(join(made.origin, path), kept[at] ?? "");
       }
     };
-    const refusesManifest = async (forge: () => Promise<unknown>, said: RegExp, exitCode = 6) => {
+    const refusesManifest = async (forge: () => Promise<unknown>, said: RegExp) => {
       const fresh = await withKeys();
       await forged(MANIFEST, forge, async () => {
-        assert.match(await exits(exitCode, fresh, "2-fetch.sh", [], from()), said);
+        assert.match(await exits(6, fresh, "2-fetch.sh", [], from()), said);
         assert.deepEqual(await artifacts(fresh), []);
       });
     };
@@ -183,7 +184,7 @@ for (const shell of ["dash", "busybox"] satisfies Shell[])
         const fresh = await withKeys();
         await exits(0, fresh, "2-fetch.sh", ["2026-02"], from());
         assert.deepEqual(await artifacts(fresh), pathsOf(["2026-01", "2026-02"]));
-        assert.match(await exits(1, fresh, "2-fetch.sh", ["2026-09"], from()), /no label 2026-09/);
+        assert.match(await exits(6, fresh, "2-fetch.sh", ["2026-09"], from()), /no label 2026-09/);
         assert.match(await exits(1, fresh, "2-fetch.sh", ["../x"], from()), /looks like YYYY-MM/);
       });
 
@@ -284,7 +285,20 @@ for (const shell of ["dash", "busybox"] satisfies Shell[])
           ["\t2026-05\t", "\t2026-04\t"],
           ["ts\tlabel", "label\tts"],
         ] as const)
-          await refusesManifest(() => made.publish(text.replace(found, put)), /line \d of the manifest/, 1);
+          await refusesManifest(() => made.publish(text.replace(found, put)), /line \d of the manifest/);
+      });
+
+      test("a manifest from before the kit was made, unless a label of it is named", async () => {
+        const old = await machine(made, shell, {
+          signer: made.signer,
+          newest: parseLabel("2026-06") ?? assert.fail(),
+        });
+        await exits(0, old, "1-keys.sh", [made.identity], from());
+        assert.match(
+          await exits(6, old, "2-fetch.sh", [], from()),
+          /2026-06 was there when this kit was made/,
+        );
+        await exits(0, old, "2-fetch.sh", ["2026-05"], from());
       });
 
       test("the true one passes, also where its block stands second", async () => {
@@ -317,7 +331,7 @@ for (const shell of ["dash", "busybox"] satisfies Shell[])
         const { endpoint, bucket, region, accessKeyId, secretAccessKey } = server;
         const unused = { kind: "env", name: "UNUSED" } as const;
         cloud = {
-          ...{ endpoint, bucket, region, prefix: "a b/c/", accessKeyId: unused, secretAccessKey: unused },
+          ...{ endpoint, bucket, region, prefix: "a=b/c/", accessKeyId: unused, secretAccessKey: unused },
           ...{ partSizeBytes: 5, concurrency: 1, bandwidthLimitBytesPerSecond: null },
         };
         login = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
@@ -332,7 +346,7 @@ for (const shell of ["dash", "busybox"] satisfies Shell[])
         await exits(0, fresh, "2-fetch.sh", [], login);
         assert.deepEqual(await artifacts(fresh), pathsOf(NEWEST));
         const argv = await fresh.curlArgv();
-        assert.match(argv, /a%20b\/c\/dev\/artifacts/);
+        assert.match(argv, /a%3Db\/c\/dev\/artifacts/);
         assert.ok(!argv.includes(server.secretAccessKey) && !argv.includes(server.accessKeyId), argv);
         const sha256 = createHash("sha256").update(manifestText(made.rows)).digest("hex");
         assert.equal(await readFile(join(fresh.repository, "manifests/pushed"), "utf8"), `${sha256} 0 -\n`);
