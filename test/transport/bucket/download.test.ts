@@ -200,8 +200,9 @@ for (const { name, start, skip } of STORES) {
     test("an answer that is not the range that was asked for does not reach the file", async (t) => {
       const { source, request } = await stored("range", 2_000);
       await writeFile(request.file, (await readFile(source.file)).subarray(0, 1_000));
-      const { far } = await through(t, (before) => (before === 0 ? { status: 200 } : undefined));
+      const { proxy, far } = await through(t, (before) => (before === 0 ? { status: 200 } : undefined));
       assert.equal((await far.download(host, request)).resumedBytes, 0);
+      assert.deepEqual(proxy.starts(), [1_000, 0]);
       assert.ok(await sameFiles(source, request));
     });
 
