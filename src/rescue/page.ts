@@ -186,7 +186,7 @@ const otherPlace = ({ spec, cloud }: Settings): Section => ({
   title: "From a disk, or with rclone",
   blocks: [
     text(
-      "Steps 1 and 2 take everything from a folder that FROM names. It holds artifacts/, manifests/ and keys/, as the repository and the bucket do.",
+      "Steps 1 and 2 take everything from a folder that FROM names. It holds artifacts/, manifests/ and keys/, as the repository and the bucket do. Where there is a bucket as well, devbackup asks afterwards before it replaces the manifest and the escrow there: the scripts have not seen whether they are this repository's own.",
     ),
     type(
       `FROM=/media/disk/${spec.name} sh 1-keys.sh identity.age`,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { execa } from "execa";
@@ -185,6 +185,8 @@ describe("both machines come back by the rescue kit alone", { skip: whyNoLab() }
   });
 
   test("devbackup goes on: nothing hazardous to do, and the next month is an increment", async () => {
+    // what the controller remembered went with its machine
+    await rm(join(lab.dir, "state"), { recursive: true });
     const plan = await planned(lab, ["--label", "2090-02", ...config]);
     assert.deepEqual(plan.problems, []);
     const unwanted = plan.actions.filter(

@@ -350,6 +350,10 @@ for (const shell of ["dash", "busybox"] satisfies Shell[])
         assert.ok(!argv.includes(server.secretAccessKey) && !argv.includes(server.accessKeyId), argv);
         const sha256 = createHash("sha256").update(manifestText(made.rows)).digest("hex");
         assert.equal(await readFile(join(fresh.repository, "manifests/pushed"), "utf8"), `${sha256} 0 -\n`);
+        assert.match(
+          await readFile(join(fresh.repository, "keys/escrow.pushed"), "utf8"),
+          /^[0-9a-f]{64} 0 -\n$/,
+        );
       });
 
       test("goes on where it was cut off", async () => {
