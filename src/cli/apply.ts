@@ -35,7 +35,8 @@ export async function carryOutAsked(
   flags: ApplyFlags,
   terminal: Terminal,
 ): Promise<number> {
-  const [command, narrowed] = [applyCommandLine(again), isNarrowed(again)];
+  const command = applyCommandLine(again);
+  const narrowed = isNarrowed(again) || request.selection.kinds !== undefined;
   const identities = await identitiesOf(flags, terminal);
   const session = openSession(desired, request, identities, (text) => process.stderr.write(text));
   try {

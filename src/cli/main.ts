@@ -132,6 +132,25 @@ common(keys.command("new-recovery"))
   .action((flags) =>
     run(flags, async () => (await import("./keys-new-recovery.ts")).keysNewRecoveryCommand(flags)),
   );
+common(keys.command("show"))
+  .description("the server's public keys, where the escrow stands, and when it was last tested")
+  .option("--dataset <name>", "this dataset alone")
+  .action((flags) => run(flags, async () => (await import("./keys-show.ts")).keysShowCommand(flags)));
+common(keys.command("escrow"))
+  .description("put the server's keys into escrow, and the copies in their places; nothing else")
+  .option("--dataset <name>", "this dataset alone")
+  .option("--out <file>", "write another copy, to keep elsewhere; never overwritten")
+  .option("-y, --yes", "do not ask")
+  .option("--approve <id>", "let a hazardous action through: its id, its kind, or all (repeatable)", collect)
+  .action((flags) => run(flags, async () => (await import("./keys-escrow.ts")).keysEscrowCommand(flags)));
+common(keys.command("test"))
+  .description(
+    "prove that a recovery identity opens every copy of the escrow, and the escrow the newest artifact",
+  )
+  .requiredOption("--identity <file>", "the recovery identity")
+  .option("--passphrase-file <file>", "what opens it, where nobody can be asked")
+  .option("--dataset <name>", "this dataset alone")
+  .action((flags) => run(flags, async () => (await import("./keys-test.ts")).keysTestCommand(flags)));
 
 common(program.command("rescue-kit"))
   .requiredOption("--out <dir>", "a folder that is new or empty")

@@ -21,6 +21,8 @@ export interface Session {
   readonly escrow: Tools["escrow"];
   readonly trust: Tools["trust"];
   readonly keepEscrow: Tools["keepEscrow"];
+  /** The copy of the escrow on this machine; null where there is none. */
+  readonly escrowHere: (dataset: DatasetName) => Promise<Uint8Array | null>;
   /** See {@link observe}; with `buckets`, the bucket is not asked again. */
   readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
   /** Keeps in mind what was last looked at: the signer, and how far the manifest has come. */
@@ -81,6 +83,7 @@ export function openSession(
       const seen = await recall(place);
       await keepSeen(place, { newest: seen.kind === "known" ? seen.value.newest : null, signer });
     },
+    escrowHere: (name) => escrowHere(placeOf(specOf(name))),
     keepEscrow: (name, bytes) => keepEscrow(placeOf(specOf(name)), bytes),
     look: async (buckets = away) => {
       const seen = await observe({

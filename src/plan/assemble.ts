@@ -14,6 +14,8 @@ import {
 export interface Selection {
   readonly host: HostName | null;
   readonly stages: readonly Stage[] | null;
+  /** Left out: of every kind. */
+  readonly kinds?: readonly string[];
 }
 
 export interface Draft {
@@ -90,14 +92,16 @@ function inOrder(actions: readonly Action[]): Action[] {
 
 function select(
   actions: readonly Action[],
-  { host, stages }: Selection,
+  { host, stages, kinds }: Selection,
 ): { kept: Action[]; warnings: Warning[] } {
   const kept: Action[] = [];
   const warnings: Warning[] = [];
   const out = new Set<ActionId>();
   for (const action of actions) {
     const wanted =
-      (host === null || action.host === host) && (stages === null || stages.includes(action.stage));
+      (host === null || action.host === host) &&
+      (stages === null || stages.includes(action.stage)) &&
+      (kinds === undefined || kinds.includes(action.kind));
     const need = action.needs.find((id) => out.has(id));
     if (!wanted || need !== undefined) out.add(action.id);
     else kept.push(action);

@@ -29,8 +29,12 @@ export function planFrom(desired: DesiredState, observed: Observation, request: 
         ? together([
             {
               problems: [
-                ...labelProblems(spec, view.course, request),
-                ...clockProblems(spec, view.course, observed, request),
+                ...(request.selection.kinds === undefined
+                  ? [
+                      ...labelProblems(spec, view.course, request),
+                      ...clockProblems(spec, view.course, observed, request),
+                    ]
+                  : []),
                 ...memoryProblems(view),
               ],
             },

@@ -16,6 +16,7 @@ export interface EscrowFacts {
   readonly sha256: Sha256 | null;
   /** `MODE UID`; null where there is no escrow. */
   readonly rights: string | null;
+  readonly madeAt: Date | null;
   /** What was noted when it was made: of the escrow, and of what it was made for. */
   readonly noted: { readonly sha256: Sha256; readonly fingerprint: Sha256 } | null;
   /** When `devbackup keys test` last opened an escrow there, and which. */
@@ -48,14 +49,14 @@ export const escrowProbe = (spec: DatasetSpec): Probe<EscrowFacts> => ({
 all=yes
 for f in ${escrowedFiles(spec)}; do [ -e "$f" ] || all=; done
 e=${escrowFile(spec)} n=${escrowNote(spec)} t=${testedNote(spec)}
-[ ! -e "$e" ] || echo "escrow $(sha256sum <"$e" | cut -c1-64) $(stat -c '%a %u' -- "$e")"
+[ ! -e "$e" ] || echo "escrow $(sha256sum <"$e" | cut -c1-64) $(stat -c '%a %u %Y' -- "$e")"
 [ ! -e "$n" ] || echo "noted $(head -n 1 -- "$n")"
 [ ! -e "$t" ] || echo "tested $(head -n 1 -- "$t")"
 `}[ -z "$all" ] || echo "keys $(${keysSha256Script(spec)})"`,
   parse: (stdout) => {
     const words = (word: string) => new RegExp(`^${word} (.*)$`, "m").exec(stdout)?.[1]?.split(" ") ?? [];
     const [keys = ""] = words("keys");
-    const [sha256 = "", mode, uid] = words("escrow");
+    const [sha256 = "", mode, uid, time] = words("escrow");
     const [ofEscrow = "", fingerprint = ""] = words("noted").map(parseSha256);
     const [at = "", testedSha256 = ""] = words("tested");
     const tested = parseSha256(testedSha256);
@@ -63,6 +64,7 @@ e=${escrowFile(spec)} n=${escrowNote(spec)} t=${testedNote(spec)}
       keysSha256: parseSha256(keys) ?? null,
       sha256: parseSha256(sha256) ?? null,
       rights: mode === undefined ? null : `${mode} ${uid}`,
+      madeAt: time === undefined ? null : new Date(Number(time) * 1000),
       noted: ofEscrow === "" || fingerprint === "" ? null : { sha256: ofEscrow, fingerprint },
       tested:
         tested === undefined || Number.isNaN(Date.parse(at)) ? null : { at: new Date(at), sha256: tested },

@@ -34,7 +34,7 @@ export const escrow: Reconciler<Input> = {
       return { problems: [unknownProblem(spec, spec.server, "the escrow", facts.escrow)] };
     const recipients = desired.recoveryRecipients;
     if (recipients.length === 0) return {};
-    const reason = whyMake(view);
+    const reason = whyMake(facts.escrow.value, recipients);
     if (reason === null) return { warnings: untested(view, facts.escrow.value) };
     const { keysSha256, sha256 } = facts.escrow.value;
     return {
@@ -83,16 +83,17 @@ export const escrowId = (spec: DatasetSpec): ActionId => actionId("escrow", spec
 export function escrowToKeep(view: View): Sha256 | null | undefined {
   const { escrow: there } = view.facts;
   if (view.desired.recoveryRecipients.length === 0 || there.kind !== "known") return undefined;
-  return whyMake(view) === null ? there.value.sha256 : null;
+  return whyMake(there.value, view.desired.recoveryRecipients) === null ? there.value.sha256 : null;
 }
 
-/** Null where the escrow that stands there is the one that would be made. */
-function whyMake({ facts, desired }: View): string | null {
-  if (facts.escrow.kind !== "known") return null;
-  const { keysSha256, sha256, rights, noted } = facts.escrow.value;
+/** Null where the escrow that stands there is the one that would be made now. */
+export function whyMake(
+  { keysSha256, sha256, rights, noted }: EscrowFacts,
+  recipients: readonly AgeRecipient[],
+): string | null {
   if (sha256 === null) return "there is none yet";
   if (noted?.sha256 !== sha256) return "the one there is not the one that was made here";
-  if (keysSha256 === null || noted.fingerprint !== escrowFingerprint(keysSha256, desired.recoveryRecipients))
+  if (keysSha256 === null || noted.fingerprint !== escrowFingerprint(keysSha256, recipients))
     return "the one there was made for other keys or other recipients";
   return rights === "440 0" ? null : `its mode and owner are ${rights}, not 440 0`;
 }

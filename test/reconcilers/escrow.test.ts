@@ -42,6 +42,7 @@ test("without all keys there is nothing to put away; with them the probe tells o
     keysSha256: null,
     sha256: null,
     rights: null,
+    madeAt: null,
     noted: null,
     tested: null,
   });

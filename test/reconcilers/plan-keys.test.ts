@@ -167,7 +167,7 @@ testRows([
     name: "no escrow yet",
     target: "2026-03",
     change: {
-      escrow: withEscrow({ sha256: null, rights: null, noted: null, tested: null }),
+      escrow: withEscrow({ sha256: null, rights: null, madeAt: null, noted: null, tested: null }),
       pushedEscrow: absent,
     },
     memory: remembered({ escrowSha256: null }),

@@ -157,6 +157,7 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
       keysSha256: KEYS,
       sha256: E1,
       rights: "440 0",
+      madeAt: new Date("2026-01-01T00:00:00Z"),
       noted: { sha256: E1, fingerprint: escrowFingerprint(KEYS, [RECIPIENT]) },
       tested: { at: new Date("2026-01-01T00:00:00Z"), sha256: E1 },
     }),

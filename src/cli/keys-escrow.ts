@@ -1,0 +1,75 @@
+import { open } from "node:fs/promises";
+import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
+import { DevbackupError } from "../domain/trouble.ts";
+import { escrow } from "../reconcilers/escrow.ts";
+import { cloudEscrow, escrowCopy } from "../reconcilers/escrow-copies.ts";
+import { readEscrowBytes } from "../reconcilers/escrow-proof.ts";
+import type { Request } from "../reconcilers/request.ts";
+import { type ApplyFlags, carryOutAsked } from "./apply.ts";
+import { load } from "./load.ts";
+import { readRequest } from "./request.ts";
+import { openSession } from "./session.ts";
+import { openTerminal } from "./terminal.ts";
+
+interface KeysEscrowFlags extends ApplyFlags {
+  readonly out?: string;
+}
+
+const KINDS = [escrow.kind, escrowCopy.kind, cloudEscrow.kind];
+
+/** `devbackup keys escrow`: an apply of the escrow and its copies alone; with `--out`, one more copy. */
+export async function keysEscrowCommand(flags: KeysEscrowFlags): Promise<number> {
+  const terminal = openTerminal(flags);
+  const loaded = await load(flags, terminal);
+  if (loaded === null) return 1;
+  const { out, ...others } = flags;
+  const asked = readRequest(loaded.desired, others, new Date());
+  if (out !== undefined && asked.desired.datasets.length > 1) throw whichDataset(asked.desired);
+  const request: Request = { ...asked.request, selection: { ...asked.request.selection, kinds: KINDS } };
+  const exitCode = await carryOutAsked({ ...asked, request, saved: null, again: others }, others, terminal);
+  const [spec] = asked.desired.datasets;
+  if (exitCode !== 0 || out === undefined || spec === undefined) return exitCode;
+  await writeCopy(out, spec, asked.desired, request);
+  terminal.say(`Wrote ${out}: a copy of the escrow of ${spec.name}. Only the recovery identity opens it.\n`);
+  return 0;
+}
+
+async function writeCopy(
+  out: string,
+  spec: DatasetSpec,
+  desired: DesiredState,
+  request: Request,
+): Promise<void> {
+  const session = openSession(desired, request, [], () => undefined);
+  try {
+    const bytes = await readEscrowBytes(await session.host(spec.server), spec);
+    const file = await open(out, "wx", 0o600);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof DevbackupError || !(error instanceof Error)) throw error;
+    throw new DevbackupError({
+      code: "escrow-unwritten",
+      exitCode: 1,
+      what: `${out} could not be written`,
+      why: error.message,
+      state: "The escrow and its other copies are as they should be",
+      next: "name a file that is not there yet with --out",
+    });
+  } finally {
+    await session.close();
+  }
+}
+
+const whichDataset = ({ datasets }: DesiredState): DevbackupError =>
+  new DevbackupError({
+    code: "wrong-flag",
+    exitCode: 1,
+    what: "--out takes the escrow of one dataset",
+    state: "Nothing was contacted",
+    next: `name it with --dataset: ${datasets.map(({ name }) => name).join(", ")}`,
+  });

@@ -1,0 +1,25 @@
+import { painter, type TextOptions, wrapAfter } from "./lines.ts";
+import { printable } from "./printable.ts";
+
+/** One thing that was tried, and what came of it. */
+export interface Check {
+  readonly what: string;
+  readonly ok: boolean;
+  readonly said: string;
+}
+
+/** What was tried about one dataset, a line each, and whether all of it holds; ends with a newline. */
+export function checksText(dataset: string, checks: readonly Check[], { color, width }: TextOptions): string {
+  const paint = painter(color);
+  const failed = checks.filter(({ ok }) => !ok).length;
+  const lines = checks.flatMap(({ what, ok, said }) => {
+    const mark = ok ? "ok    " : "FAILED";
+    const [first = "", ...rest] = wrapAfter(`  ${mark}  `, printable(`${what} ${said}`), width);
+    return [first.replace(mark, paint(ok ? "green" : ["bold", "red"], mark)), ...rest];
+  });
+  const verdict =
+    failed === 0
+      ? paint(["bold", "green"], "tested: all of it holds; noted on the server")
+      : paint(["bold", "red"], `tested: ${failed} of ${checks.length} failed`);
+  return `${[paint("bold", printable(dataset)), ...lines, verdict].join("\n")}\n`;
+}

@@ -1,0 +1,63 @@
+import { painter, type TextOptions, wrap } from "./lines.ts";
+import { printable } from "./printable.ts";
+
+/** What is told of one dataset's keys: nothing secret. The document of `devbackup keys show --json`. */
+export interface KeysShown {
+  readonly dataset: string;
+  readonly server: string;
+  /** Whom artifacts are encrypted to; null where there is no identity yet. */
+  readonly recipient: string | null;
+  readonly signer: string | null;
+  /** As `ssh-keygen -l` shows it. */
+  readonly fingerprint: string | null;
+  /** Whether somebody vouches for the signer: the desired state, or what this machine has seen before. */
+  readonly known: "declared" | "remembered" | "not-yet" | "another";
+  readonly recoveryRecipients: readonly string[];
+  readonly escrow: {
+    readonly copies: readonly {
+      readonly where: string;
+      readonly at: string;
+      readonly state: "today's" | "another" | "none" | "unknown";
+      /** RFC 3339; null where nobody noted it. */
+      readonly since: string | null;
+    }[];
+    /** Of the escrow that stands; null where that was never tested. */
+    readonly testedAt: string | null;
+  };
+}
+
+const KNOWN = {
+  declared: "declared in encryption.signers",
+  remembered: "the one that this machine has seen before",
+  "not-yet": "not seen by this machine before: the next apply remembers it",
+  another: "NOT the one that is declared, or was seen before",
+} as const;
+
+/** Everything that somebody wants to write down, and the lines that declare the signers; ends with a newline. */
+export function keysText(datasets: readonly KeysShown[], { color, width }: TextOptions): string {
+  const paint = painter(color);
+  const lines = datasets.flatMap((each) => [
+    paint("bold", printable(`${each.dataset} on ${each.server}`)),
+    // not wrapped: they have to survive being copied
+    `  recipient  ${each.recipient ?? "none yet"}`,
+    `  signer     ${each.signer ?? "none yet"}`,
+    ...(each.fingerprint === null
+      ? []
+      : [
+          `             ${each.fingerprint}`,
+          paint(each.known === "another" ? "red" : "dim", `             ${KNOWN[each.known]}`),
+        ]),
+    ...each.escrow.copies.map(
+      ({ where, at, state, since }) =>
+        `  escrow     ${printable(`${where}: ${state}${since === null ? "" : `, ${since.slice(0, 10)}`}`)}${
+          state === "none" ? "" : paint("dim", `  ${printable(at)}`)
+        }`,
+    ),
+    `  tested     ${each.escrow.testedAt?.slice(0, 10) ?? "never: devbackup keys test --identity FILE"}`,
+  ]);
+  const signers = datasets.filter(({ signer }) => signer !== null);
+  if (signers.length === 0) return `${lines.join("\n")}\n`;
+  const how = wrap("To have every machine know the signer, declare it:", width, "");
+  const yaml = signers.map(({ dataset, signer }) => `    ${dataset}: ${signer}`);
+  return `${[...lines, "", ...how, "encryption:", "  signers:", ...yaml].join("\n")}\n`;
+}
