@@ -2,8 +2,10 @@ import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { datasetKeys } from "../domain/artifact.ts";
 import { type AbsolutePath, type AgeRecipient, joinPath } from "../domain/names.ts";
 import type { BucketObject } from "../transport/bucket/bucket.ts";
+import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import { uploadId } from "./cloud.ts";
+import { escrowPushedNote } from "./escrow-files.ts";
 import { publishedFile } from "./key-files.ts";
 import { isNoted, type Pushed, push, pushedProbe, whyPush } from "./pushed.ts";
 import { actionId, type Probe, propose, type Reconciler, type View } from "./reconciler.ts";
@@ -122,6 +124,25 @@ const sentSignature = ({ repository }: DatasetSpec): AbsolutePath =>
 const keepSignature = (dataset: DatasetSpec, as: string): string => sh`
 umask 077
 cp -- ${signatureFile(dataset)} ${`${as}.new`}; sync ${`${as}.new`}; mv -T -- ${`${as}.new`} ${as}`;
+
+/**
+ * Notes, around the write of a manifest that was put back from the bucket, that what the bucket has is this
+ * dataset's own: replacing it is no hazard. The next apply sends manifest and escrow anew.
+ */
+export async function adopting(
+  host: Host,
+  dataset: DatasetSpec,
+  manifestSha256: string,
+  write: () => Promise<void>,
+): Promise<void> {
+  const failure = { code: "register-failed", what: `the manifest of ${dataset.name} could not be put back` };
+  const notes = sh`
+umask 077
+for n in ${[pushedNote(dataset), escrowPushedNote(dataset)]}; do [ -e "$n" ] || echo ${`${manifestSha256} 0 -`} >"$n"; done`;
+  await expectSuccess(host, notes, failure);
+  await write();
+  await expectSuccess(host, keepSignature(dataset, sentSignature(dataset)), failure);
+}
 
 /** Null where the bucket has what stands on the server. */
 function whyPushEither(

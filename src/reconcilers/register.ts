@@ -15,6 +15,7 @@ import type { Action, ActionId, Warning } from "../plan/plan.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import { artifactId } from "./artifact.ts";
+import { adopting } from "./cloud-manifest.ts";
 import { sourceOf } from "./fetch.ts";
 import { packagesId } from "./packages.ts";
 import {
@@ -41,6 +42,8 @@ interface Input {
   readonly onSha256: string | null;
   /** The row that is new, where one is. */
   readonly row: ManifestRow | null;
+  /** The rows are the bucket's: what it has is this dataset's own. */
+  readonly putBack?: true;
 }
 
 /** The manifest, the only truth about artifacts, and `state.env`, derived from it. */
@@ -86,9 +89,11 @@ export const register: Reconciler<Input> = {
     };
   },
   run: async (action, tools) => {
-    const { dataset, rows, onSha256, row } = action.input;
+    const { dataset, rows, onSha256, row, putBack } = action.input;
     if (rows === null) throw new RangeError(`${action.id} has nothing to register`);
-    await writeManifest(tools.host(action.host), dataset, { rows, onSha256, row });
+    const host = tools.host(action.host);
+    const write = () => writeManifest(host, dataset, { rows, onSha256, row });
+    await (putBack ? adopting(host, dataset, sha256Of(renderManifest(rows)), write) : write());
     return null;
   },
 };
@@ -191,7 +196,7 @@ function putBack({ spec, facts, course, recovered }: View): Action<Input>[] {
   if (facts.manifest.kind !== "absent" || recovered.kind !== "known") return [];
   const action = rewrite(
     spec,
-    { onSha256: null, dataset: spec, row: null, rows: course.rows },
+    { onSha256: null, dataset: spec, row: null, rows: course.rows, putBack: true },
     `${spec.server} has lost it; the bucket's has ${plural(course.rows.length, "row")}, the newest ${course.rows.at(-1)?.label}, and a good signature of ${recovered.value.fingerprint}`,
   );
   return [

@@ -78,7 +78,9 @@ describe("a wiped machine comes back with one command", { skip: whyNoLab() || wh
   async function downloads(mark: number): Promise<string[]> {
     const log = await readFile(join(lab.bucket.dir, "log/swift-proxy-server.log"), "utf8");
     const keys = [
-      ...log.slice(mark).matchAll(/ GET \/dev-backups\/(dev\/[^ ?]+)[^ ]* HTTP\/1\.[01] 20[06] /g),
+      ...log
+        .slice(mark)
+        .matchAll(/ GET \/dev-backups\/(dev\/[^ ?%]+(?:%40[^ ?%]+)?)[^ ]* HTTP\/1\.[01] 20[06] /g),
     ];
     return [...new Set(keys.map(([, key = ""]) => decodeURIComponent(key).replaceAll("%40", "@")))].sort();
   }
