@@ -24,6 +24,8 @@ export interface RunContext {
   /** Looks afresh; with `buckets`, without asking the bucket again. */
   readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
   readonly emit: Emit;
+  /** What the user typed, for the commands that are suggested. */
+  readonly command: string;
   readonly now: () => Date;
   /** Aborted on the first Ctrl-C. */
   readonly signal: AbortSignal;
@@ -70,7 +72,7 @@ export async function runAction(running: Running): Promise<Outcome> {
   } catch (error) {
     const interrupted = signal.aborted;
     if (!(error instanceof DevbackupError) && !interrupted) throw error;
-    const failure = error instanceof DevbackupError ? error : wasInterrupted(planned);
+    const failure = inWords(error instanceof DevbackupError ? error : wasInterrupted(planned), running);
     const durationMs = now().getTime() - begun;
     emit({ event: "action-failed", id: planned.id, durationMs, trouble: failure.trouble });
     // what follows must not rest on what was there before a failure
@@ -117,6 +119,12 @@ function workedOut(running: Running): Action | null {
 /** Only what is sent to the bucket makes another look into it worth its price. */
 const lookAgain = ({ look, planned, latest }: Running): Promise<Observation> =>
   planned.stage === "cloud" ? look() : look(latest.buckets);
+
+/** A reconciler does not know what was typed: `devbackup apply` stands for it. */
+const inWords = (error: DevbackupError, { command }: Running): DevbackupError =>
+  error.trouble.next === undefined || error.trouble.next === "devbackup apply"
+    ? new DevbackupError({ ...error.trouble, next: command }, { cause: error })
+    : error;
 
 const BLOCKED = "blocked";
 

@@ -5,7 +5,7 @@ import { DevbackupError } from "../domain/trouble.ts";
 import type { Plan } from "../plan/plan.ts";
 import { parseSavedPlan, type SavedPlan } from "../plan/saved.ts";
 import type { Request } from "../reconcilers/request.ts";
-import { digestOf } from "./plan.ts";
+import { type Chosen, digestOf } from "./plan.ts";
 import { type RequestFlags, readRequest } from "./request.ts";
 import type { CommonFlags } from "./terminal.ts";
 
@@ -15,7 +15,7 @@ export interface WhatToDo {
   readonly request: Request;
   readonly saved: Plan | null;
   /** What asks for the same once more: a saved plan no longer fits once some of it has been done. */
-  readonly again: CommonFlags & RequestFlags;
+  readonly again: Chosen;
 }
 
 /** @throws DevbackupError where the file is no plan, or not of this desired state, or a flag does not go with it */

@@ -76,7 +76,7 @@ const save = (
 /** Of everything declared; key order and comments do not count. */
 export const digestOf = (desired: DesiredState): string =>
   createHash("sha256")
-    .update(JSON.stringify({ ...desired, hosts: [...desired.hosts] }))
+    .update(JSON.stringify({ ...desired, hosts: [...desired.hosts], signers: [...desired.signers] }))
     .digest("hex");
 
 /** 6 where one of them is damage: whoever reads exit codes should hear of the worst. */
@@ -86,17 +86,20 @@ export const exitCodeOf = (problems: readonly Problem[]): number =>
 export const isNarrowed = ({ host, dataset, only }: RequestFlags): boolean =>
   host !== undefined || dataset !== undefined || only !== undefined;
 
-/** `devbackup apply` with what the user chose, for the commands that are suggested. */
-export const applyCommandLine = ({
-  config,
-  restore,
-  to,
-  identity,
-  label,
-  dataset,
-  host,
-  only,
-}: CommonFlags & RequestFlags & IdentityFlags): string =>
-  Object.entries({ config, restore, to, identity, label, dataset, host, only })
+/** What the user chose; `paths` where they typed `devbackup restore LABEL [PATH…]`. */
+export type Chosen = CommonFlags & RequestFlags & IdentityFlags & { readonly paths?: readonly string[] };
+
+/** `devbackup apply` (or `restore`) with what the user chose, for the commands that are suggested. */
+export function applyCommandLine({ paths, restore, ...chosen }: Chosen): string {
+  const { config, to, identity, passphraseFile, label, dataset, host, only } = chosen;
+  const words = [restore ?? "", ...(paths ?? [])].map(quote);
+  const command = paths === undefined ? "devbackup apply" : ["devbackup restore", ...words].join(" ");
+  const flags = {
+    config,
+    ...(paths === undefined && { restore }),
+    ...{ to, identity, "passphrase-file": passphraseFile, label, dataset, host, only },
+  };
+  return Object.entries(flags)
     .filter(([, value]) => value !== undefined)
-    .reduce((line, [flag, value]) => `${line} --${flag} ${quote(String(value))}`, "devbackup apply");
+    .reduce((line, [flag, value]) => `${line} --${flag} ${quote(String(value))}`, command);
+}

@@ -25,5 +25,9 @@ export async function restoreCommand(
   if (spec === undefined || asked.request.restore === null) throw new RangeError("there is a dataset");
   const to = readTarget(spec, datasets.length, flags.to, host, paths);
   const request = { ...asked.request, restore: { ...asked.request.restore, to } };
-  return carryOutAsked({ ...asked, request, saved: null, again: flags }, flags, terminal);
+  return carryOutAsked(
+    { ...asked, request, saved: null, again: { ...flags, restore: label, paths } },
+    flags,
+    terminal,
+  );
 }
