@@ -122,6 +122,21 @@ ofManifest("chain")
   .action((label, flags) =>
     run(flags, async () => (await import("./manifest-chain.ts")).manifestChainCommand(label, flags)),
   );
+identifying(ofManifest("rebuild"))
+  .description("make a lost or damaged manifest again from the artifacts; written on approval alone")
+  .option("--from <place>", "read the artifacts of: server, bucket, all (default: all)")
+  .option("-y, --yes", "fetch what is in the bucket alone, without a question")
+  .option("--approve <id>", "let the new manifest be written: rebuild:NAME, rebuild, or all", collect)
+  .action((flags) =>
+    run(flags, async () => (await import("./manifest-rebuild.ts")).manifestRebuildCommand(flags)),
+  );
+ofManifest("import")
+  .argument("<dir>", "a folder on the server")
+  .description("take artifacts that were fetched by other means into the store, after checking them")
+  .option("-y, --yes", "do not ask")
+  .action((dir, flags) =>
+    run(flags, async () => (await import("./manifest-import.ts")).manifestImportCommand(dir, flags)),
+  );
 
 const keys = program.command("keys").description("the recovery identity, the escrow and its test");
 common(keys.command("new-recovery"))

@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
 import { escrowHere, keepEscrow, keepSeen, memoryPlace, recall } from "../controller/memory.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
-import type { DatasetName, HostName } from "../domain/names.ts";
+import { type NewestSeen, rememberAllowed } from "../domain/memory.ts";
+import type { DatasetName, HostName, Signer } from "../domain/names.ts";
 import { observe } from "../observe/observe.ts";
 import type { Observation, RecoveredFacts } from "../reconcilers/facts.ts";
 import { newlySeen } from "../reconcilers/memory.ts";
@@ -27,6 +28,8 @@ export interface Session {
   readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
   /** Keeps in mind what was last looked at: the signer, and how far the manifest has come. */
   readonly remember: () => Promise<void>;
+  /** Keeps in mind a manifest that the user has let through, whatever was seen before. */
+  readonly allow: (dataset: DatasetName, signer: Signer, newest: NewestSeen | null) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -108,6 +111,12 @@ export function openSession(
         const seen = last === undefined ? null : newlySeen(desired, spec, last);
         if (seen !== null) await keepSeen(placeOf(spec), seen);
       }
+    },
+    allow: async (name, signer, newest) => {
+      const place = placeOf(specOf(name));
+      const seen = await recall(place);
+      const before = seen.kind === "known" ? seen.value : { signer: null, newest: null };
+      await keepSeen(place, rememberAllowed(before, { signer, newest }));
     },
     close: async () => {
       const closing = [...hosts.values()].map(async (connection) => (await connection).close());

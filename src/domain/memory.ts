@@ -35,3 +35,12 @@ export function remember(
     seen.newest !== null && (now.newest === null || compareLabels(now.newest.label, seen.newest.label) < 0);
   return { signer: now.signer, newest: older ? seen.newest : now.newest };
 }
+
+/**
+ * What is remembered after the user has let through a manifest that may end earlier than the newest one seen. Whose
+ * signature counts is another question: the first signer stays.
+ */
+export const rememberAllowed = (
+  seen: Seen,
+  now: { readonly signer: Signer; readonly newest: NewestSeen | null },
+): Seen => ({ signer: seen.signer ?? now.signer, newest: now.newest });

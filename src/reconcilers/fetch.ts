@@ -75,6 +75,14 @@ export const fetch: Reconciler<Input> = {
   },
 };
 
+/** Where an artifact comes to from the bucket: what an earlier fetch of any kind left there is gone on with. */
+export const tmpOfFetched = (spec: DatasetSpec, { path }: { readonly path: string }): AbsolutePath =>
+  tmpFile(spec, `${fileName(path)}.fetched`);
+
+/** For what lies under the name of an artifact and is not it. */
+export const asideFolder = ({ repository }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "tmp/set-aside");
+
 export const fetchId = (spec: DatasetSpec, label: Label): ActionId => actionId("fetch", spec.name, label);
 
 /** The rows of {@link labelsToReceive}; pending labels have none yet. */
@@ -106,16 +114,19 @@ function fetchRow(view: View, row: ManifestRow, stage: "artifact" | "cloud"): Ac
     input: {
       key: cloudKey(cloud.spec, spec, row),
       file: joinPath(spec.repository, row.localPath),
-      tmp: tmpFile(spec, `${fileName(row.localPath)}.fetched`),
-      aside: joinPath(spec.repository, "tmp/set-aside"),
+      tmp: tmpOfFetched(spec, { path: row.localPath }),
+      aside: asideFolder(spec),
       sizeBytes: row.sizeBytes,
       sha256: row.sha256,
     },
   });
 }
 
-/** What was there under that name is not the artifact: kept, under a name that says when it was found. */
-const settleScript = (tmp: AbsolutePath, file: AbsolutePath, aside: AbsolutePath): string => sh`
+/**
+ * Gives what lies in `tmp`, proven to be the artifact, its name in the store. What was there under that name is not
+ * the artifact: kept in `aside`, under a name that says when it was found.
+ */
+export const settleScript = (tmp: AbsolutePath, file: AbsolutePath, aside: AbsolutePath): string => sh`
 t=${tmp} f=${file} d=${aside}
 if [ -e "$f" ]; then
   mkdir -p "$d"

@@ -21,6 +21,7 @@ import { packagesId } from "./packages.ts";
 import {
   type Answer,
   actionId,
+  damage,
   problem,
   propose,
   type Reconciler,
@@ -143,7 +144,7 @@ function unreadable(view: View): Answer<Input> | null {
     const { line, why } = manifest.value.reading;
     return {
       problems: [
-        problem(
+        damage(
           "manifest-damaged",
           spec,
           spec.server,
@@ -159,7 +160,7 @@ function unreadable(view: View): Answer<Input> | null {
   if (orphans.length === 0) return foundInBucket(view);
   return {
     problems: [
-      problem(
+      damage(
         "manifest-lost",
         spec,
         spec.server,
@@ -279,7 +280,9 @@ function writeScript(
     keepAs === undefined
       ? ""
       : sh`
-for f in "" .sig; do [ ! -e "$m$f" ] || ln -- "$m$f" "$m".before-${keepAs}"$f"; done
+if [ -e "$m" ]; then
+  for f in "" .sig; do [ ! -e "$m$f" ] || ln -- "$m$f" "$m".before-${keepAs}"$f"; done
+fi
 `;
   return `${signatureFunctions(dataset)}${sh`
 umask 027

@@ -1,0 +1,117 @@
+import { type AbsolutePath, parseAbsolutePath } from "../domain/names.ts";
+import { DevbackupError } from "../domain/trouble.ts";
+import { formatBytes } from "../domain/units.ts";
+import { assemble } from "../plan/assemble.ts";
+import { importActions, runImport, type Sorted, sortOut } from "../reconcilers/import.ts";
+import type { View } from "../reconcilers/reconciler.ts";
+import { isAuthentic } from "../reconcilers/sign.ts";
+import { importText } from "../report/import-text.ts";
+import { planText } from "../report/plan-text.ts";
+import { quote } from "../transport/quote.ts";
+import { confirm } from "./confirm.ts";
+import { rowsOf } from "./manifest.ts";
+import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";
+
+/**
+ * `devbackup manifest import DIR`: artifacts out of a folder of the server into its store, each proven by the
+ * manifest's hash. Exit code 6 where one of them is not what the manifest says, whatever becomes of the rest.
+ */
+export async function manifestImportCommand(dir: string, flags: OnServerFlags): Promise<number> {
+  const folder = parseAbsolutePath(dir.replace(/(?<=.)\/+$/, ""));
+  if (folder === undefined)
+    throw new DevbackupError({
+      code: "wrong-flag",
+      exitCode: 1,
+      what: `${dir} is no absolute path`,
+      state: "Nothing was contacted",
+      next: "name a folder of the server",
+    });
+  return onServer([`devbackup manifest import ${quote(dir)}`], flags, async (there) => {
+    const view = await there.look(false);
+    refuse(view);
+    const sorted = await sortOut(view, folder, there.tools);
+    return takeIn(view, there, folder, sorted, flags);
+  });
+}
+
+/** Nothing else than the server's own manifest says which artifacts are right. */
+function refuse(view: View): void {
+  const { spec, facts } = view;
+  const stop = (code: string, exitCode: 1 | 6, what: string, next: string): never => {
+    throw new DevbackupError({ code, exitCode, host: spec.server, what, state: "Nothing was changed", next });
+  };
+  if (facts.manifest.kind === "absent")
+    stop(
+      "manifest-lost",
+      6,
+      `there is no manifest of ${spec.name}, which alone says what an artifact has to be`,
+      "devbackup apply --restore latest --identity FILE puts it back from the bucket; where that has none, copy the artifacts into REPOSITORY/artifacts/anchors and incr, then: devbackup manifest rebuild",
+    );
+  rowsOf(spec, facts.manifest);
+  if (!isAuthentic(view))
+    stop(
+      "manifest-not-authentic",
+      6,
+      `the manifest of ${spec.name} is not the one that the server signed`,
+      "devbackup plan",
+    );
+  if (facts.store.kind === "unknown")
+    stop("unknown-state", 1, `the artifacts could not be looked at: ${facts.store.why}`, "devbackup plan");
+}
+
+async function takeIn(
+  view: View,
+  there: OnServer,
+  folder: AbsolutePath,
+  sorted: Sorted,
+  flags: OnServerFlags,
+): Promise<number> {
+  const { terminal, command } = there;
+  const actions = importActions(view, sorted);
+  const bytes = sorted.take.reduce((sum, { row }) => sum + row.sizeBytes, 0);
+  const place = view.facts.serverLayout;
+  const freeBytes = place.kind === "known" ? place.value.place.freeBytes : null;
+  const exitCode = sorted.left.some(({ damaged }) => damaged) ? 6 : 0;
+  const said = (result: string): Promise<void> | undefined =>
+    terminal.json
+      ? terminal.document({
+          ...{ formatVersion: 1, dataset: view.spec.name, folder, result },
+          take: sorted.take.map(({ file, row }) => ({
+            path: file.path,
+            label: row.label,
+            sizeBytes: row.sizeBytes,
+          })),
+          leftOut: sorted.left,
+        })
+      : undefined;
+  const plan = assemble(
+    {
+      ...{ createdAt: view.takenAt, mode: "restore", actions },
+      ...{ labels: new Map(), warnings: [], notes: [], problems: [] },
+    },
+    { host: null, stages: null },
+  );
+  terminal.say(importText(sorted, { bytes, freeBytes }, terminal));
+  terminal.say(planText(plan, { ...terminal, command }));
+  if (actions.length === 0) {
+    await said("nothing-to-do");
+    return exitCode;
+  }
+  if (!sorted.sharesBlocks && freeBytes !== null && freeBytes < bytes)
+    throw new DevbackupError({
+      code: "no-space",
+      exitCode: 1,
+      host: view.spec.server,
+      what: `${formatBytes(freeBytes)} free at ${view.spec.repository}, and the artifacts need ${formatBytes(bytes)}`,
+      state: "Nothing was changed",
+      next: "free some space there, or give the file system more",
+    });
+  // as apply does: off a terminal nobody is asked
+  if (terminal.interactive && flags.yes !== true && !(await confirm("Carry this out?"))) {
+    terminal.say("Nothing was changed.\n");
+    return 0;
+  }
+  for (const action of actions) await there.carryOut(action, runImport);
+  await said("done");
+  return exitCode;
+}

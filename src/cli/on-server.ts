@@ -1,0 +1,139 @@
+import { hostname, userInfo } from "node:os";
+import { openJournal } from "../apply/journal.ts";
+import { takeLock } from "../apply/lock.ts";
+import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
+import { unknown } from "../domain/fact.ts";
+import { DevbackupError } from "../domain/trouble.ts";
+import type { Action } from "../plan/plan.ts";
+import type { Tools, View } from "../reconcilers/reconciler.ts";
+import { serverView } from "../reconcilers/server-view.ts";
+import { quote } from "../transport/quote.ts";
+import { type IdentityFlags, identitiesOf } from "./identity.ts";
+import { interruptible } from "./interrupt.ts";
+import { load } from "./load.ts";
+import { readRequest } from "./request.ts";
+import { openSession, type Session } from "./session.ts";
+import { type CommonFlags, openTerminal, type Terminal } from "./terminal.ts";
+
+export interface OnServerFlags extends CommonFlags, IdentityFlags {
+  readonly dataset?: string;
+  readonly yes?: boolean;
+}
+
+/** One dataset's server, its lock held, for a command that is no part of bringing a desired state about. */
+export interface OnServer {
+  readonly spec: DatasetSpec;
+  readonly terminal: Terminal;
+  readonly session: Session;
+  readonly tools: Tools;
+  /** What the user typed, for the commands that are suggested. */
+  readonly command: string;
+  /** The bucket is looked at only where it is asked for. */
+  readonly look: (withBucket: boolean) => Promise<View>;
+  /** Carries out one action, tells of it, and enters it into the journal. @throws what `run` does */
+  readonly carryOut: <Input>(
+    action: Action<Input>,
+    run: (action: Action<Input>, tools: Tools) => Promise<string | null>,
+  ) => Promise<void>;
+}
+
+/** Opens, locks, lets `work` do it, and closes. `typed`: the command and its own words. */
+export async function onServer(
+  typed: readonly string[],
+  flags: OnServerFlags,
+  work: (there: OnServer) => Promise<number>,
+): Promise<number> {
+  const terminal = openTerminal(flags);
+  const loaded = await load(flags, terminal);
+  if (loaded === null) return 1;
+  const { config, dataset, identity } = flags;
+  const command = Object.entries({ config, dataset, identity })
+    .filter(([, value]) => value !== undefined)
+    .reduce((line, [flag, value]) => `${line} --${flag} ${quote(String(value))}`, typed.join(" "));
+  const { desired, request } = readRequest(
+    loaded.desired,
+    dataset === undefined ? {} : { dataset },
+    new Date(),
+  );
+  const spec = onlyOne(desired, command);
+  const identities = await identitiesOf(flags, terminal);
+  const alone = {
+    ...request,
+    restore: { label: "latest", to: null },
+    selection: { host: spec.server, stages: null },
+  } as const;
+  const session = openSession(desired, alone, identities, (text) => process.stderr.write(text));
+  const { signal, stop } = interruptible();
+  const holder = {
+    who: `${userInfo().username}@${hostname()}`,
+    pid: process.pid,
+    since: new Date().toISOString(),
+  };
+  try {
+    const server = await session.host(spec.server);
+    const lock = await takeLock(server, spec, holder);
+    const now = () => new Date();
+    const journal = openJournal(server, spec, holder, now);
+    const tools: Tools = {
+      ...session,
+      host: () => server,
+      ...{ now, signal, progress: () => undefined, assertHeld: () => lock.assertHeld() },
+    };
+    const notAsked = new Map([[spec.name, unknown("it was not asked")]]);
+    return await work({
+      ...{ spec, terminal, session, tools, command },
+      look: async (withBucket) =>
+        serverView(desired, spec, await session.look(withBucket ? undefined : notAsked)),
+      carryOut: async (action, run) => {
+        const begun = Date.now();
+        const entered = async (result: "done" | "failed" | "interrupted", outcome: string | null) => {
+          const durationMs = Date.now() - begun;
+          await journal({
+            event: "action",
+            id: action.id,
+            summary: action.summary,
+            result,
+            durationMs,
+            outcome,
+          });
+        };
+        try {
+          lock.assertHeld();
+          const outcome = await run(action, tools);
+          await entered("done", outcome);
+          terminal.say(`${action.id}  done${outcome === null ? "" : `  ${outcome}`}\n`);
+        } catch (error) {
+          const why = error instanceof Error ? error.message : String(error);
+          await entered(signal.aborted ? "interrupted" : "failed", why);
+          throw error;
+        }
+      },
+    }).finally(() => lock.release());
+  } catch (error) {
+    throw signal.aborted ? interrupted(command) : error;
+  } finally {
+    stop();
+    await session.close();
+  }
+}
+
+function onlyOne({ datasets }: DesiredState, command: string): DatasetSpec {
+  const [spec, second] = datasets;
+  if (spec !== undefined && second === undefined) return spec;
+  throw new DevbackupError({
+    code: "wrong-flag",
+    exitCode: 1,
+    what: "this takes one dataset at a time",
+    state: "Nothing was contacted",
+    next: `${command} --dataset ${spec?.name}`,
+  });
+}
+
+const interrupted = (command: string): DevbackupError =>
+  new DevbackupError({
+    code: "interrupted",
+    exitCode: 130,
+    what: "interrupted",
+    state: "What was complete stays; it is safe to run again",
+    next: command,
+  });

@@ -1,0 +1,65 @@
+import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
+import { absent, unknown } from "../domain/fact.ts";
+import { labelAt } from "../domain/label.ts";
+import type { Observation } from "./facts.ts";
+import { keys } from "./keys.ts";
+import { layout } from "./layout.ts";
+import { memoryProblems } from "./memory.ts";
+import { packages } from "./packages.ts";
+import { type Answer, damage, type Reconciler, together, type View } from "./reconciler.ts";
+import { neverSigned, signKey } from "./sign-key.ts";
+import { trust, trustId } from "./trust.ts";
+
+/** What a command that concerns one dataset's server alone looks at. */
+export function serverView(desired: DesiredState, spec: DatasetSpec, observed: Observation): View {
+  const facts = observed.datasets.get(spec.name);
+  if (facts === undefined) throw new RangeError(`${spec.name} was not observed`);
+  const { takenAt, systems } = observed;
+  const { manifest } = facts;
+  const rows =
+    manifest.kind === "known" && manifest.value.reading.kind === "valid" ? manifest.value.reading.rows : [];
+  const bucket = observed.buckets?.get(spec.name);
+  const target = rows.at(-1)?.label ?? labelAt(takenAt, spec.cadence, spec.timezone);
+  return {
+    ...{ desired, spec, facts, takenAt },
+    systems: new Map([[spec.workstation, unknown("it was not asked")], ...systems]),
+    cloud: desired.cloud === null || bucket === undefined ? null : { spec: desired.cloud, bucket },
+    memory: observed.memory.get(spec.name) ?? unknown("it was not read"),
+    course: { target, rows, pending: [] },
+    restore: { label: "latest", to: null },
+    hosts: new Set([spec.server]),
+    recovered: observed.recovered.get(spec.name) ?? absent,
+  };
+}
+
+const PREPARERS: readonly Reconciler[] = [trust, packages, layout, keys, signKey];
+
+/** What has to be on the server before artifacts can be opened and a manifest signed there. `again`: the command. */
+export function preparations(view: View, again: string): Required<Answer<unknown>> {
+  const { spec, facts, recovered } = view;
+  const lost = [
+    ...(facts.key.kind === "known" && facts.key.value.identityRights === null
+      ? [{ code: "key-lost", what: "the age identity, which opens the artifacts," }]
+      : []),
+    ...(facts.signKey.kind === "known" && facts.signKey.value.keyRights === null && !neverSigned(view)
+      ? [{ code: "sign-key-lost", what: "the sign key" }]
+      : []),
+  ];
+  if (lost.length > 0 && recovered.kind !== "known") {
+    const next = `${again} --identity FILE, with a recovery identity: the key comes back from the escrow; or put it back from a copy`;
+    const say = ({ code, what }: (typeof lost)[number]) =>
+      damage(code, spec, spec.server, `${what} of ${spec.name} is gone from ${spec.server}`, next);
+    return together([{ problems: lost.map(say) }]);
+  }
+  const { actions, problems, warnings, notes } = together(PREPARERS.map((one) => one.diff(view)));
+  const here = actions.filter(({ host }) => host === spec.server);
+  // who signs matters only where something comes out of the escrow
+  const trusting = here.some(({ needs }) => needs.includes(trustId(spec)));
+  const remembered = memoryProblems(view).filter(({ code }) => code !== "manifest-rolled-back");
+  return {
+    actions: here.filter(({ kind }) => kind !== trust.kind || trusting),
+    problems: [...problems.filter(({ host }) => host === null || host === spec.server), ...remembered],
+    warnings,
+    notes,
+  };
+}
