@@ -115,7 +115,7 @@ async function openCopy(
   read: () => Promise<Uint8Array | null | undefined>,
   there: Sha256 | null,
 ): Promise<OpenedCopy> {
-  const what = `the escrow, on ${where}`.replace("on the bucket", "in the bucket");
+  const what = `the escrow ${where === "the bucket" ? "in" : "on"} ${where}`;
   try {
     const bytes = (await read()) ?? null;
     if (bytes === null)
@@ -146,8 +146,8 @@ function sameKeys({ spec, facts }: Trial, { recipient, signer }: OpenedEscrow): 
     ...(sign.kind === "known" && sign.value.derived === signer ? [] : ["the sign key"]),
   ];
   return other.length === 0
-    ? { what, ok: true, said: `are those of ${spec.server}` }
-    : { what, ok: false, said: `are not those of ${spec.server}: ${other.join(" and ")}` };
+    ? { what, ok: true, said: `those of ${spec.server}` }
+    : { what, ok: false, said: `not those of ${spec.server}: ${other.join(" and ")}` };
 }
 
 async function opensArtifact(trial: Trial, { backupIdentity }: OpenedEscrow): Promise<Check> {
@@ -166,7 +166,7 @@ async function opensArtifact(trial: Trial, { backupIdentity }: OpenedEscrow): Pr
     : inBucket
       ? { kind: "bucket" as const, url: await (await session.bucket()).presignGet(key, 600) }
       : null;
-  if (place === null) return { what, ok: false, said: "is neither on the server nor in the bucket" };
+  if (place === null) return { what, ok: false, said: "neither on the server nor in the bucket" };
   const why = await whyUnopened(await session.host(spec.server), place, backupIdentity);
   const from = place.kind === "server" ? `on ${spec.server}` : "in the bucket";
   return why === null
@@ -178,10 +178,10 @@ async function signedBy({ spec, facts, session }: Trial, { signer }: OpenedEscro
   const what = "the manifest";
   if (facts.manifest.kind !== "known") return { what, ok: true, said: "there is none yet" };
   if (facts.manifest.value.signature === "missing")
-    return { what, ok: false, said: "is not signed: devbackup plan" };
+    return { what, ok: false, said: "not signed: devbackup plan" };
   const signed = await readSigned(await session.host(spec.server), spec);
   const verdict = await verifySignature({ ...signed, signer });
   return verdict === "good"
-    ? { what, ok: true, said: `is signed by the signer in the escrow, ${fingerprintOf(signer)}` }
-    : { what, ok: false, said: `is not signed by the signer in the escrow, ${fingerprintOf(signer)}` };
+    ? { what, ok: true, said: `signed by the signer in the escrow, ${fingerprintOf(signer)}` }
+    : { what, ok: false, said: `not signed by the signer in the escrow, ${fingerprintOf(signer)}` };
 }

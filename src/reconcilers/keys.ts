@@ -10,7 +10,7 @@ import { packagesId } from "./packages.ts";
 import {
   type Answer,
   actionId,
-  problem,
+  damage,
   propose,
   type Reconciler,
   unknownProblem,
@@ -107,7 +107,7 @@ function diffIdentity({ spec, course, facts, recovered }: View, key: KeyFacts): 
     if (course.rows.length > 0 || key.published !== null)
       return {
         problems: [
-          problem(
+          damage(
             "key-lost",
             spec,
             spec.server,

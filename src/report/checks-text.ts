@@ -14,7 +14,7 @@ export function checksText(dataset: string, checks: readonly Check[], { color, w
   const failed = checks.filter(({ ok }) => !ok).length;
   const lines = checks.flatMap(({ what, ok, said }) => {
     const mark = ok ? "ok    " : "FAILED";
-    const [first = "", ...rest] = wrapAfter(`  ${mark}  `, printable(`${what} ${said}`), width);
+    const [first = "", ...rest] = wrapAfter(`  ${mark}  `, printable(`${what}: ${said}`), width);
     return [first.replace(mark, paint(ok ? "green" : ["bold", "red"], mark)), ...rest];
   });
   const verdict =

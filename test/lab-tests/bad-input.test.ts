@@ -361,7 +361,7 @@ describe("bad input is refused with a clear error and nothing changed", { skip: 
       try {
         await applyRefused(
           {},
-          { exitCode: 1, says: [/ls.*ls_dev_backup\.key/, /restore|put it back|bring/i] },
+          { exitCode: 6, says: [/ls.*ls_dev_backup\.key/, /restore|put it back|bring/i] },
         );
       } finally {
         await lab.must("ls", `mv /srv/key.away ${key}`);

@@ -29,6 +29,7 @@ const REPOSITORY = "/srv/btrfs-backups/dev";
 const FILE = "dev@2090-01.full.send.zst.age";
 const KEY = `a/b/dev/artifacts/anchors/${FILE}`;
 const MANIFEST_KEY = "a/b/dev/manifests/snapshots_v2.tsv.age";
+const SIGNATURE_KEY = "a/b/dev/manifests/snapshots_v2.tsv.sig";
 const STATE = `${REPOSITORY}/tmp/${FILE}.upload`;
 
 describe("the copy in the cloud", { skip: whyNoLab() || whyNoSwift() }, () => {
@@ -136,7 +137,7 @@ describe("the copy in the cloud", { skip: whyNoLab() || whyNoSwift() }, () => {
     assert.ok(rows.endsWith(`\t${KEY}\n`), rows);
     assert.deepEqual(
       (await lab.bucket.list()).map(({ key }) => key),
-      [KEY, MANIFEST_KEY],
+      [KEY, MANIFEST_KEY, SIGNATURE_KEY],
     );
     assert.deepEqual((await planned(declared)).actions, []);
   });

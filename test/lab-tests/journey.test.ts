@@ -91,9 +91,12 @@ describe("fresh machines, backed up from the first month on", { skip: whyNoLab()
       "440 artifacts/anchors/dev@2026-01.full.send.zst.age",
       "750 artifacts/incr",
       "640 manifests/snapshots_v2.tsv",
+      "640 manifests/snapshots_v2.tsv.sig",
       "640 manifests/state.env",
       "400 keys/ls_dev_backup.key",
       "444 keys/ls_dev_backup.pub",
+      "400 keys/ls_dev_sign.key",
+      "444 keys/ls_dev_sign.pub",
       "700 keys",
       "750 restore/worktree_receive",
       "700 tmp",
@@ -294,7 +297,11 @@ describe("fresh machines, backed up from the first month on", { skip: whyNoLab()
       assert.equal(sha256(await download(lab, row.objectKey)), row.sha256);
     }
     const manifest = "dev/manifests/snapshots_v2.tsv.age";
-    assert.deepEqual([...sizes.keys()].sort(), [...rows.map(({ objectKey }) => objectKey), manifest].sort());
+    const signature = "dev/manifests/snapshots_v2.tsv.sig";
+    assert.deepEqual(
+      [...sizes.keys()].sort(),
+      [...rows.map(({ objectKey }) => objectKey), manifest, signature].sort(),
+    );
     const encrypted = Buffer.from(await download(lab, manifest)).toString("base64");
     assert.equal(
       await lab.must("ls", `base64 -d | age -d -i ${REPOSITORY}/keys/ls_dev_backup.key`, {

@@ -234,7 +234,7 @@ describe("parents, hydrated snapshots and the working copy, whatever happens to 
     const refused = (label: string, says: RegExp) =>
       assertUnchanged(lab, async () => {
         const { exitCode, stdout, stderr } = await apply(label, "--approve", "all");
-        assert.equal(exitCode, 1, stdout + stderr);
+        assert.equal(exitCode, 6, stdout + stderr);
         assert.match(unwrapped(stdout + stderr), says);
       });
   });

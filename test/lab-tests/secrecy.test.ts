@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,10 +11,12 @@ import { type Sighting, watchProcesses } from "../lab/watch-processes.ts";
 
 const REPOSITORY = "/srv/btrfs-backups/dev";
 const KEY = `${REPOSITORY}/keys/ls_dev_backup.key`;
+const SIGN_KEY = `${REPOSITORY}/keys/ls_dev_sign.key`;
 
 describe("no plaintext and no private key gets out", { skip: whyNoLab() }, () => {
   let lab: Lab;
   let config: string[];
+  let identity: string;
   /** All that the program has said, in whatever form, and the plans that it has written. */
   const said: string[] = [];
   const sightings: Sighting[] = [];
@@ -23,7 +26,14 @@ describe("no plaintext and no private key gets out", { skip: whyNoLab() }, () =>
 
   before(async () => {
     lab = await startLab();
-    config = ["--config", await lab.desiredState({ cloud: { part_size: "5 MiB" } })];
+    identity = join(lab.dir, "recovery.txt");
+    await writeFile(identity, execFileSync("age-keygen", { stdio: "pipe" }), { mode: 0o600 });
+    const recipient = execFileSync("age-keygen", ["-y", identity], { encoding: "utf8" }).trim();
+    const encryption = { recovery_recipients: [recipient] };
+    config = ["--config", await lab.desiredState({ encryption, cloud: { part_size: "5 MiB" } })];
+    wanted["the recovery identity"] = Buffer.from(
+      /AGE-SECRET-KEY-1\S+/.exec(await readFile(identity, "utf8"))?.[0] ?? assert.fail(),
+    );
     // random bytes pass through compression as they are, so they would show where only encryption is missing
     const incompressible = randomBytes(13 << 20);
     wanted["plaintext of a file"] = canaryIn(incompressible);
@@ -55,6 +65,9 @@ describe("no plaintext and no private key gets out", { skip: whyNoLab() }, () =>
     );
     wanted["the private key"] = Buffer.from((await lab.must("ls", `grep -v '^#' ${KEY}`)).trim());
     assert.match(String(wanted["the private key"]), /^AGE-SECRET-KEY-1/);
+    // its secret half begins in the third line, in the middle of what OpenSSH writes before it
+    wanted["the sign key"] = Buffer.from((await lab.must("ls", `sed -n 4p ${SIGN_KEY}`)).trim());
+    assert.match(String(wanted["the sign key"]), /^[A-Za-z0-9+/]{70}$/);
 
     const watch = watchProcesses(lab, watchedFor());
     for (const command of [
@@ -77,6 +90,12 @@ describe("no plaintext and no private key gets out", { skip: whyNoLab() }, () =>
       ...config,
     ]); // prettier-ignore
     assert.equal(exitCode, 0, stdout + stderr);
+    for (const command of [
+      ["keys", "show", "--json"],
+      ["keys", "test", "--verbose", "--identity", identity],
+      ["keys", "escrow", "--yes", "--verbose", "--out", join(lab.dir, "escrow.age")],
+    ])
+      said.push(await expectExit(lab, 0, [...command, ...config]));
     said.push(stdout, stderr, await readFile(saved, "utf8"));
     assert.match(said.join(), /MiB in 3 parts/);
     sightings.push(...(await watch.stop()));
@@ -128,8 +147,9 @@ describe("no plaintext and no private key gets out", { skip: whyNoLab() }, () =>
 
   test("the bucket holds only what age has encrypted, and no byte of it is plain", async () => {
     const objects = await lab.bucket.list();
-    assert.equal(objects.length, (await manifestOf(lab)).length + 1);
+    assert.equal(objects.length, (await manifestOf(lab)).length + 3);
     for (const { key } of objects) {
+      if (key.endsWith(".sig")) continue;
       const head = Buffer.from(await download(lab, key)).toString("latin1", 0, 22);
       assert.equal(head, "age-encryption.org/v1\n", key);
     }
@@ -137,6 +157,7 @@ describe("no plaintext and no private key gets out", { skip: whyNoLab() }, () =>
       search(
         lab.bucket.dir,
         "the private key",
+        "the sign key",
         "plaintext of a file",
         "plaintext of a text",
         "a file's name",
@@ -146,27 +167,33 @@ describe("no plaintext and no private key gets out", { skip: whyNoLab() }, () =>
     const client = await lab.bucket.client();
     const Body = Buffer.concat(Object.values(wanted));
     await client.send(new PutObjectCommand({ Bucket: lab.bucket.bucket, Key: "canary", Body }));
-    assert.equal((await inBucket()).length, 4, "the search finds what is there");
+    assert.equal((await inBucket()).length, 5, "the search finds what is there");
   });
 
-  test("the workstation holds the private key nowhere, not even in blocks that are free again", async () => {
+  test("the workstation holds the private keys nowhere, not even in blocks that are free again", async () => {
     await lab.must("ws", "sync");
     const disk = join(lab.dir, "ws");
-    assert.deepEqual(await search(disk, "the private key"), []);
-    await lab.must("ws", "base64 -d >/home/dev/canary; sync /home/dev/canary; rm /home/dev/canary", {
-      input: wanted["the private key"]?.toString("base64") ?? "",
-    });
-    assert.deepEqual(
-      await search(disk, "the private key"),
-      ["the private key"],
-      "the search finds what is there",
-    );
+    for (const key of ["the private key", "the sign key"]) {
+      assert.deepEqual(await search(disk, key), []);
+      await lab.must("ws", "base64 -d >/home/dev/canary; sync /home/dev/canary; rm /home/dev/canary", {
+        input: wanted[key]?.toString("base64") ?? "",
+      });
+      assert.deepEqual(await search(disk, key), [key], "the search finds what is there");
+    }
+  });
+
+  test("what the controller keeps holds no private key", async () => {
+    const folder = join(lab.dir, "state");
+    const keys = ["the private key", "the sign key", "the recovery identity"];
+    assert.deepEqual(await search(folder, ...keys), []);
+    await writeFile(join(folder, "canary"), Buffer.concat(keys.map((key) => wanted[key] ?? Buffer.alloc(0))));
+    assert.deepEqual(await search(folder, ...keys), keys, "the search finds what is there");
   });
 
   test("plaintext lies only where it belongs, keys and requests nowhere else", async () => {
     const inPlace = {
       ws: "-path /home/dev/code -o -path /home/dev/code.before-devbackup -o -path /home/dev/snapshots",
-      ls: `-path ${REPOSITORY}/restore/worktree_receive -o -path /srv/work -o -path ${KEY}`,
+      ls: `-path ${REPOSITORY}/restore/worktree_receive -o -path /srv/work -o -path ${KEY} -o -path ${SIGN_KEY}`,
     };
     for (const machine of ["ws", "ls"] as const) {
       const find = () => searchMachine(machine, inPlace[machine]);

@@ -34,6 +34,7 @@ export function startDevbackup(lab: Lab, args: readonly string[], options: Start
     env: {
       ...process.env,
       HOME: lab.home,
+      XDG_STATE_HOME: join(lab.dir, "state"),
       R2_ACCESS_KEY_ID: lab.bucket.accessKeyId,
       R2_SECRET_ACCESS_KEY: lab.bucket.secretAccessKey,
     },
