@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
-import { escrowHere, keepEscrow, keepSeen, memoryPlace, recall } from "../controller/memory.ts";
+import { escrowHere, escrowPath, keepEscrow, keepSeen, memoryPlace, recall } from "../controller/memory.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { type NewestSeen, rememberAllowed } from "../domain/memory.ts";
 import type { DatasetName, HostName, Signer } from "../domain/names.ts";
@@ -62,6 +62,7 @@ export function openSession(
       cloud: desired.cloud === null ? null : { spec: desired.cloud, bucket: await bucket() },
       identities,
       escrowHere: await escrowHere(placeOf(spec)),
+      escrowPlace: escrowPath(placeOf(spec)),
       knownSigner: desired.signers.get(spec.name) ?? (seen.kind === "known" ? seen.value.signer : null),
       newestSeen: seen.kind === "known" ? seen.value.newest : null,
       wanted: request.restore?.label ?? "latest",
@@ -98,7 +99,10 @@ export function openSession(
         hosts: hostsOf(desired, request),
         target: request.restore?.to ?? null,
         recall: async (spec) => recall(placeOf(spec)),
-        recover: identities.length === 0 ? null : async (spec) => factsOf(await recovered(spec)),
+        recover:
+          identities.length === 0 || request.restore === null
+            ? null
+            : async (spec) => factsOf(await recovered(spec)),
         ...(buckets !== undefined && { buckets }),
       });
       // a store that does not answer costs its time-outs once in a run, not with every look

@@ -11,6 +11,7 @@ import {
   type Answer,
   actionId,
   damage,
+  isSetUp,
   propose,
   type Reconciler,
   unknownProblem,
@@ -41,10 +42,10 @@ export const keys: Reconciler<Input> = {
     const { spec, facts } = view;
     if (facts.key.kind !== "known")
       return { problems: [unknownProblem(spec, spec.server, "the keys", facts.key)] };
-    if (facts.recipient.kind === "unknown" && view.hosts.has(spec.workstation))
+    if (facts.recipient.kind === "unknown" && isSetUp(view, spec.workstation))
       return { problems: [unknownProblem(spec, spec.workstation, recipientFile(spec), facts.recipient)] };
     const server = diffIdentity(view, facts.key.value);
-    if (!view.hosts.has(spec.workstation)) return server;
+    if (!isSetUp(view, spec.workstation)) return server;
     const onWorkstation = facts.recipient.kind === "known" ? facts.recipient.value : null;
     const wanted =
       facts.key.value.derived ?? (view.recovered.kind === "known" ? view.recovered.value.recipient : null);

@@ -8,6 +8,7 @@ import { packagesId } from "./packages.ts";
 import {
   type Answer,
   actionId,
+  isSetUp,
   type Probe,
   problem,
   propose,
@@ -97,7 +98,9 @@ export const layout: Reconciler<Input> = {
   diff: (view) => {
     const { spec, facts } = view;
     return together([
-      diffSide(view, spec.workstation, spec.snapshots, facts.workstationLayout, workstationFolders(spec)),
+      isSetUp(view, spec.workstation)
+        ? diffSide(view, spec.workstation, spec.snapshots, facts.workstationLayout, workstationFolders(spec))
+        : {},
       diffSide(view, spec.server, spec.repository, facts.serverLayout, repositoryFolders(spec)),
     ]);
   },

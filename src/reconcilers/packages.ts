@@ -6,6 +6,7 @@ import type { ActionId } from "../plan/plan.ts";
 import {
   type Answer,
   actionId,
+  isSetUp,
   type Probe,
   problem,
   propose,
@@ -42,6 +43,8 @@ const TOOLS: Readonly<Record<string, string | Readonly<Record<Manager, string>>>
   "ssh-keygen": { apt: "openssh-client", dnf: "openssh", pacman: "openssh", zypper: "openssh" },
 };
 const WORKSTATION_TOOLS = ["btrfs", "zstd", "age", "openssl"];
+/** Of a machine that a label is only brought to, beside what is there. */
+const TARGET_TOOLS = ["zstd"];
 const SERVER_TOOLS = [...WORKSTATION_TOOLS, "curl", "flock", "ssh-keygen"];
 
 const MANAGERS: Readonly<Record<string, Manager>> = {
@@ -86,7 +89,12 @@ export const packages: Reconciler<Input> = {
   kind: "packages",
   diff: (view) => {
     const { workstation, server } = view.spec;
-    return together([diffHost(view, workstation, WORKSTATION_TOOLS), diffHost(view, server, SERVER_TOOLS)]);
+    const to = view.restore?.to?.host ?? server;
+    return together([
+      ...(isSetUp(view, workstation) ? [diffHost(view, workstation, WORKSTATION_TOOLS)] : []),
+      ...(to === server ? [] : [diffHost(view, to, TARGET_TOOLS)]),
+      diffHost(view, server, SERVER_TOOLS),
+    ]);
   },
   run: async (action, tools) => {
     const { manager, packages: names } = action.input;

@@ -41,6 +41,13 @@ export interface View {
   readonly recovered: Fact<RecoveredFacts>;
 }
 
+/**
+ * Whether a host gets all that the dataset wants of it. A label that is brought beside what is there needs the server,
+ * and of the machine that it is brought to nothing but room.
+ */
+export const isSetUp = ({ spec, hosts, restore }: View, host: HostName): boolean =>
+  hosts.has(host) && (host === spec.server || (restore?.to ?? null) === null);
+
 /** Any of these may be left out. */
 export interface Answer<Input> {
   readonly actions?: readonly Action<Input>[];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { absent, known } from "../../src/domain/fact.ts";
+import { absent, known, unknown } from "../../src/domain/fact.ts";
 import type { AbsolutePath, AgeRecipient, HostName } from "../../src/domain/names.ts";
 import type { RecoveredFacts } from "../../src/reconcilers/facts.ts";
 import type { RestoreRequest } from "../../src/reconcilers/request.ts";
@@ -61,6 +61,13 @@ const WORKSTATION_WIPED: Case["change"] = {
   snapshots: absent,
   receiving: absent,
   source: known({ ...source, kind: "absent", empty: false, uuid: null, parentUuid: null }),
+};
+const NOT_ASKED: Case["change"] = {
+  workstationLayout: unknown("it was not asked"),
+  recipient: unknown("it was not asked"),
+  snapshots: unknown("it was not asked"),
+  receiving: unknown("it was not asked"),
+  source: unknown("it was not asked"),
 };
 const SERVER_BACK = [
   "layout:ls/dev",
@@ -256,6 +263,21 @@ const rows: readonly Row[] = [
     restore: beside("2026-02"),
     change: { target: known({ kind: "absent", inode: "-" }) },
     actions: ["extract:dev@2026-02"],
+  },
+  {
+    name: "beside what is there, on a machine that was wiped: nothing of the dataset is set up there",
+    restore: beside("2026-02"),
+    change: { ...WORKSTATION_WIPED, target: known({ kind: "absent", inode: "-" }) },
+    actions: ["extract:dev@2026-02"],
+  },
+  {
+    name: "the server alone, while the workstation is still lost",
+    restore: LATEST,
+    host: "ls",
+    signer: SIGNER,
+    change: { ...SERVER_WIPED, ...NOT_ASKED },
+    recovered: known3,
+    actions: SERVER_BACK,
   },
   {
     name: "beside what is there: not over what is there",

@@ -183,6 +183,7 @@ export interface Case {
   readonly bucket?: Fact<BucketFacts>;
   readonly cloud?: boolean;
   readonly labelled?: boolean;
+  readonly host?: string;
   readonly restore?: RestoreRequest;
   readonly recovered?: Fact<RecoveredFacts>;
   /** Declared. */
@@ -201,6 +202,7 @@ export function lookAt({
   bucket,
   cloud = true,
   labelled = true,
+  host,
   restore,
   recovered = absent,
   signer,
@@ -232,7 +234,7 @@ export function lookAt({
       labels: new Map([[spec.name, label(target)]]),
       labelled,
       restore: restore ?? null,
-      selection: { host: null, stages: null },
+      selection: { host: (host as HostName | undefined) ?? null, stages: null },
     },
   };
 }
