@@ -14,10 +14,11 @@ import { mebibytes, type Row } from "./bench/figures.ts";
 import { devbackup } from "./bench/measure.ts";
 import { describeMachine, renderPage } from "./bench/page.ts";
 import { benchPlan } from "./bench/plan.ts";
+import { benchRestore } from "./bench/restore.ts";
 import { benchStart } from "./bench/start.ts";
 
 const MIB = 1024 ** 2;
-const PARTS = ["start", "export", "memory", "upload", "plan"] as const;
+const PARTS = ["start", "export", "memory", "upload", "restore", "plan"] as const;
 const SMALL_BYTES = 64 * MIB;
 const DEFAULTS = { size: "2048", rounds: "5", only: PARTS.join() };
 
@@ -45,9 +46,9 @@ if (why) {
   process.exit(1);
 }
 
-// the snapshot, the artifacts of both ways and what is received of them
-process.env.LAB_WS_SIZE ??= `${Math.ceil((3 * largeBytes) / MIB + 2048)}M`;
-process.env.LAB_LS_SIZE ??= `${Math.ceil((6 * largeBytes) / MIB + 2048)}M`;
+// the datasets and their snapshots; the artifacts of both ways and what is received of them, of two datasets
+process.env.LAB_WS_SIZE ??= `${Math.ceil((6 * largeBytes) / MIB + 2048)}M`;
+process.env.LAB_LS_SIZE ??= `${Math.ceil((9 * largeBytes) / MIB + 2048)}M`;
 const lab = await startLab({ id: process.env.LAB_ID ?? "bench", store: "swift", keep: values.keep });
 try {
   await bench(lab);
@@ -84,6 +85,7 @@ async function bench(lab: Lab): Promise<void> {
     memory: () =>
       benchMemory(lab, { config: small, sizeBytes: SMALL_BYTES }, { config: large, sizeBytes: largeBytes }),
     upload: () => benchUpload(lab, large, rounds),
+    restore: () => benchRestore(lab, largeBytes, rounds),
     plan: () => benchPlan(lab, large, rounds),
   };
   const rows: Row[] = [];

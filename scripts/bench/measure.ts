@@ -77,15 +77,19 @@ export const devbackup = (lab: Lab, args: readonly string[]): Promise<Run> =>
   });
 
 /**
- * How long the one action of a kind took, as the events of `apply --json` tell it: with the look afterwards
- * whether it took.
+ * How long the actions of these kinds took together, as the events of `apply --json` tell it: with the looks
+ * afterwards whether they took.
+ * @throws where there was none of a kind
  */
-export function actionMs({ stdout }: Run, kind: string): number {
+export function actionMs({ stdout }: Run, ...kinds: readonly string[]): number {
   const events = stdout
     .split("\n")
     .filter((line) => line !== "")
     .map((line): { event: string; id?: string; durationMs?: number } => JSON.parse(line));
-  const done = events.find(({ event, id }) => event === "action-done" && id?.startsWith(`${kind}:`));
-  if (done?.durationMs === undefined) throw new Error(`the apply did no action of kind ${kind}\n${stdout}`);
-  return done.durationMs;
+  const took = kinds.flatMap((kind) => {
+    const done = events.filter(({ event, id }) => event === "action-done" && id?.startsWith(`${kind}:`));
+    if (done.length === 0) throw new Error(`the apply did no action of kind ${kind}\n${stdout}`);
+    return done.map(({ durationMs }) => durationMs ?? Number.NaN);
+  });
+  return took.reduce((sum, ms) => sum + ms, 0);
 }
