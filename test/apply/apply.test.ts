@@ -20,6 +20,10 @@ const BOTH: Partial<DatasetFacts> = {
   stateEnv: known("LATEST_LABEL=2026-01\n"),
 };
 const { serverLayout: _, ...ONE } = BOTH;
+const DOUBTFUL =
+  facts.manifest.kind === "known"
+    ? known({ ...facts.manifest.value, signature: "wrong" as const })
+    : assert.fail();
 const LOST = new DevbackupError({
   code: "link-lost",
   exitCode: 4,
@@ -64,6 +68,13 @@ const rows: readonly Row[] = [
     result: "failed",
     events: ["layout:ls/dev done", "manifest:dev blocked"],
     unseen: ["dev: the manifest could not be looked at: input/output error"],
+  },
+  {
+    name: "a manifest that comes in doubt on the way is not built on",
+    looks: [BOTH, { ...ONE, manifest: DOUBTFUL }],
+    exitCode: 5,
+    result: "failed",
+    events: ["layout:ls/dev done", "manifest:dev drift"],
   },
   {
     name: "nothing is verified while the second plan has a problem",

@@ -226,6 +226,16 @@ const shapeRows: readonly Row[] = [
     problems: ['11:36 `encryption.recovery_recipients.0` is "ssh-ed25519 AAAA"'],
   },
   {
+    name: "a signer of another kind",
+    yaml: `${MINIMAL}encryption: {signers: {dev: ssh-rsa AAAA}}\n`,
+    problems: ['11:29 `encryption.signers.dev` is "ssh-rsa AAAA"'],
+  },
+  {
+    name: "a signer of a dataset that is not declared",
+    yaml: `${MINIMAL}encryption: {signers: {docs: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${"q".repeat(43)}}}\n`,
+    problems: ["11:30 there is no dataset `docs`"],
+  },
+  {
     name: "a bucket with capitals",
     yaml: cloud("").replace("dev-backups", "Dev"),
     problems: ['13:11 `cloud.bucket` is "Dev"'],

@@ -171,3 +171,9 @@ test("values: the nearest word", () => {
   assert.equal(nearest("Owner", ["owner"]), "owner");
   assert.equal(nearest("zebra", ["owner", "path"]), undefined);
 });
+
+test("values: a signer is known without its comment", () => {
+  const key = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${"q".repeat(43)}`;
+  const { signers } = desiredBy(`${MINIMAL}encryption: {signers: {dev: ${key} devbackup dev}}\n`);
+  assert.deepEqual(Object.fromEntries(signers), { dev: key });
+});

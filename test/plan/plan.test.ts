@@ -70,6 +70,16 @@ test("what waits for something outside the selection is left out, and said", () 
   );
 });
 
+test("a selection of kinds keeps their order and leaves out the rest", () => {
+  const actions = [
+    step("escrow:a", "provision"),
+    step("key:a", "provision"),
+    step("upload-escrow:a", "cloud", ["escrow:a"]),
+  ];
+  const kinds = ["escrow", "upload-escrow"];
+  assert.deepEqual(ids(actions, { host: null, stages: null, kinds }), ["escrow:a", "upload-escrow:a"]);
+});
+
 test("the summary counts", () => {
   const made = assemble(
     draft([step("a:1", "cloud"), step("b:1", "cloud", [], { change: "delete", hazard: "destructive" })]),
