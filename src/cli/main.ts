@@ -132,7 +132,7 @@ identifying(ofManifest("rebuild"))
   );
 ofManifest("import")
   .argument("<dir>", "a folder on the server")
-  .description("take artifacts that were fetched by other means into the store, after checking them")
+  .description("take artifacts that were fetched by other means into the repository, after checking them")
   .option("-y, --yes", "do not ask")
   .action((dir, flags) =>
     run(flags, async () => (await import("./manifest-import.ts")).manifestImportCommand(dir, flags)),

@@ -13,7 +13,7 @@ import { rowsOf } from "./manifest.ts";
 import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";
 
 /**
- * `devbackup manifest import DIR`: artifacts out of a folder of the server into its store, each proven by the
+ * `devbackup manifest import DIR`: artifacts out of a folder of the server into the repository, each proven by the
  * manifest's hash. Exit code 6 where one of them is not what the manifest says, whatever becomes of the rest.
  */
 export async function manifestImportCommand(dir: string, flags: OnServerFlags): Promise<number> {

@@ -22,7 +22,7 @@ import { holds, tmpFile } from "./store.ts";
 export interface Sorted {
   readonly take: readonly { readonly file: FoundFile; readonly row: ManifestRow }[];
   readonly left: readonly { readonly path: string; readonly why: string; readonly damaged: boolean }[];
-  /** It lies on the store's own Btrfs: what is taken from it shares its blocks, and needs no room. */
+  /** It lies on the repository's own Btrfs: what is taken from it shares its blocks, and needs no room. */
   readonly sharesBlocks: boolean;
 }
 
@@ -37,7 +37,7 @@ interface Input {
 
 /**
  * Finds every file below `folder` that has the name of an artifact, however the folder is laid out, and hashes those
- * that the store could use. @throws DevbackupError where there is no such folder, or it can't be looked through
+ * that the repository lacks. @throws DevbackupError where there is no such folder, or it can't be looked through
  */
 export async function sortOut(view: View, folder: AbsolutePath, tools: Tools): Promise<Sorted> {
   const { spec, facts, course } = view;
@@ -113,10 +113,10 @@ export const importActions = ({ spec, facts }: View, { take }: Sorted): Action<I
       label: row.label,
       stage: "artifact",
       change: there ? "update" : "create",
-      summary: `take the artifact of ${snapshotName(spec.name, row.label)} into the store, ${formatBytes(row.sizeBytes)}`,
+      summary: `take the artifact of ${snapshotName(spec.name, row.label)} into the repository, ${formatBytes(row.sizeBytes)}`,
       reason: there
-        ? `${file.path} is what the manifest says; what stands in the store is damaged, and is moved into tmp/set-aside`
-        : `${file.path} is what the manifest says, and the store does not have it`,
+        ? `${file.path} is what the manifest says; what stands in the repository is damaged, and is moved into tmp/set-aside`
+        : `${file.path} is what the manifest says, and the repository does not have it`,
       assumes: { sha256: row.sha256 },
       input: {
         from: file.path as AbsolutePath,
@@ -136,7 +136,7 @@ export async function runImport({ host: name, input }: Action<Input>, tools: Too
   const { stdout } = await expectSuccess(host, copyScript(from, tmp, file), {
     code: "import-failed",
     what: `${from} could not be copied`,
-    next: "devbackup manifest import",
+    next: "devbackup manifest import DIR",
     signal: tools.signal,
   });
   if (stdout.trim() !== sha256)
@@ -146,13 +146,13 @@ export async function runImport({ host: name, input }: Action<Input>, tools: Too
       host: name,
       what: `${from} is not what the manifest says`,
       why: `sha256 ${stdout.trim()}, expected ${sha256}`,
-      state: "It was not taken into the store",
+      state: "It was not taken into the repository",
       next: "put a good copy there",
     });
   tools.assertHeld();
   await expectSuccess(host, settleScript(tmp, file, aside), {
     code: "import-failed",
-    what: `${fileName(file)} could not be put into the store`,
+    what: `${fileName(file)} could not be put into the repository`,
   });
   return `${formatBytes(sizeBytes)}, its hash the manifest's`;
 }

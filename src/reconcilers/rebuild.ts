@@ -58,7 +58,7 @@ export function candidatesInBucket({ spec, cloud }: View, findings: readonly Fin
   });
 }
 
-/** Reads an artifact of the store. */
+/** Reads an artifact of the repository. */
 export async function readOnServer(spec: DatasetSpec, candidate: Candidate, tools: Tools): Promise<Finding> {
   const file = joinPath(spec.repository, candidate.path);
   return { ...candidate, ...(await readArtifact(tools.host(spec.server), spec, file, tools.signal)) };
@@ -159,12 +159,17 @@ export async function runRebuild({ host: name, input }: Action<Input>, tools: To
   const { dataset, rebuilt, onSha256, keepAs } = input;
   const host = tools.host(name);
   tools.assertHeld();
-  await writeManifest(host, dataset, { rows: rebuilt.rows, onSha256, keepAs });
+  await writeManifest(host, dataset, {
+    rows: rebuilt.rows,
+    onSha256,
+    keepAs,
+    next: "devbackup manifest rebuild",
+  });
   const sources = [...rebuilt.from.values()];
   for (const { path } of sources.filter(({ place }) => place === "bucket"))
     await expectSuccess(host, takeInScript(dataset, path), {
       code: "fetch-failed",
-      what: `${path} could not be put into the store`,
+      what: `${path} could not be put into the repository`,
       state: "The manifest is written and signed, and the artifact is in tmp/ and in the bucket",
     });
   const files = rebuilt.rows.map(({ localPath }) => joinPath(dataset.repository, localPath));

@@ -108,6 +108,8 @@ export interface ManifestWrite {
   readonly row?: ManifestRow | null;
   /** The manifest before it and its signature stay beside it, as `snapshots_v2.tsv.before-STAMP`. */
   readonly keepAs?: string;
+  /** What to type where it could not be written. */
+  readonly next?: string;
 }
 
 /**
@@ -115,7 +117,7 @@ export interface ManifestWrite {
  * @throws DevbackupError where it is no longer the one that this builds on; nothing has been changed then
  */
 export async function writeManifest(host: Host, dataset: DatasetSpec, write: ManifestWrite): Promise<void> {
-  const { rows, row = null } = write;
+  const { rows, row = null, next = "devbackup apply" } = write;
   const contents = { state: renderStateEnv(dataset.name, rows), manifest: renderManifest(rows) };
   const files =
     row === null
@@ -124,6 +126,7 @@ export async function writeManifest(host: Host, dataset: DatasetSpec, write: Man
   await expectSuccess(host, writeScript(dataset, write, contents, files), {
     code: "register-failed",
     what: `the manifest of ${dataset.name} could not be written`,
+    next,
     stdin: contents.state + contents.manifest,
   });
 }

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { actionIn, expectExit, manifestOf, planned, type Row } from "../lab/expect.ts";
@@ -12,10 +14,17 @@ const FETCHED = "/srv/fetched/dev";
 describe("a manifest made again, and artifacts that come by other means", { skip: whyNoLab() }, () => {
   let lab: Lab;
   let config: string;
+  let identity: string[];
   let first: Row[];
   before(async () => {
     lab = await startLab();
-    config = await lab.desiredState();
+    const passphrase = join(lab.dir, "passphrase");
+    await writeFile(passphrase, "four sober months of winter\n", { mode: 0o600 });
+    const made = await expectExit(lab, 0, [
+      ...["keys", "new-recovery", "--json", "--out", "recovery.age", "--passphrase-file", passphrase],
+    ]);
+    config = await lab.desiredState({ encryption: { recovery_recipients: [JSON.parse(made).recipient] } });
+    identity = ["--identity", join(lab.dir, "recovery.age"), "--passphrase-file", passphrase];
     await lab.must("ws", "btrfs -q subvolume create code && head -c 2M /dev/urandom >code/photo.raw", {
       user: "dev",
     });
@@ -168,17 +177,31 @@ describe("a manifest made again, and artifacts that come by other means", { skip
     await lab.must("ls", `rm ${other} ${wrong} ${misfit}`);
   });
 
-  test("without the key, nothing can be read, and it says so", async () => {
-    const key = `${REPOSITORY}/keys/ls_dev_backup.key`;
-    await lab.must("ls", `mv ${key} ${key}.away`);
+  test("with the keys lost too, and no manifest in the bucket, a recovery identity brings them back first", async () => {
+    const client = await lab.bucket.client();
+    const Key = "dev/manifests/snapshots_v2.tsv.age";
+    await client.send(new DeleteObjectCommand({ Bucket: lab.bucket.bucket, Key }));
+    client.destroy();
+    await lab.must("ls", `rm -r ${REPOSITORY}/keys ${REPOSITORY}/manifests`);
+    const before = await listing();
     const { exitCode, stderr } = await lab.devbackup(["manifest", "rebuild", "--config", config]);
     assert.equal(exitCode, 6, stderr);
     assert.match(stderr, /age identity, which opens the artifacts, of dev is gone/);
     assert.match(stderr, /next: devbackup manifest rebuild --config \S+ --identity FILE/);
-    await lab.must("ls", `mv ${key}.away ${key}`);
+    const told = await rebuild(0, ...identity);
+    assert.match(told, /put the age identity of dev back from the escrow/);
+    assert.match(told, /put the key that signs the manifest of dev back from the escrow/);
+    assert.equal(await listing(), before);
+
+    await rebuild(0, ...identity, "--yes", "--approve", "rebuild:dev");
+    assert.deepEqual(withoutTs(await manifestOf(lab)), withoutTs(first));
+    assert.match(await good(), /Good/);
+    await backUp("2090-05");
+    assert.deepEqual((await manifestOf(lab)).at(-1)?.parent, "2090-04");
+    first = await manifestOf(lab);
   });
 
-  test("out of a folder comes what the manifest knows and the store has lost; the rest is told, and left alone", async () => {
+  test("out of a folder comes what the manifest knows and the repository has lost; the rest is told, and left alone", async () => {
     const client = await lab.bucket.client();
     for (const label of ["2090-02", "2090-03", "2090-04"])
       await client.send(
@@ -194,7 +217,7 @@ describe("a manifest made again, and artifacts that come by other means", { skip
     const told = await take(6, "--yes");
     assert.match(told, /dev@2090-04\.\S+\n +its sha256 is [0-9a-f]{64}, and/);
     assert.match(told, /dev@2090-09\.full\.send\.zst\.age\n +the manifest has no row for it/);
-    assert.match(told, /dev@2090-01\.full\.send\.zst\.age\n +the store has it already/);
+    assert.match(told, /dev@2090-01\.full\.send\.zst\.age\n +the repository has it already/);
     assert.match(told, /another file here is the same artifact/);
     assert.match(told, /import:dev@2090-02 {2}done.*\nimport:dev@2090-03 {2}done/);
     assert.equal(
