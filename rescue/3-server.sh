@@ -11,18 +11,19 @@ need btrfs zstd age openssl awk
 hydrated=$COPY/restore/worktree_receive
 say "The snapshots of $NAME go into $hydrated, the working copy to ${WORKING_COPY:-nowhere: none is declared}."
 make_folders
-[ "$(stat -f -c %T "$hydrated")" = btrfs ] || stop "$hydrated is not on Btrfs" "mount the repository's Btrfs disk there first"
+btrfs filesystem df "$hydrated" >/dev/null 2>&1 || stop "$hydrated is not on Btrfs" "mount the repository's Btrfs disk there first"
 if command -v flock >/dev/null; then
   exec 8>>"$COPY/locks/receive.lock" || exit 1
   flock -n 8 || stop "something else is receiving there at this moment" "wait for it to end"
 fi
 receive_chain "$hydrated" "$COPY/tmp/" "$wanted"
 
+device_of() { df -P "$1" | awk 'NR == 2 { print $1 }'; }
 if [ -n "$WORKING_COPY" ]; then
   above=$(dirname "$WORKING_COPY")
   (umask 022 && mkdir -p "$above") || exit 1
   base=$hydrated/$NAME@$label
-  if [ "$(btrfs filesystem show "$above" | head -n 1)" != "$(btrfs filesystem show "$hydrated" | head -n 1)" ]; then
+  if [ "$(device_of "$above")" != "$(device_of "$hydrated")" ]; then
     # snapshots stay within one file system
     base=$WORKING_COPY.devbackup/$NAME@$label
     [ -d "$WORKING_COPY.devbackup" ] || mkdir "$WORKING_COPY.devbackup" || exit 1

@@ -17,7 +17,7 @@ for path in "$SNAPSHOTS" "$DATASET_PATH"; do
   [ -d "$(dirname "$path")" ] || stop "$(dirname "$path") is not there" "mount its disk, or create the user $OWNER first: useradd -m $OWNER"
 done
 [ -d "$SNAPSHOTS" ] || mkdir -m 755 "$SNAPSHOTS" || exit 1
-[ "$(stat -f -c %T "$SNAPSHOTS")" = btrfs ] || stop "$SNAPSHOTS is not on Btrfs" "mount a Btrfs file system there first"
+btrfs filesystem df "$SNAPSHOTS" >/dev/null 2>&1 || stop "$SNAPSHOTS is not on Btrfs" "mount a Btrfs file system there first"
 
 # on_server WORD...: as you, since the ssh keys are yours
 on_server() {

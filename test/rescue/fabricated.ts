@@ -171,7 +171,7 @@ export interface Machine {
 }
 
 const BUSYBOX_TOOLS =
-  "awk cat chmod cmp cp cut date df dirname grep head id mkdir mktemp mv od rm sed stat stty sync tail tr";
+  "awk cat chmod cmp cp cut date df dirname grep head id mkdir mktemp mv rm sed stat stty sync tail tr";
 
 export async function machine(
   fabricated: Fabricated,
