@@ -10,7 +10,7 @@ import { extractedProbe, targetProbe } from "./extract.ts";
 import { keyProbe, recipientProbe } from "./key-files.ts";
 import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./layout.ts";
 import type { SystemFacts } from "./packages.ts";
-import { receivingProbe } from "./receive.ts";
+import { marksOnServer, marksOnWorkstation } from "./receive-script.ts";
 import type { Probe } from "./reconciler.ts";
 import type { RestoreTarget } from "./request.ts";
 import { signKeyProbe } from "./signature.ts";
@@ -23,7 +23,7 @@ import { baseFolder, workingCopyProbe } from "./working-copy.ts";
 export const datasetProbes = (spec: DatasetSpec, target: RestoreTarget | null) =>
   ({
     source: sourceProbe(spec),
-    snapshots: subvolumeFolderProbe(spec.workstation, spec.snapshots, spec.name),
+    snapshots: subvolumeFolderProbe(spec.workstation, spec.snapshots, spec.name, marksOnWorkstation(spec)),
     workstationLayout: workstationLayoutProbe(spec),
     recipient: recipientProbe(spec),
     serverLayout: serverLayoutProbe(spec),
@@ -31,14 +31,19 @@ export const datasetProbes = (spec: DatasetSpec, target: RestoreTarget | null) =
     manifest: manifestProbe(spec),
     stateEnv: stateEnvProbe(spec),
     store: storeProbe(spec),
-    hydrated: subvolumeFolderProbe(spec.server, hydratedFolder(spec.repository), spec.name),
+    hydrated: subvolumeFolderProbe(
+      spec.server,
+      hydratedFolder(spec.repository),
+      spec.name,
+      marksOnServer(spec),
+    ),
     workingCopy: workingCopyProbe(spec),
     workingCopyBase: subvolumeFolderProbe(
       spec.server,
       baseFolder(spec.workingCopy ?? spec.repository),
       spec.name,
+      null,
     ),
-    receiving: receivingProbe(spec),
     target: targetProbe(spec, target),
     extracted: extractedProbe(spec),
     pushedManifest: pushedManifestProbe(spec),

@@ -13,10 +13,10 @@ import { keyId } from "./keys.ts";
 import { hydratedFolder, layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import { DAMAGED, damagedMark, type Proving, proveScript } from "./prove-script.ts";
-import { type Receiving, receiveScript, WAITED } from "./receive-script.ts";
+import { markOf, marksOnServer, type Receiving, receiveScript, WAITED } from "./receive-script.ts";
 import { actionId, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
-import { RECEIVING_SUFFIX, tmpFile } from "./store.ts";
+import { isHalfReceived } from "./snapshot.ts";
 import { entryOf, type Subvolume } from "./subvolumes.ts";
 
 interface Input extends Receiving {
@@ -25,9 +25,12 @@ interface Input extends Receiving {
   readonly artifact: (Proving & { readonly sizeBytes: number }) | null;
 }
 
-/** Complete on the server: read-only **and** with the UUID that receive sets (btrfs-progs cmds/receive.c). */
+/**
+ * Complete on the server: read-only **and** with the UUID that receive sets (btrfs-progs cmds/receive.c), which it
+ * does before the contents are sure to be on the disk: **and** its receive has come to its end.
+ */
 export const isHydrated = (subvolume: Subvolume | null | undefined): subvolume is Subvolume =>
-  subvolume?.readOnly === true && subvolume.receivedUuid !== null;
+  subvolume?.readOnly === true && subvolume.receivedUuid !== null && !subvolume.receiving;
 
 /** Whether `received` was made from `sent`, which may itself have been received once: send names that UUID. */
 export const sameLineage = (sent: Subvolume, received: Subvolume): boolean =>
@@ -95,15 +98,14 @@ function receive(view: View, label: Label): Action<Input> {
   const row = course.rows.find((candidate) => candidate.label === label);
   const decision = course.pending.find((pending) => pending.label === label)?.decision;
   const parent = decision === undefined ? (row?.parent ?? null) : parentIn(decision);
-  const entries =
-    facts.hydrated.kind === "known" ? facts.hydrated.value.entries : new Map<string, Subvolume>();
-  const { hazard, reason } = standing(view, name, entries.has(name), row !== undefined);
+  const there = entryOf(facts.hydrated, name);
+  const { hazard, reason } = standing(there, row !== undefined);
   return propose("hydrate", spec, {
     id: hydrateId(spec, label),
     host: spec.server,
     label,
     stage: "hydrate",
-    change: entries.has(name) ? "update" : "create",
+    change: there === undefined ? "create" : "update",
     hazard,
     summary: `receive ${name} from its artifact`,
     reason,
@@ -122,7 +124,8 @@ function receive(view: View, label: Label): Action<Input> {
       identity: identityFile(spec),
       folder: hydratedFolder(spec.repository),
       name,
-      mark: receivingMark(spec, name),
+      replace: hazard === "destructive",
+      mark: markOf(marksOnServer(spec), name),
       lock: joinPath(spec.repository, "locks/receive.lock"),
       artifact:
         row === undefined
@@ -139,20 +142,17 @@ function receive(view: View, label: Label): Action<Input> {
 
 /** Remains of our own cut-off receive may go; whatever else stands under the name, only when approved. */
 function standing(
-  { facts }: View,
-  name: string,
-  present: boolean,
+  there: Subvolume | null | undefined,
   registered: boolean,
 ): { hazard: Hazard; reason: string } {
-  if (!present)
+  if (there === undefined)
     return {
       hazard: "none",
       reason: registered
         ? "registered, and not hydrated yet"
         : "every backup is restored at once, as a proof",
     };
-  const ours = facts.store.kind === "known" && facts.store.value.receiving.has(name);
-  return ours
+  return there !== null && isHalfReceived(there)
     ? { hazard: "none", reason: "an earlier receive was cut off" }
     : {
         hazard: "destructive",
@@ -160,13 +160,11 @@ function standing(
       };
 }
 
-const receivingMark = (spec: DatasetSpec, name: string): AbsolutePath =>
-  tmpFile(spec, name + RECEIVING_SUFFIX);
-
 /** The hash comes first and by itself: a stream that is not the manifest's must not reach `btrfs receive`. */
 const hydrateScript = (input: Input, artifact: Proving): string =>
   receiveScript(input, {
     check: proveScript(artifact),
     stream: sh`{ age -d -i ${input.identity} "$a" || echo "age failed" >"$w/failed"; } |
 { zstd -q -d -c || echo "zstd failed" >"$w/failed"; }`,
+    fromAfar: false,
   });

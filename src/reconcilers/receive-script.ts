@@ -1,43 +1,119 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { AbsolutePath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
+import type { Marks } from "./subvolumes.ts";
 
 /** Where a snapshot is received, on the server or on the workstation. */
 export interface Receiving {
   readonly folder: AbsolutePath;
   readonly name: string;
-  /** Says that a receive of ours is under way, so that its remains may be cleared away. */
+  /** Whether what stands there goes although no receive of ours made it: somebody has approved that. */
+  readonly replace: boolean;
+  /** Says that a receive of ours is under way, so that its remains may be cleared away; holds their UUID. */
   readonly mark: AbsolutePath;
   /** Held by whoever receives: a controller that is killed does not end its receive there. */
   readonly lock: AbsolutePath;
 }
 
-/** What {@link receiveScript} prints where a receive that an earlier run began was at work. */
+const SUFFIX = ".receiving";
+
+export const marksOnServer = ({ repository }: DatasetSpec): Marks => ({
+  prefix: `${repository}/tmp/`,
+  suffix: SUFFIX,
+});
+export const marksOnWorkstation = ({ snapshots }: DatasetSpec): Marks => ({
+  prefix: `${snapshots}/.`,
+  suffix: SUFFIX,
+});
+export const markOf = ({ prefix, suffix }: Marks, name: string): AbsolutePath =>
+  `${prefix}${name}${suffix}` as AbsolutePath;
+
+/** What {@link receiveScript} prints where a receive that an earlier run began has come to its end. */
 export const WAITED = "waited\n";
 
+interface Stream {
+  /** Runs first, and may refuse by ending. */
+  readonly check?: string;
+  /** Writes the stream; a stage of it that fails leaves a word in `"$w/failed"`. */
+  readonly stream: string;
+  /** Reads what is left of it behind its end, and fails where that is not what it should be. */
+  readonly ending?: string;
+  /** Whether it comes from another host: then it may hang where that is gone, and never end by itself. */
+  readonly fromAfar: boolean;
+}
+
 /**
- * `btrfs receive` of what `stream` writes to its stdout; a stage of it that fails leaves a word in `"$w/failed"`.
- * `check` runs first and may refuse by ending. Where a receive that an earlier run began is still at work, its end
- * is waited for, and what it came to is looked at afterwards. What fails leaves nothing behind.
+ * `btrfs receive` of a stream. Where a receive that an earlier run began is still at work, its end is waited for;
+ * where that is complete, nothing else is done. The mark goes before the subvolume and leaves it after all of it is
+ * on the disk: btrfs receive sets UUID and read-only before that, and takes a stream that ends too early for whole
+ * (btrfs-progs common/send-stream.c). What fails or is interrupted leaves nothing behind.
  */
 export const receiveScript = (
-  { folder, name, mark, lock }: Receiving,
-  { check = "", stream }: { readonly check?: string; readonly stream: string },
+  { folder, name, replace, mark, lock }: Receiving,
+  { check = "", stream, ending = ":", fromAfar }: Stream,
 ): string =>
   `${sh`
 set -u
-exec 8>>${lock} || exit 1
-if ! flock -n 8; then flock 8; echo waited; exit; fi
-d=${folder} n=${name} m=${mark} w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
-trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
+lock=${lock} d=${folder} n=${name} m=${mark} begun= noting=
+${fromAfar ? WAIT_OR_END : "take() { flock 8; }"}
+exec 8>>"$lock" && take || exit 1
+read -r _ _ _ _ group _ <"/proc/$$/stat" && echo "$group" >"$lock" || exit 1
+w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
+field() { btrfs subvolume show -- "$d/$n" 2>/dev/null | sed -n "s/^[[:space:]]*$1:[[:space:]]*//p"; }
+is_readonly() { [ "$(btrfs property get -ts "$d/$n" ro 2>/dev/null)" = ro=true ]; }
+received() { case $(field 'Received UUID') in *[0-9a-f]*) ;; *) return 1 ;; esac }
+complete() { [ ! -e "$m" ] && is_readonly && received; }
+ours() { [ -e "$m" ] && { [ ! -s "$m" ] || [ "$(cat -- "$m")" = "$(field UUID)" ]; } && { ! is_readonly || received; }; }
+clear() { { [ ! -e "$d/$n" ] || btrfs -q subvolume delete -c "$d/$n"; } && rm -f -- "$m"; }
+end() {
+  status=$?
+  trap '' HUP INT TERM PIPE
+  if [ -n "$noting" ]; then kill "$noting" 2>/dev/null; wait "$noting" 2>/dev/null; fi
+  [ -z "$begun" ] || clear
+  : >"$lock"
+  rm -rf "$w"
+  exit "$status"
+}
+trap end EXIT; trap 'exit 129' HUP INT TERM PIPE
+if complete; then echo waited; exit; fi
 `}${check}${sh`
-touch "$m" && sync "$m" || exit 1
-if [ -e "$d/$n" ]; then btrfs -q subvolume delete -c "$d/$n" || exit 1; fi
-`}${stream}${sh` |
-btrfs -q receive -e "$d" || echo "btrfs receive failed" >>"$w/failed"
-if [ -e "$w/failed" ] || [ ! -e "$d/$n" ]; then
-  cat "$w/failed" >&2
-  [ ! -e "$d/$n" ] || btrfs -q subvolume delete "$d/$n"
-  rm -f "$m"
-  exit 1
+if [ -e "$d/$n" ]; then
+  ${replace ? "true" : "false"} || ours || { echo "$d/$n is there, and no receive of ours made it" >&2; exit 1; }
+  btrfs -q subvolume delete -c "$d/$n" || exit 1
 fi
-btrfs filesystem sync "$d" && rm -f "$m"`}`;
+: >"$m" && sync "$m" "$(dirname -- "$m")" || exit 1
+begun=yes
+{
+  until uuid=$(field UUID); [ -n "$uuid" ]; do sleep 0.1; done
+  echo "$uuid" >"$m" && sync "$m"
+} </dev/null >/dev/null 2>&1 8>&- & noting=$!
+`}${stream}${sh` | { btrfs -q receive -e "$d" && {
+`}${ending}${sh`
+}; } || echo "btrfs receive failed, or the stream ended early" >>"$w/failed"
+if [ -e "$w/failed" ] || [ ! -e "$d/$n" ]; then cat "$w/failed" >&2; exit 1; fi
+kill "$noting" 2>/dev/null; wait "$noting" 2>/dev/null; noting=
+btrfs filesystem sync "$d" && rm -f -- "$m" || exit 1
+begun=
+sync "$(dirname -- "$m")"`}`;
+
+/**
+ * What holds the lock is of a controller that is gone, since ours holds the dataset's lock. It may still come to
+ * its end; one that moves no more waits for bytes that never come, for as long as sshd does not notice.
+ */
+const WAIT_OR_END = `
+moved() {
+  for s in /proc/[0-9]*/stat; do
+    { read -r pid _ _ _ g _ <"$s"; } 2>/dev/null && [ "$g" = "$1" ] && cat "/proc/$pid/io" 2>/dev/null
+  done | cksum
+}
+take() {
+  was= silent=0
+  until flock -w 2 8; do
+    holder=$(head -n 1 -- "$lock")
+    [ -n "$holder" ] || continue
+    is=$(moved "$holder")
+    if [ "$is" != "$was" ]; then was=$is silent=0; continue; fi
+    silent=$((silent + 1))
+    case $silent in 10) kill -s TERM -- "-$holder" ;; 15) kill -s KILL -- "-$holder" ;; esac
+  done
+}`;

@@ -1,6 +1,5 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { snapshotName } from "../domain/artifact.ts";
-import { absent, type Fact, known } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
 import { type AbsolutePath, type HostName, joinPath } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
@@ -10,17 +9,9 @@ import { sh } from "../transport/quote.ts";
 import { hydrateId, isHydrated, labelsToReceive, sameLineage } from "./hydrate.ts";
 import { hydratedFolder, layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
-import { type Receiving, receiveScript, WAITED } from "./receive-script.ts";
-import {
-  actionId,
-  type Probe,
-  problem,
-  propose,
-  type Reconciler,
-  unknownProblem,
-  type View,
-} from "./reconciler.ts";
-import { isSnapshot } from "./snapshot.ts";
+import { markOf, marksOnWorkstation, type Receiving, receiveScript, WAITED } from "./receive-script.ts";
+import { actionId, problem, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
+import { isHalfReceived, isSnapshot } from "./snapshot.ts";
 import { entryOf } from "./subvolumes.ts";
 
 interface Input extends Receiving {
@@ -29,18 +20,6 @@ interface Input extends Receiving {
   /** A snapshot that both have; null where all of it has to be sent. */
   readonly base: string | null;
 }
-
-/** Names of snapshots on the workstation whose receive was begun and not finished. */
-export const receivingProbe = (spec: DatasetSpec): Probe<ReadonlySet<string>> => ({
-  host: spec.workstation,
-  script: sh`cd ${spec.snapshots} 2>/dev/null || { echo absent; exit 0; }
-for f in .*.receiving; do [ -e "$f" ] && printf '%s\n' "$f"; done
-:`,
-  parse: (stdout): Fact<ReadonlySet<string>> =>
-    stdout === "absent\n"
-      ? absent
-      : known(new Set(stdout.split("\n").map((line) => line.slice(1, -".receiving".length)))),
-});
 
 /**
  * Snapshots streamed back to the workstation from the server's, read-only and with their UUIDs: what the dataset
@@ -68,6 +47,8 @@ export const receive: Reconciler<Input> = {
       to: tools.host(action.host),
       sink: receiveScript(input, {
         stream: sh`{ zstd -q -d -c || echo "zstd failed" >>"$w/failed"; }`,
+        ending: sh`IFS= read -r last && [ "$last" = ${WHOLE} ]`,
+        fromAfar: true,
       }),
       signal: tools.signal,
     });
@@ -112,8 +93,7 @@ function inTheWay(view: View, label: Label): Problem[] {
   const { spec, facts } = view;
   const name = snapshotName(spec.name, label);
   const here = entryOf(facts.snapshots, name);
-  const ours = facts.receiving.kind === "known" && facts.receiving.value.has(name);
-  if (here === undefined || stands(view, label) || (ours && !isSnapshot(here))) return [];
+  if (here === undefined || stands(view, label) || (here !== null && isHalfReceived(here))) return [];
   const what =
     here === null ? "no subvolume" : here.readOnly ? "another snapshot than the server's" : "writable";
   return [
@@ -158,7 +138,8 @@ function send(view: View, label: Label): Action<Input> {
       folder: spec.snapshots,
       name,
       base: base === null ? null : snapshotName(spec.name, base),
-      mark: joinPath(spec.snapshots, `.${name}.receiving`),
+      replace: false,
+      mark: markOf(marksOnWorkstation(spec), name),
       lock: joinPath(spec.snapshots, ".receive.lock"),
     },
   });
@@ -187,9 +168,14 @@ function baseFor(view: View, label: Label): Label | null {
   return before ?? both[0] ?? null;
 }
 
-const sendScript = (hydrated: AbsolutePath, name: string, base: string | null): string => sh`
+/** Stands behind the stream, and only where all of it was sent. */
+const WHOLE = "whole";
+
+/** A send that fails ends with a whole command: without a word behind it, the other end could not tell. */
+/** A hydrated snapshot as a stream: whole, or as an increment on another one. */
+export const sendScript = (hydrated: AbsolutePath, name: string, base: string | null): string => sh`
 w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
 trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
-{ btrfs -q send ${base === null ? [] : ["-p", joinPath(hydrated, base)]} ${joinPath(hydrated, name)} || : >"$w/failed"; } |
+{ { btrfs -q send ${base === null ? [] : ["-p", joinPath(hydrated, base)]} ${joinPath(hydrated, name)} && echo ${WHOLE}; } || : >"$w/failed"; } |
 zstd -q -c -T0 -1 || exit 1
 [ ! -e "$w/failed" ] || { echo "btrfs send failed" >&2; exit 1; }`;

@@ -17,9 +17,16 @@ interface Input {
   readonly target: AbsolutePath;
 }
 
-/** Complete on the workstation: read-only. One that was received (a restore's) must have its UUID as well. */
+/**
+ * Complete on the workstation: read-only. One that was received (a restore's) has its UUID before its contents are
+ * sure to be on the disk, and is complete only when its receive has come to its end.
+ */
 export const isSnapshot = (subvolume: Subvolume | null | undefined): subvolume is Subvolume =>
-  subvolume?.readOnly === true;
+  subvolume?.readOnly === true && !isHalfReceived(subvolume);
+
+/** What a receive of ours left behind: writable to its last step, when it gets its UUID. */
+export const isHalfReceived = ({ receiving, readOnly, receivedUuid }: Subvolume): boolean =>
+  receiving && (!readOnly || receivedUuid !== null);
 
 /** The labels of the complete snapshots that were taken of the dataset as it stands, whose UUID is `source`. */
 export const labelsTaken = (

@@ -22,8 +22,6 @@ export interface StoreFacts {
   readonly made: Manifest;
   /** Uploads that were begun, by the artifact's path: the contents of each state file. */
   readonly begunUploads: ReadonlyMap<string, string>;
-  /** Names of snapshots whose receive was begun and not finished. */
-  readonly receiving: ReadonlySet<string>;
   /** Artifacts that were found damaged and have not been touched since: what was found instead of their hash, by path. */
   readonly damaged: ReadonlyMap<string, string>;
 }
@@ -45,8 +43,6 @@ export const tmpFile = ({ repository }: DatasetSpec, name: string): AbsolutePath
 
 /** Beside an artifact on its way: its row, written before the artifact gets its name and removed once registered. */
 export const ROW_SUFFIX = ".row";
-/** Beside nothing else: a snapshot of this name is being received. */
-export const RECEIVING_SUFFIX = ".receiving";
 /** Beside an artifact on its way to the bucket: which parts are there. */
 export const UPLOAD_SUFFIX = ".upload";
 /** Beside nothing else: an artifact of this name was read, and its hash was not the manifest's. */
@@ -95,7 +91,6 @@ if [ -d artifacts ]; then find artifacts -type f -printf 'file %s %p\n' || exit 
 [ -d tmp ] || exit 0
 for f in tmp/*${ROW_SUFFIX}; do [ -e "$f" ] && printf 'row %s\n' "$(head -n 1 -- "$f")"; done
 for f in tmp/*${UPLOAD_SUFFIX}; do [ -e "$f" ] && { printf 'upload %s\n' "$f"; sed 's/^/| /' -- "$f"; }; done
-for f in tmp/*${RECEIVING_SUFFIX}; do [ -e "$f" ] && printf 'receiving %s\n' "$f"; done
 for f in tmp/*${DAMAGED_SUFFIX}; do
   for a in artifacts/*/"$(basename -- "$f" ${DAMAGED_SUFFIX})"; do
     [ -f "$f" ] && [ -f "$a" ] && read -r found seen <"$f" || continue
@@ -108,7 +103,6 @@ done
     const files = new Map<string, number>();
     const rows: ManifestRow[] = [];
     const uploads = new Map<string, string>();
-    const receiving = new Set<string>();
     const damaged = new Map<string, string>();
     let upload = "";
     for (const line of stdout.split("\n")) {
@@ -118,7 +112,6 @@ done
         const row = parseRow(rest, spec.name);
         if (typeof row !== "string") rows.push(row);
       }
-      if (word === "receiving") receiving.add(rest.slice("tmp/".length, -RECEIVING_SUFFIX.length));
       if (word === "damaged")
         damaged.set(rest.slice(rest.indexOf(" ") + 1), rest.slice(0, rest.indexOf(" ")));
       if (word === "upload") {
@@ -128,7 +121,7 @@ done
       if (word === "|") uploads.set(upload, `${uploads.get(upload)}${rest}\n`);
     }
     const made = rows.filter((row) => files.get(row.localPath) === row.sizeBytes);
-    return known({ files, made, begunUploads: uploads, receiving, damaged });
+    return known({ files, made, begunUploads: uploads, damaged });
   },
 });
 

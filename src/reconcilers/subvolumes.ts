@@ -14,6 +14,8 @@ export interface Subvolume {
   /** Transaction of the last change; equal to `createdGeneration` where nothing was written since. */
   readonly generation: number;
   readonly createdGeneration: number;
+  /** A receive of ours made it and did not come to its end: whatever else is said of it, it is not complete. */
+  readonly receiving: boolean;
 }
 
 /** What lies in a folder under names `NAME@…`. */
@@ -75,20 +77,34 @@ export function parsePlace(stdout: string): Place | undefined {
   return { fsType, fsUuid, freeBytes: Number(free), sizeBytes: Number(size) };
 }
 
+/** Where a folder's receives leave their marks: what stands before the snapshot's name, and behind it. */
+export interface Marks {
+  readonly prefix: string;
+  readonly suffix: string;
+}
+
 /** The entries `NAME@…` of `folder`. Absent where the folder is. */
 export const subvolumeFolderProbe = (
   host: HostName,
   folder: AbsolutePath,
   dataset: DatasetName,
+  marks: Marks | null,
 ): Probe<SubvolumeFolder> => ({
   host,
   script: sh`
 d=${folder}; [ -d "$d" ] || { echo absent; exit 0; }
 place "$d"
 find "$d" -mindepth 1 -maxdepth 1 -name ${`${dataset}@*`} -printf 'entry %i %y %f\n' || exit 1
+${marks === null ? "" : marksScript(marks, dataset)}
 subvolumes "$d"`,
   parse: (stdout) => (stdout === "absent\n" ? absent : parseFolder(stdout, dataset)),
 });
+
+/** Before the listing: one that is gone by then belonged to what the listing shows complete. */
+const marksScript = ({ prefix, suffix }: Marks, dataset: DatasetName): string => sh`
+for m in ${`${prefix}${dataset}@`}*${suffix}; do
+  [ ! -f "$m" ] || printf 'mark %s %s\n' "$(head -n 1 -- "$m")" "$(basename -- "$m" ${suffix})"
+done`;
 
 const LISTED =
   /^ID (\d+) gen (\d+) cgen (\d+) parent \d+ top level \d+ parent_uuid (\S+) +received_uuid (\S+) +uuid (\S+) path (.+)$/;
@@ -105,14 +121,28 @@ function parseFolder(stdout: string, dataset: DatasetName): Fact<SubvolumeFolder
   }
   if (entries.size === 0 || place.fsType !== "btrfs") return known({ place, entries });
   if (lines.includes("no-btrfs-progs")) return unknown("btrfs-progs is not installed");
-  const listed = listSubvolumes(lines, inFileSystem);
+  const listed = listSubvolumes(lines, inFileSystem, marksIn(lines));
   if (listed === undefined) return unknown("two subvolumes are listed under one path");
   for (const [name, subvolume] of listed) if (entries.has(name)) entries.set(name, subvolume);
   return known({ place, entries });
 }
 
+/** By the snapshot's name: the UUID that a mark speaks of, "" where it does not tell. */
+function marksIn(lines: readonly string[]): ReadonlyMap<string, string> {
+  const marks = new Map<string, string>();
+  for (const line of lines) {
+    const [, uuid = "", name] = /^mark (\S*) \.?(.+)$/.exec(line) ?? [];
+    if (name !== undefined) marks.set(name, uuid);
+  }
+  return marks;
+}
+
 /** By name, those right under `folder`; undefined where a name stands twice (a name with a newline can forge a line). */
-function listSubvolumes(lines: readonly string[], folder: string): Map<string, Subvolume> | undefined {
+function listSubvolumes(
+  lines: readonly string[],
+  folder: string,
+  marks: ReadonlyMap<string, string>,
+): Map<string, Subvolume> | undefined {
   const readOnlyIds = new Set(lines.map((line) => /^ro ID (\d+) /.exec(line)?.[1]));
   const found = new Map<string, Subvolume>();
   for (const line of lines) {
@@ -128,6 +158,7 @@ function listSubvolumes(lines: readonly string[], folder: string): Map<string, S
       readOnly: readOnlyIds.has(id),
       generation: Number(gen),
       createdGeneration: Number(cgen),
+      receiving: ["", uuid].includes(marks.get(name) ?? "none"),
     });
   }
   return found;

@@ -59,14 +59,12 @@ const WORKSTATION_WIPED: Case["change"] = {
   workstationLayout: known({ place: HOME, present: new Map() }),
   recipient: absent,
   snapshots: absent,
-  receiving: absent,
   source: known({ ...source, kind: "absent", empty: false, uuid: null, parentUuid: null }),
 };
 const NOT_ASKED: Case["change"] = {
   workstationLayout: unknown("it was not asked"),
   recipient: unknown("it was not asked"),
   snapshots: unknown("it was not asked"),
-  receiving: unknown("it was not asked"),
   source: unknown("it was not asked"),
 };
 const SERVER_BACK = [
@@ -202,8 +200,7 @@ const rows: readonly Row[] = [
     restore: LATEST,
     change: {
       ...WORKSTATION_WIPED,
-      snapshots: folder(HOME, [["dev@2026-03", subvolume("half", { readOnly: false })]]),
-      receiving: known(new Set(["dev@2026-03"])),
+      snapshots: folder(HOME, [["dev@2026-03", subvolume("half", { readOnly: false, receiving: true })]]),
     },
     actions: WORKSTATION_BACK,
     says: { "receive:dev@2026-03": /cut off/ },

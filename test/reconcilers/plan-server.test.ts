@@ -50,9 +50,8 @@ testRows([
     change: {
       hydrated: folder(SRV, [
         ["dev@2026-02", subvolume("ls-2026-02", { receivedUuid: "ws-2026-02" })],
-        ["dev@2026-03", subvolume("p", { readOnly: false })],
+        ["dev@2026-03", subvolume("p", { readOnly: false, receiving: true })],
       ]),
-      store: known({ ...store, receiving: new Set(["dev@2026-03"]) }),
     },
     actions: ["hydrate:dev@2026-03"],
   },

@@ -28,7 +28,7 @@ interface Row {
 }
 
 const at = (more: Partial<DatasetSpec>): DatasetSpec => ({ ...spec, ...more });
-const folderProbe = (folder: AbsolutePath) => subvolumeFolderProbe(spec.server, folder, spec.name);
+const folderProbe = (folder: AbsolutePath) => subvolumeFolderProbe(spec.server, folder, spec.name, null);
 const rows: readonly Row[] = [
   { name: "the list of subvolumes", probe: folderProbe, broken: '"subvolume list -g"*' },
   { name: "the list of the read-only ones", probe: folderProbe, broken: '"subvolume list -r"*' },

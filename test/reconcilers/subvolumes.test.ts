@@ -4,7 +4,7 @@ import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
 import { subvolumeFolderProbe } from "../../src/reconcilers/subvolumes.ts";
 import { DEV } from "../domain/history.ts";
 
-const { parse } = subvolumeFolderProbe("ls" as HostName, "/home/dev/snapshots" as AbsolutePath, DEV);
+const { parse } = subvolumeFolderProbe("ls" as HostName, "/home/dev/snapshots" as AbsolutePath, DEV, null);
 
 const PLACE = `place btrfs 1234-abcd /@home /home
 room 1000 4000
@@ -35,6 +35,7 @@ test("entries are joined with the listing by their path in the file system, what
     readOnly: true,
     generation: 12,
     createdGeneration: 9,
+    receiving: false,
   });
   assert.equal(fact.value.entries.get("dev@2026-02")?.readOnly, false);
   assert.equal(fact.value.entries.get("dev@2026-03"), null, "no subvolume of this folder");

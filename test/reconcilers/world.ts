@@ -60,6 +60,7 @@ const subvolume = (uuid: string, more: Partial<Subvolume> = {}): Subvolume => ({
   readOnly: true,
   generation: 10,
   createdGeneration: 10,
+  receiving: false,
   ...more,
 });
 
@@ -133,7 +134,6 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
       files: filesOf(rows),
       made: [],
       begunUploads: new Map(),
-      receiving: new Set(),
       damaged: new Map(),
     }),
     hydrated: received(...labels),
@@ -148,7 +148,6 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
       ownerId: "1000",
     }),
     workingCopyBase: absent,
-    receiving: known(new Set()),
     target: absent,
     extracted: absent,
     pushedManifest: known({ sha256: M1, etag: "e", sizeBytes: 5 }),
