@@ -27,7 +27,8 @@ if [ -n "$WORKING_COPY" ]; then
     # snapshots stay within one file system
     base=$WORKING_COPY.devbackup/$NAME@$label
     [ -d "$WORKING_COPY.devbackup" ] || mkdir "$WORKING_COPY.devbackup" || exit 1
-    whole "$base" || receive "$WORKING_COPY.devbackup" "$NAME@$label" "$COPY/tmp/$NAME@$label.copying" btrfs -q send "$hydrated/$NAME@$label"
+    mark=$COPY/tmp/$NAME@$label.copying
+    whole "$base" "$mark" || receive "$WORKING_COPY.devbackup" "$NAME@$label" "$mark" btrfs -q send "$hydrated/$NAME@$label"
   fi
   writable_copy "$base" "$WORKING_COPY"
   say "$(uuid_of "$WORKING_COPY" UUID) $label" >"$COPY/restore/working_copy"

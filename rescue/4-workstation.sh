@@ -34,10 +34,12 @@ else
   label=${wanted:-$(on_server tail -n 1 "$MANIFEST" | cut -f 2)}
   [ -n "$label" ] || stop "$SERVER did not tell its newest label" "try it by hand: $SSH $SERVER $BECOME true" "SERVER, SSH and BECOME stand in settings.sh"
   is_label "$label"
-  if ! whole "$SNAPSHOTS/$NAME@$label"; then
+  mark=$SNAPSHOTS/.$NAME@$label.receiving
+  if ! whole "$SNAPSHOTS/$NAME@$label" "$mark"; then
     there=$COPY/restore/worktree_receive/$NAME@$label
-    [ "$(on_server btrfs property get -ts "$there" ro)" = ro=true ] || stop "$SERVER does not have $NAME@$label whole" "there, first: sh 3-server.sh $label"
-    receive "$SNAPSHOTS" "$NAME@$label" "$SNAPSHOTS/.$NAME@$label.receiving" on_server btrfs -q send "$there"
+    { [ "$(on_server btrfs property get -ts "$there" ro)" = ro=true ] && on_server test ! -e "$COPY/tmp/$NAME@$label.receiving"; } ||
+      stop "$SERVER does not have $NAME@$label whole" "there, first: sh 3-server.sh $label"
+    receive "$SNAPSHOTS" "$NAME@$label" "$mark" on_server btrfs -q send "$there"
   fi
 fi
 writable_copy "$SNAPSHOTS/$NAME@$label" "$DATASET_PATH"

@@ -192,9 +192,10 @@ is_artifact() {
 
 uuid_of() { btrfs subvolume show "$1" | awk -v field="$2:" 'index($0, field) { sub(/.*: */, ""); gsub(/[ \t]/, ""); print; exit }'; }
 
-# Whole: read-only, and with the UUID that btrfs receive sets at its end.
+# whole PATH MARK: read-only, with the UUID that btrfs receive sets at its end, and without the mark of a receive
+# under way: a stream that was cut off between two commands passes for a whole one (btrfs-progs, send-stream.c).
 whole() {
-  [ -d "$1" ] && [ "$(stat -c %i "$1")" = 256 ] && [ "$(btrfs property get -ts "$1" ro)" = ro=true ] &&
+  [ ! -e "$2" ] && [ -d "$1" ] && [ "$(stat -c %i "$1")" = 256 ] && [ "$(btrfs property get -ts "$1" ro)" = ro=true ] &&
     [ "$(uuid_of "$1" 'Received UUID')" != - ]
 }
 
@@ -211,7 +212,7 @@ receive() {
   say "Receiving $snapshot into $folder; this takes a while."
   rm -f "$work/failed"
   { "$@" || : >"$work/failed"; } | btrfs -q receive -e "$folder" || : >"$work/failed"
-  if [ -e "$work/failed" ] || ! whole "$folder/$snapshot"; then
+  if [ -e "$work/failed" ] || ! whole "$folder/$snapshot" ""; then
     [ ! -e "$folder/$snapshot" ] || btrfs -q subvolume delete "$folder/$snapshot"
     rm -f "$mark"
     stop "$snapshot could not be received: the lines above say why" "nothing is left of the attempt; it is safe to run this again"
@@ -229,7 +230,7 @@ receive_chain() {
   read_chain "$MANIFEST" "$3"
   : >"$work/todo"
   while read -r at rest; do
-    if whole "$1/$NAME@$at"; then : >"$work/todo"; else say "$at $rest" >>"$work/todo"; fi
+    if whole "$1/$NAME@$at" "$2$NAME@$at.receiving"; then : >"$work/todo"; else say "$at $rest" >>"$work/todo"; fi
   done <"$work/chain"
   while read -r at bytes sum path <&3; do
     say "Checking $path"

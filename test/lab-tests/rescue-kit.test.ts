@@ -104,6 +104,7 @@ describe("both machines come back by the rescue kit alone", { skip: whyNoLab() }
   });
 
   test("nothing is received of what is damaged, forged or missing", async () => {
+    let said = "";
     for (const [change, back] of [
       [
         `cp -p ${INCREMENT} /srv/true; chmod 600 ${INCREMENT}; printf x | dd of=${INCREMENT} bs=1 seek=99 conv=notrunc 2>/dev/null`,
@@ -113,10 +114,13 @@ describe("both machines come back by the rescue kit alone", { skip: whyNoLab() }
     ] as const)
       await meanwhile(change, back, async () => {
         await kit("ls", 6, "verify.sh");
-        await kit("ls", 6, "3-server.sh");
+        said += await kit("ls", 6, "3-server.sh");
         assert.deepEqual(await hydrated(), ["dev@2090-01"], "the anchor is as it should be");
-        await lab.must("ls", `btrfs -q subvolume delete ${HYDRATED}/dev@2090-01`);
+        // as if cut off: looking whole is not enough
+        await lab.must("ls", `touch ${REPOSITORY}/tmp/dev@2090-01.receiving`);
       });
+    assert.match(said, /Clearing away/);
+    await lab.must("ls", `btrfs -q subvolume delete ${HYDRATED}/dev@2090-01; rm ${REPOSITORY}/tmp/*`);
     for (const [change, back] of [
       [`mv ${ANCHOR} /srv/true`, `mv /srv/true ${ANCHOR}`],
       [`cp ${MANIFEST} /srv/true; echo >>${MANIFEST}`, `mv /srv/true ${MANIFEST}`],
