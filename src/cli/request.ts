@@ -101,12 +101,15 @@ export function readTarget(
   if (absolute === undefined)
     throw refused(
       `--to ${folder} is no absolute path`,
-      "name a folder on the machine that it is restored to",
+      `name it from the root, as it is on ${host ?? spec.workstation}: --to /…`,
     );
   const inside = paths.map((path) => {
     const found = pathInside(spec, path);
     if (found === undefined)
-      throw refused(`${path} lies outside ${spec.path}`, "name paths as they lie inside the dataset");
+      throw refused(
+        `${path} names nothing inside ${spec.path}`,
+        "name files and folders as they lie in the dataset, or none for all of it",
+      );
     return found;
   });
   return { host: host ?? spec.workstation, folder: absolute, paths: [...new Set(inside)].sort() };

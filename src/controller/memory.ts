@@ -48,6 +48,9 @@ export async function recall({ folder }: MemoryPlace): Promise<Fact<Memory>> {
   }
 }
 
+/** Where the copy of the escrow lies here, or would. */
+export const escrowPath = ({ folder }: MemoryPlace): string => join(folder, ESCROW);
+
 /** The copy of the escrow that lies here, or null. */
 export const escrowHere = ({ folder }: MemoryPlace): Promise<Uint8Array | null> => read(folder, ESCROW);
 

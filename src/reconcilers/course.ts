@@ -9,7 +9,7 @@ import type { Problem } from "../plan/plan.ts";
 import type { DatasetFacts, RecoveredFacts } from "./facts.ts";
 import { sourceOf } from "./fetch.ts";
 import { isHydrated, sameLineage } from "./hydrate.ts";
-import { damage, type View } from "./reconciler.ts";
+import { damage, problem, type View } from "./reconciler.ts";
 import { isSnapshot, labelsTaken } from "./snapshot.ts";
 import { waitingRows } from "./store.ts";
 import { entryOf } from "./subvolumes.ts";
@@ -56,6 +56,7 @@ export function restoreCourse(
   facts: DatasetFacts,
   recovered: Fact<RecoveredFacts>,
   label: Label | "latest",
+  hasCloud: boolean,
 ): Course | { readonly problem: Problem } {
   const { manifest } = facts;
   const fromBucket = recovered.kind === "known" ? recovered.value.manifest : null;
@@ -64,26 +65,23 @@ export function restoreCourse(
   const unread = manifest.kind === "unknown" || (manifest.kind === "known" && rows.length === 0);
   const target = label === "latest" ? rows.at(-1)?.label : rows.find((row) => row.label === label)?.label;
   if (target !== undefined) return { target, rows, pending: [] };
+  if (rows.length > 0) return { problem: noSuchLabel(spec, label, rows) };
   const say = (code: string, text: string, next: string) => ({
     problem: damage(code, spec, spec.server, text, next),
   });
-  if (rows.length > 0)
-    return say(
-      "no-such-label",
-      `the manifest of ${spec.name} has no label ${label}; the newest is ${rows.at(-1)?.label}`,
-      "devbackup manifest list",
-    );
   if (unread)
     return say(
       "manifest-unreadable",
       `the manifest of ${spec.name} is there and cannot be read`,
       `devbackup manifest rebuild --dataset ${spec.name}`,
     );
-  return recovered.kind === "known"
+  return recovered.kind === "known" || !hasCloud
     ? say(
         "manifest-lost",
-        `neither the server nor the bucket has a manifest of ${spec.name}`,
-        `put it back from a copy, or: devbackup manifest rebuild --dataset ${spec.name}`,
+        hasCloud
+          ? `neither the server nor the bucket has a manifest of ${spec.name}`
+          : `the server has no manifest of ${spec.name}, and no cloud is declared that could have one`,
+        `put it back from a copy, or make it again from the artifacts: devbackup manifest rebuild --dataset ${spec.name}${hasCloud ? " --identity FILE" : ""}`,
       )
     : say(
         "identity-needed",
@@ -91,6 +89,21 @@ export function restoreCourse(
         `devbackup plan --restore ${label} --identity FILE`,
       );
 }
+
+/** Where the server was wiped, `manifest list` could not name them. */
+function noSuchLabel(spec: DatasetSpec, label: string, rows: Manifest): Problem {
+  const labels = rows.map((row) => row.label).slice(-LABELS_NAMED);
+  const all = labels.length === rows.length;
+  return problem(
+    "no-such-label",
+    spec,
+    spec.server,
+    `the manifest of ${spec.name} has no label ${label}; ${all ? "it has" : `its newest ${labels.length} of ${rows.length} are`} ${labels.join(", ")}`,
+    "name one of those, or latest",
+  );
+}
+
+const LABELS_NAMED = 12;
 
 const registered = ({ manifest }: DatasetFacts): Manifest =>
   manifest.kind === "known" && manifest.value.reading.kind === "valid" ? manifest.value.reading.rows : [];

@@ -12,6 +12,7 @@ import { memoryProblems } from "./memory.ts";
 import { type Answer, problem, together, type View } from "./reconciler.ts";
 import { hostsOf, type Request } from "./request.ts";
 import { restingOnManifest } from "./sign.ts";
+import { afterTrust } from "./trust.ts";
 
 /** More than this between two clocks, and labels or time-outs may come out wrong. */
 const SKEW_MS = 5 * 60_000;
@@ -41,7 +42,7 @@ export function planFrom(desired: DesiredState, observed: Observation, request: 
             ...RECONCILERS.map((reconciler) => reconciler.diff(view)),
           ])
         : together(restorers(request.restore.to !== null).map((reconciler) => reconciler.diff(view)));
-    return { ...answer, actions: restingOnManifest(view, answer.actions) };
+    return { ...answer, actions: afterTrust(view, restingOnManifest(view, answer.actions)) };
   });
   const { actions, warnings, notes, problems } = together(answers);
   const draft = {
@@ -72,7 +73,7 @@ function viewOf(
   const course =
     request.restore === null
       ? target !== undefined && courseOf(spec, facts, cloud, target)
-      : restoreCourse(spec, facts, recovered, request.restore.label);
+      : restoreCourse(spec, facts, recovered, request.restore.label, desired.cloud !== null);
   if (course === false) throw new RangeError(`no label for ${spec.name}`);
   if ("problem" in course) return { kind: "nothing", answer: { problems: [course.problem] } };
   const { restore } = request;

@@ -6,7 +6,8 @@ import type { Signer } from "../domain/names.ts";
 import type { Problem } from "../plan/plan.ts";
 import type { Observation } from "./facts.ts";
 import { damage, problem, type View } from "./reconciler.ts";
-import { fingerprintOf, signerThere } from "./signature.ts";
+import { fingerprintOf, signerThere, signKeyFile } from "./signature.ts";
+import { manifestFile } from "./store.ts";
 
 /** Whose signature this dataset's manifest must have: declared, else the first that this controller saw; else null. */
 export const knownSigner = ({ desired, spec, memory }: View): Signer | null =>
@@ -60,7 +61,7 @@ function otherSigner(view: View, seenFile: string): Problem[] {
       spec,
       spec.server,
       `the manifest of ${spec.name} is signed there by ${fingerprintOf(there)}, and not by ${fingerprintOf(wanted)}, the signer that is known here`,
-      `put the known key back: devbackup apply --restore latest --identity FILE; or, if you changed it yourself, ${allow}`,
+      `move ${signKeyFile(spec)} and the .pub beside it away, and devbackup apply --restore latest --identity FILE puts the known one back; or, if you changed it yourself, ${allow}`,
     ),
   ];
 }
@@ -79,7 +80,7 @@ function rolledBack({ spec, facts, course, memory }: View, seenFile: string): Pr
       spec,
       spec.server,
       `the manifest of ${spec.name} ${stands}, and this machine has seen it with ${snapshotName(spec.name, seen.label)}: it is an older one`,
-      `put the newer one back, with devbackup apply --restore latest --identity FILE or from a copy; if it is older on purpose, move ${seenFile} away`,
+      `move ${manifestFile(spec)} away there, and devbackup apply --restore latest --identity FILE puts the bucket's back; if it is older on purpose, move ${seenFile} on this machine away`,
     ),
   ];
 }

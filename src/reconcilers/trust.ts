@@ -1,8 +1,9 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { Signer } from "../domain/names.ts";
-import type { ActionId } from "../plan/plan.ts";
+import type { Action, ActionId } from "../plan/plan.ts";
 import { knownSigner } from "./memory.ts";
-import { actionId, propose, type Reconciler } from "./reconciler.ts";
+import { actionId, damage, propose, type Reconciler, type View } from "./reconciler.ts";
+import { fingerprintOf, signerThere } from "./signature.ts";
 
 interface Input {
   readonly signer: Signer;
@@ -15,9 +16,23 @@ interface Input {
 export const trust: Reconciler<Input> = {
   kind: "trust-signer",
   diff: (view) => {
-    const { spec, recovered } = view;
+    const { spec, facts, recovered } = view;
     if (recovered.kind !== "known" || knownSigner(view) !== null) return {};
     const { fingerprint, signer, escrowFrom } = recovered.value;
+    const there = facts.signKey.kind === "known" ? signerThere(facts.signKey.value) : null;
+    if (there === signer) return {};
+    if (there !== null)
+      return {
+        problems: [
+          damage(
+            "signer-changed",
+            spec,
+            spec.server,
+            `the escrow of ${escrowFrom} names the signer ${fingerprint}, and ${spec.server} has the sign key of ${fingerprintOf(there)}: the escrow may be forged`,
+            `find out which is right (the page of the rescue kit, devbackup keys show, a copy of the escrow) and declare it: encryption.signers.${spec.name}`,
+          ),
+        ],
+      };
     return {
       actions: [
         propose("trust-signer", spec, {
@@ -29,7 +44,8 @@ export const trust: Reconciler<Input> = {
           summary: `trust the signer ${fingerprint}`,
           reason: `the escrow of ${escrowFrom} names it, and neither encryption.signers nor this machine knows it`,
           details: [
-            "compare it with what devbackup keys show printed, or with the page in the safe",
+            "compare it with what devbackup keys show printed, or with the page of the rescue kit",
+            "if it is another: whoever writes to the bucket has made this escrow, and all that is restored would be theirs",
             `where it is right, declare it: encryption: {signers: {${spec.name}: "${signer}"}}`,
           ],
           assumes: { fingerprint },
@@ -46,3 +62,9 @@ export const trust: Reconciler<Input> = {
 
 /** What everything that comes out of the escrow waits for. */
 export const trustId = (spec: DatasetSpec): ActionId => actionId("trust-signer", spec.name);
+
+/** Until the signer is trusted, nothing at all is done for the dataset. */
+export const afterTrust = ({ spec }: View, actions: readonly Action[]): Action[] =>
+  actions.map((action) =>
+    action.kind === trust.kind ? action : { ...action, needs: [...action.needs, trustId(spec)] },
+  );

@@ -9,7 +9,7 @@ import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { AgeIdentity } from "./age-file.ts";
 import { MOST_ESCROW_BYTES, type OpenedEscrow, openEscrow } from "./escrow.ts";
 import { MOST_MANIFEST_BYTES, openManifest } from "./manifest.ts";
-import { fingerprintOf, verifySignature } from "./signature.ts";
+import { fingerprintOf, MOST_SIGNATURE_BYTES, verifySignature } from "./signature.ts";
 
 export interface RecoverInput {
   readonly spec: DatasetSpec;
@@ -18,6 +18,8 @@ export interface RecoverInput {
   readonly identities: readonly AgeIdentity[];
   /** The controller's own copy; null where there is none. */
   readonly escrowHere: Uint8Array | null;
+  /** Where that copy lies, or would. */
+  readonly escrowPlace: string;
   /** Declared, or seen by this controller before; null where nobody knows it. */
   readonly knownSigner: Signer | null;
   /** The newest row that this controller has seen; null before the first. */
@@ -44,37 +46,57 @@ export interface Recovered {
  * @throws DevbackupError exit code 6 for whatever is damaged, missing or not authentic
  */
 export async function recover(input: RecoverInput): Promise<Recovered> {
-  const { spec, knownSigner } = input;
+  const { knownSigner } = input;
   const { escrow, from } = await findEscrow(input);
   const signer = parseSigner(escrow.signer);
   if (signer === undefined) throw new RangeError("an opened escrow has a signer");
-  if (knownSigner !== null && signer !== knownSigner) throw otherSigner(spec, from, signer, knownSigner);
+  if (knownSigner !== null && signer !== knownSigner) throw otherSigner(input, from, signer, knownSigner);
   const manifest = await bucketManifest(input, escrow, signer);
   return { escrow, escrowFrom: from, signer, fingerprint: fingerprintOf(signer), manifest };
 }
 
 /** This machine's copy goes first: nobody else could write it. */
 async function findEscrow(input: RecoverInput): Promise<{ escrow: OpenedEscrow; from: string }> {
-  const { spec, cloud, identities, escrowHere } = input;
+  const { spec, cloud, escrowHere } = input;
   let refused: unknown;
   if (escrowHere !== null)
     try {
-      return { escrow: await openEscrow(identities, escrowHere, spec.name), from: "this machine" };
+      return await openFrom("this machine", escrowHere, input);
     } catch (error) {
       refused = error;
     }
   const key = cloud === null ? null : datasetKeys(cloud.spec.prefix, spec.name).escrow;
   const bytes = key === null ? undefined : await cloud?.bucket.get(key, MOST_ESCROW_BYTES);
-  if (bytes !== undefined)
-    return { escrow: await openEscrow(identities, bytes, spec.name), from: "the bucket" };
+  if (bytes !== undefined) return openFrom("the bucket", bytes, input);
   if (refused !== undefined) throw refused;
   throw new DevbackupError({
     code: "no-escrow",
     exitCode: 6,
     what: `there is no escrow of ${spec.name}, on this machine or in the bucket`,
-    state: "Nothing was changed",
-    next: `copy one to REPOSITORY/keys by hand, if you have it: devbackup keys escrow --out writes such copies`,
+    state: UNCHANGED,
+    next: anotherCopy(input),
   });
+}
+
+/** @throws DevbackupError that says which copy it is about, and where to put a better one */
+async function openFrom(from: string, bytes: Uint8Array, input: RecoverInput) {
+  try {
+    return { escrow: await openEscrow(input.identities, bytes, input.spec.name), from };
+  } catch (error) {
+    if (!(error instanceof DevbackupError)) throw error;
+    const { trouble } = error;
+    throw new DevbackupError({
+      ...trouble,
+      why: [`the copy ${from === "the bucket" ? "in" : "on"} ${from}`, trouble.why]
+        .filter(Boolean)
+        .join(": "),
+      state: UNCHANGED,
+      next:
+        trouble.code === "escrow-not-ours"
+          ? `Name the identity whose recipient stands in encryption.recovery_recipients; or: ${anotherCopy(input)}`
+          : anotherCopy(input),
+    });
+  }
 }
 
 async function bucketManifest(
@@ -97,28 +119,29 @@ async function bucketManifest(
   });
   if (verdict !== "good") throw notAuthentic(spec, verdict, signer);
   const reading = parseManifest(Buffer.from(text).toString("utf8"), spec.name);
-  if (reading.kind === "damaged") throw notAuthentic(spec, `line ${reading.line}: ${reading.why}`, signer);
+  if (reading.kind === "damaged") throw unreadable(spec, reading);
   const newest = reading.rows.at(-1)?.label;
   const older = newestSeen !== null && (newest === undefined || compareLabels(newest, newestSeen.label) < 0);
   if (older && wanted === "latest") throw rolledBack(spec, newest, newestSeen);
   return reading.rows;
 }
 
-/** Two blocks have 600 bytes. */
-const MOST_SIGNATURE_BYTES = 64 * 1024;
-const UNCHANGED = "Nothing was changed, and nothing was received";
+const UNCHANGED = "Nothing was changed, and nothing was received; it is safe to run again";
 
-const otherSigner = (spec: DatasetSpec, from: string, signer: Signer, known: Signer): DevbackupError =>
+const anotherCopy = ({ escrowPlace }: RecoverInput): string =>
+  `put another copy of the escrow at ${escrowPlace} (one of devbackup keys escrow --out, or of a server's REPOSITORY/keys/escrow.age): it is tried first`;
+
+const otherSigner = (input: RecoverInput, from: string, signer: Signer, known: Signer): DevbackupError =>
   new DevbackupError({
     code: "signer-changed",
     exitCode: 6,
-    what: `the escrow of ${spec.name} from ${from} names another signer than the one that is known here`,
+    what: `the escrow of ${input.spec.name} from ${from} names another signer than the one that is known here`,
     why: `${fingerprintOf(signer)}, expected ${fingerprintOf(known)}: it may be forged`,
     state: UNCHANGED,
-    next: "Give a good copy of the escrow; if the signer was changed on purpose, declare it in encryption.signers",
+    next: `${anotherCopy(input)}; only if you changed the signer yourself, declare it: encryption.signers.${input.spec.name}`,
   });
 
-const notAuthentic = (spec: DatasetSpec, verdict: string, signer: Signer): DevbackupError =>
+const notAuthentic = (spec: DatasetSpec, verdict: "wrong" | "missing", signer: Signer): DevbackupError =>
   new DevbackupError({
     code: "manifest-not-authentic",
     exitCode: 6,
@@ -126,10 +149,26 @@ const notAuthentic = (spec: DatasetSpec, verdict: string, signer: Signer): Devba
     why:
       verdict === "missing"
         ? "its signature is missing"
-        : `the signature is ${verdict}; the signer is ${fingerprintOf(signer)}`,
+        : `its signature is not one by ${fingerprintOf(signer)} of what stands there`,
     state: UNCHANGED,
-    next: `Put a good manifest and its signature back into the bucket; or make it again from the artifacts: devbackup manifest rebuild --dataset ${spec.name}`,
+    next: goodManifest(spec),
   });
+
+const unreadable = (
+  spec: DatasetSpec,
+  { line, why }: { readonly line: number; readonly why: string },
+): DevbackupError =>
+  new DevbackupError({
+    code: "manifest-damaged",
+    exitCode: 6,
+    what: `the manifest of ${spec.name} in the bucket cannot be read, though its server signed it`,
+    why: `line ${line}: ${why}`,
+    state: UNCHANGED,
+    next: goodManifest(spec),
+  });
+
+const goodManifest = (spec: DatasetSpec): string =>
+  `put a good manifest and its signature back into the bucket; or make it again from the artifacts: devbackup manifest rebuild --dataset ${spec.name} --identity FILE`;
 
 const rolledBack = (spec: DatasetSpec, newest: Label | undefined, seen: NewestSeen): DevbackupError =>
   new DevbackupError({
@@ -140,6 +179,6 @@ const rolledBack = (spec: DatasetSpec, newest: Label | undefined, seen: NewestSe
     state: UNCHANGED,
     next:
       newest === undefined
-        ? "Put the newer manifest and its signature back into the bucket"
-        : `Put the newer one back; or ask for what the older one has by name: --restore ${newest}`,
+        ? "put the newer manifest and its signature back into the bucket"
+        : `put the newer one and its signature back into the bucket; or take what the older one has, by name: devbackup plan --restore ${newest} --identity FILE`,
   });
