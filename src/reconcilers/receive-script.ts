@@ -55,7 +55,7 @@ export const receiveScript = (
   `${sh`
 set -u
 lock=${lock} d=${folder} n=${name} m=${mark} begun= noting=
-${fromAfar ? WAIT_OR_END : "take() { flock 8; }"}
+`}${fromAfar ? WAIT_OR_END : "take() { flock 8; }"}${sh`
 exec 8>>"$lock" && take || exit 1
 read -r _ _ _ _ group _ <"/proc/$$/stat" && echo "$group" >"$lock" || exit 1
 w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
