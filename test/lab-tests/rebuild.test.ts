@@ -107,6 +107,19 @@ describe("a manifest made again, and artifacts that come by other means", { skip
     assert.deepEqual(withoutTs(await manifestOf(lab)), withoutTs(first));
   });
 
+  test("a manifest that cannot be read is made again, and kept beside the new one", async () => {
+    await lab.must("ls", `printf 2090 >>${MANIFEST}`);
+    const damaged = await lab.must("ls", `cat ${MANIFEST}`);
+    assert.match(await rebuild(0, "--from", "server"), /the one that stands cannot be read/);
+    await rebuild(0, "--from", "server", "--approve", "all");
+    assert.deepEqual(withoutTs(await manifestOf(lab)), withoutTs(first));
+    assert.match(await good(), /Good/);
+    assert.equal(
+      await lab.must("ls", `cd ${REPOSITORY}/manifests && cat *.before-*Z; rm *.before-*`),
+      damaged,
+    );
+  });
+
   test("a truncated artifact and what rests on it lose their rows; the manifest before it is kept", async () => {
     await lab.must(
       "ls",
