@@ -47,7 +47,7 @@ export const receive: Reconciler<Input> = {
       to: tools.host(action.host),
       sink: receiveScript(input, {
         stream: sh`{ zstd -q -d -c || echo "zstd failed" >>"$w/failed"; }`,
-        ending: sh`IFS= read -r last && [ "$last" = ${WHOLE} ]`,
+        ending: SENT_WHOLE,
         fromAfar: true,
       }),
       signal: tools.signal,
@@ -140,7 +140,7 @@ function send(view: View, label: Label): Action<Input> {
       base: base === null ? null : snapshotName(spec.name, base),
       replace: false,
       mark: markOf(marksOnWorkstation(spec), name),
-      lock: joinPath(spec.snapshots, ".receive.lock"),
+      lock: workstationLock(spec),
     },
   });
 }
@@ -168,11 +168,20 @@ function baseFor(view: View, label: Label): Label | null {
   return before ?? both[0] ?? null;
 }
 
+/** Held by whatever of ours changes snapshots or dataset there: two runs' scripts can overlap. */
+export const workstationLock = ({ snapshots }: DatasetSpec): AbsolutePath =>
+  joinPath(snapshots, ".receive.lock");
+
 /** Stands behind the stream, and only where all of it was sent. */
 const WHOLE = "whole";
 
-/** A send that fails ends with a whole command: without a word behind it, the other end could not tell. */
-/** A hydrated snapshot as a stream: whole, or as an increment on another one. */
+/** Behind a btrfs receive of what {@link sendScript} sends: whether that was all. */
+export const SENT_WHOLE = sh`IFS= read -r last && [ "$last" = ${WHOLE} ]`;
+
+/**
+ * A hydrated snapshot as a stream: whole, or as an increment on another one. A send that fails ends with a whole
+ * command: without a word behind it, the other end could not tell.
+ */
 export const sendScript = (hydrated: AbsolutePath, name: string, base: string | null): string => sh`
 w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
 trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE

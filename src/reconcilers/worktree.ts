@@ -6,7 +6,7 @@ import type { Action, ActionId, Problem } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
-import { receiveId } from "./receive.ts";
+import { receiveId, workstationLock } from "./receive.ts";
 import { actionId, problem, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
 import { elsewhere } from "./snapshot.ts";
@@ -18,6 +18,7 @@ interface Input {
   readonly snapshot: AbsolutePath;
   readonly aside: AbsolutePath;
   readonly name: string;
+  readonly lock: AbsolutePath;
 }
 
 /** The dataset itself, on the workstation, as a writable snapshot of the label; what stood there is kept. */
@@ -106,26 +107,50 @@ function put({ spec, course }: View, source: SourceFacts, madeFrom: boolean): Ac
         ],
     needs: [packagesId(spec.workstation), layoutId(spec, spec.workstation), receiveId(spec, course.target)],
     assumes: { kind: source.kind, uuid: source.uuid },
-    input: { path: spec.path, snapshot: joinPath(spec.snapshots, name), aside, name },
+    input: {
+      path: spec.path,
+      snapshot: joinPath(spec.snapshots, name),
+      aside,
+      name,
+      lock: workstationLock(spec),
+    },
   });
 }
 
 /**
  * The new one is complete before the old one moves; the old one moves whole, with whatever lies inside it, and
- * becomes read-only unless a program still writes to it. Prints `kept PATH` then.
+ * becomes read-only unless a program still writes to it. Prints `kept PATH` then. What a cut-off run left beside the
+ * path is told by being an untouched copy of a snapshot that stays; whatever else has that name is left alone.
  */
-const putScript = ({ path, snapshot, aside, name }: Input, now: Date): string => `${OPEN_FOR_WRITING}
+const putScript = ({ path, snapshot, aside, name, lock }: Input, now: Date): string => `${OPEN_FOR_WRITING}
 ${sh`
-d=${path} s=${snapshot} new=${`${path}.devbackup-restored`} aside=${aside} n=${name} stamp=${now.toISOString().replace(/[-:]|\.\d+/g, "")}
-uuid_of() { btrfs subvolume show -- "$1" | sed -n "s/^[[:space:]]*$2:[[:space:]]*//p"; }
-if [ -e "$new" ]; then
-  # only what a cut-off run made
-  [ "$(uuid_of "$new" 'Parent UUID')" = "$(uuid_of "$s" UUID)" ] || { echo "$new is in the way" >&2; exit 1; }
-  btrfs -q subvolume delete -c "$new"
-fi
+lock=${lock} d=${path} s=${snapshot} beside=${`${path}.devbackup-restored`} aside=${aside} n=${name} stamp=${now.toISOString().replace(/[-:]|\.\d+/g, "")}
+is_subvolume() { [ ! -L "$1" ] && [ -d "$1" ] && [ "$(stat -c %i -- "$1")" = 256 ]; }
+field() { btrfs subvolume show -- "$1" | sed -n "s/^[[:space:]]*$2:[[:space:]]*//p"; }
+untouched_copy() {
+  is_subvolume "$1" && [ "$(field "$1" Generation)" = "$(field "$1" 'Gen at creation')" ] || return
+  parent=$(field "$1" 'Parent UUID')
+  shift
+  for f; do
+    if is_subvolume "$f" && [ "$(field "$f" UUID)" = "$parent" ]; then return; fi
+  done
+  return 1
+}
+settle() {
+  if is_subvolume "$1" && ! open_for_writing "$1"; then btrfs property set -ts "$1" ro true || :; fi
+  echo "kept $1"
+}
+# a run that was killed does not end its script there
+exec 8>>"$lock"; flock 8
+if untouched_copy "$d" "$s"; then exit; fi
+new=$beside i=1
+while [ -e "$new" ] || [ -L "$new" ]; do
+  if untouched_copy "$new" "$(dirname -- "$s")"/*@*; then btrfs -q subvolume delete -c "$new"; break; fi
+  i=$((i + 1)); new=$beside.$i
+done
 mkdir -p "$(dirname -- "$d")"
 btrfs -q subvolume snapshot "$s" "$new"
-if [ -d "$d" ] && [ "$(stat -c %i -- "$d")" != 256 ]; then rmdir -- "$d" 2>/dev/null || :; fi
+if [ -d "$d" ] && ! is_subvolume "$d"; then rmdir -- "$d" 2>/dev/null || :; fi
 if [ -e "$d" ]; then
   mkdir -p "$aside"
   kept="$aside/before-$n.$stamp"
