@@ -138,7 +138,9 @@ export async function adopting(
   const failure = { code: "register-failed", what: `the manifest of ${dataset.name} could not be put back` };
   const notes = sh`
 umask 077
-for n in ${[pushedNote(dataset), escrowPushedNote(dataset)]}; do [ -e "$n" ] || echo ${`${manifestSha256} 0 -`} >"$n"; done`;
+for n in ${[pushedNote(dataset), escrowPushedNote(dataset)]}; do
+  if [ ! -s "$n" ]; then echo ${`${manifestSha256} 0 -`} >"$n.new"; sync "$n.new"; mv -T -- "$n.new" "$n"; sync "$(dirname -- "$n")"; fi
+done`;
   await expectSuccess(host, notes, failure);
   await write();
   await expectSuccess(host, keepSignature(dataset, sentSignature(dataset)), failure);

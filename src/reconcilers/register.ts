@@ -195,8 +195,18 @@ function foundInBucket({ spec, cloud }: View): Answer<Input> | null {
   };
 }
 
-/** Where the server has lost its manifest, the bucket's, which the escrowed key signs anew. */
+/**
+ * Where the server has lost its manifest, the bucket's, which the escrowed key signs anew; and the last steps of such
+ * a write that was cut off.
+ */
 function putBack({ spec, facts, course, recovered }: View): Action<Input>[] {
+  if (facts.manifest.kind === "known") {
+    const { sha256, signature } = facts.manifest.value;
+    const cutOff = signature === "ahead" || (signature === "good" && facts.stateEnv.kind === "absent");
+    if (!cutOff) return [];
+    const input = { onSha256: sha256, dataset: spec, row: null, rows: course.rows };
+    return [rewrite(spec, input, "an earlier write of the manifest was cut off before its last step")];
+  }
   if (facts.manifest.kind !== "absent" || recovered.kind !== "known") return [];
   const action = rewrite(
     spec,
