@@ -6,24 +6,37 @@ import { type AbsolutePath, type HostName, joinPath } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { plural } from "../domain/units.ts";
 import { pipe } from "../transport/pipe.ts";
-import { sh } from "../transport/quote.ts";
+import { quote, sh } from "../transport/quote.ts";
+import {
+  clearScript,
+  NO_SUCH_PATH,
+  packScript,
+  settleScript,
+  unpackScript,
+  type Way,
+} from "./extract-script.ts";
 import { hydrateId } from "./hydrate.ts";
 import { hydratedFolder } from "./layout.ts";
 import { packagesId } from "./packages.ts";
+import { sendScript } from "./receive.ts";
 import { actionId, type Probe, problem, propose, type Reconciler, unknownProblem } from "./reconciler.ts";
 import type { RestoreTarget } from "./request.ts";
 import { expectSuccess } from "./run-script.ts";
+import { parsePlace } from "./subvolumes.ts";
 
 /** What stands where a label is to be brought, beside what is there. */
 export interface TargetFacts {
   readonly kind: "absent" | "empty" | "other";
   /** Which folder it is, for as long as it is there. */
   readonly inode: string;
+  readonly fsType: string;
 }
 
 interface Input {
   readonly server: HostName;
-  readonly tree: AbsolutePath;
+  readonly hydrated: AbsolutePath;
+  readonly name: string;
+  readonly way: Way;
   readonly folder: AbsolutePath;
   readonly paths: readonly string[];
   readonly note: AbsolutePath;
@@ -37,12 +50,16 @@ export const targetProbe = (spec: DatasetSpec, target: RestoreTarget | null): Pr
     target === null
       ? "echo none"
       : sh`d=${target.folder}
+place "$d"
 if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo "absent -"
 elif [ -d "$d" ] && [ ! -L "$d" ] && [ -z "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ]; then echo "empty -"
 else echo "other $(stat -c %d:%i -- "$d")"; fi`,
   parse: (stdout) => {
-    const [, kind, inode = ""] = /^(absent|empty|other) (\S+)\n$/.exec(stdout) ?? [];
-    return kind === undefined ? absent : known({ kind: kind as TargetFacts["kind"], inode });
+    const place = parsePlace(stdout);
+    const [, kind, inode = ""] = /^(absent|empty|other) (\S+)$/m.exec(stdout) ?? [];
+    return kind === undefined || place === undefined
+      ? absent
+      : known({ kind: kind as TargetFacts["kind"], inode, fsType: place.fsType });
   },
 });
 
@@ -74,8 +91,8 @@ export const extract: Reconciler<Input> = {
             "target-exists",
             spec,
             to.host,
-            `${to.folder} is there and is not empty`,
-            "name a folder that does not exist yet: nothing is restored over what is there",
+            `${to.folder} is there, and is no empty folder`,
+            "name one that does not exist yet, or is empty: nothing is restored over what is there",
           ),
         ],
       };
@@ -95,7 +112,9 @@ export const extract: Reconciler<Input> = {
           assumes: { target: facts.target.value.kind },
           input: {
             server: spec.server,
-            tree: joinPath(hydratedFolder(spec.repository), name),
+            hydrated: hydratedFolder(spec.repository),
+            name,
+            way: to.paths.length === 0 && facts.target.value.fsType === "btrfs" ? "stream" : "archive",
             folder: to.folder,
             paths: to.paths,
             note: noteFile(spec),
@@ -106,17 +125,18 @@ export const extract: Reconciler<Input> = {
     };
   },
   run: async (action, tools) => {
-    const { server, tree, folder, paths, note, noted } = action.input;
+    const { server, hydrated, name, way, folder, paths, note, noted } = action.input;
+    const tree = joinPath(hydrated, name);
     const [from, to] = [tools.host(server), tools.host(action.host)];
     const result = await pipe({
       from,
-      source: packScript(tree, paths),
+      source: way === "stream" ? sendScript(hydrated, name, null) : packScript(tree, paths),
       to,
-      sink: unpackScript(folder),
+      sink: unpackScript(folder, way),
       signal: tools.signal,
     });
     if (result.source.exitCode === 0 && result.sink.exitCode === 0) {
-      const settled = await expectSuccess(to, settleScript(folder), {
+      const settled = await expectSuccess(to, settleScript(folder, way, name), {
         code: "extract-failed",
         what: `${folder} could not be put into its place`,
       });
@@ -127,7 +147,7 @@ export const extract: Reconciler<Input> = {
       });
       return null;
     }
-    await to.run(sh`rm -rf -- ${partOf(folder)}`).catch(() => undefined);
+    await to.run(clearScript(folder)).catch(() => undefined);
     const noSuchPath = result.source.exitCode === NO_SUCH_PATH;
     const sourceFirst = noSuchPath || result.sink.exitCode === 0;
     const [host, { stderr }] = sourceFirst ? [server, result.source] : [action.host, result.sink];
@@ -138,6 +158,9 @@ export const extract: Reconciler<Input> = {
       what: noSuchPath ? `${tree} does not hold all of what was asked for` : `${folder} could not be filled`,
       why: stderr.trim(),
       state: `What had arrived was removed, and ${folder} is as it was; it is safe to run again`,
+      ...(noSuchPath && {
+        next: `name paths as they were at that label; on ${server}, ls ${quote(tree)} shows what there is`,
+      }),
     });
   },
 };
@@ -148,36 +171,6 @@ const notedOf = (label: string, { host, folder, paths }: RestoreTarget): string 
     .digest("hex");
   return `${label} ${what}`;
 };
-
-const partOf = (folder: AbsolutePath): AbsolutePath => `${folder}.devbackup-part` as AbsolutePath;
-
-const NO_SUCH_PATH = 44;
-
-/** Names, owners by number, times to the nanosecond, links, holes, ACLs and attributes all travel (tar(1)). */
-const packScript = (tree: AbsolutePath, paths: readonly string[]): string => sh`
-w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
-trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
-cd ${tree} || exit 1
-for p in ${paths}; do [ -e "./$p" ] || [ -L "./$p" ] || { echo "there is no $p in it" >&2; exit ${NO_SUCH_PATH}; }; done
-{ tar -c --format=posix --numeric-owner --acls --xattrs --xattrs-include='*' -S -- ${paths.length === 0 ? ["."] : paths.map((path) => `./${path}`)} || : >"$w/failed"; } |
-zstd -q -c -T0 -1 || exit 1
-[ ! -e "$w/failed" ] || { echo "tar failed" >&2; exit 1; }`;
-
-/** Whatever a cut-off run has left beside the target is begun afresh. */
-const unpackScript = (folder: AbsolutePath): string => sh`
-set -u
-part=${partOf(folder)} w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
-trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
-rm -rf -- "$part" && mkdir -p -- "$part" || exit 1
-{ zstd -q -d -c || : >"$w/failed"; } |
-tar -x -C "$part" --numeric-owner --same-permissions --acls --xattrs --xattrs-include='*' -S || : >"$w/failed"
-[ ! -e "$w/failed" ] || { echo "what arrived is not whole, or could not be written" >&2; exit 1; }`;
-
-const settleScript = (folder: AbsolutePath): string => sh`
-part=${partOf(folder)} d=${folder}
-mv -T -- "$part" "$d"
-sync -f "$d"
-stat -c %d:%i -- "$d"`;
 
 /** A path inside the dataset, from what a user types: relative, or below the dataset's own path. Undefined where it is neither. */
 export function pathInside({ path }: DatasetSpec, typed: string): string | undefined {

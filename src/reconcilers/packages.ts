@@ -44,7 +44,7 @@ const TOOLS: Readonly<Record<string, string | Readonly<Record<Manager, string>>>
 };
 const WORKSTATION_TOOLS = ["btrfs", "zstd", "age", "openssl"];
 /** Of a machine that a label is only brought to, beside what is there. */
-const TARGET_TOOLS = ["zstd"];
+const TARGET_TOOLS = ["btrfs", "zstd", "flock"];
 const SERVER_TOOLS = [...WORKSTATION_TOOLS, "curl", "flock", "ssh-keygen"];
 
 const MANAGERS: Readonly<Record<string, Manager>> = {

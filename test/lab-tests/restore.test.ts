@@ -80,7 +80,7 @@ describe("a wiped machine comes back with one command", { skip: whyNoLab() || wh
     const keys = [
       ...log
         .slice(mark)
-        .matchAll(/ GET \/dev-backups\/(dev\/[^ ?%]+(?:%40[^ ?%]+)?)[^ ]* HTTP\/1\.[01] 20[06] /g),
+        .matchAll(/ GET \/dev-backups\/(dev\/\S+?)(?:%3F\S*)? HTTP\/1\.[01] 20[06] /g),
     ];
     return [...new Set(keys.map(([, key = ""]) => decodeURIComponent(key).replaceAll("%40", "@")))].sort();
   }

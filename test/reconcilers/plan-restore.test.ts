@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { absent, known, unknown } from "../../src/domain/fact.ts";
-import type { AbsolutePath, AgeRecipient, HostName } from "../../src/domain/names.ts";
-import type { RecoveredFacts } from "../../src/reconcilers/facts.ts";
+import { absent, known } from "../../src/domain/fact.ts";
+import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
 import type { RestoreRequest } from "../../src/reconcilers/request.ts";
 import { history, label } from "../domain/history.ts";
-import { copy, facts, source, store, THREE } from "./rows.ts";
+import { facts, source, store, THREE } from "./rows.ts";
+import { NOT_ASKED, recovered, SERVER_WIPED, WORKSTATION_WIPED } from "./wiped.ts";
 import {
   type Case,
   filesOf,
@@ -26,47 +26,8 @@ const beside = (text: string, paths: string[] = []): RestoreRequest => ({
   to: { host: "ws" as HostName, folder: "/home/dev/old" as AbsolutePath, paths },
 });
 
-const RECIPIENT = `age1${"q".repeat(58)}` as AgeRecipient;
-const recovered = (rows: string): RecoveredFacts => ({
-  escrowFrom: "the bucket",
-  recipient: RECIPIENT,
-  signer: SIGNER,
-  fingerprint: "SHA256:abc",
-  manifest: history(rows),
-});
 const known3 = known(recovered(THREE));
 
-/** A server with a new root and an empty disk. */
-const SERVER_WIPED: Case["change"] = {
-  serverLayout: known({ place: SRV, present: new Map() }),
-  key: known({ identityRights: null, derived: null, published: null }),
-  signKey: known({ keyRights: null, derived: null, published: null }),
-  manifest: absent,
-  stateEnv: absent,
-  store: absent,
-  hydrated: absent,
-  pushedManifest: absent,
-  workingCopy: known({
-    ...copy,
-    kind: "absent",
-    uuid: null,
-    parentUuid: null,
-    noted: null,
-    formerBeside: false,
-  }),
-};
-const WORKSTATION_WIPED: Case["change"] = {
-  workstationLayout: known({ place: HOME, present: new Map() }),
-  recipient: absent,
-  snapshots: absent,
-  source: known({ ...source, kind: "absent", empty: false, uuid: null, parentUuid: null }),
-};
-const NOT_ASKED: Case["change"] = {
-  workstationLayout: unknown("it was not asked"),
-  recipient: unknown("it was not asked"),
-  snapshots: unknown("it was not asked"),
-  source: unknown("it was not asked"),
-};
 const SERVER_BACK = [
   "layout:ls/dev",
   "key:dev",
@@ -242,7 +203,6 @@ const rows: readonly Row[] = [
     name: "no such label",
     restore: at("2025-12"),
     problems: ["no-such-label"],
-    exitCode: 6,
   },
   {
     name: "not enough room on the server",
@@ -256,15 +216,50 @@ const rows: readonly Row[] = [
     problems: ["no-space"],
   },
   {
+    name: "cut off, it is not refused for want of the room that its own remains take",
+    restore: LATEST,
+    signer: SIGNER,
+    recovered: known3,
+    change: {
+      ...SERVER_WIPED,
+      serverLayout: known({ place: { ...SRV, freeBytes: 64 * 1024 ** 2 + 120 }, present: new Map() }),
+      hydrated: folder(SRV, [["dev@2026-01", subvolume("half", { readOnly: false, receiving: true })]]),
+      store: known({
+        ...store,
+        files: new Map(),
+        fetched: new Map([["dev@2026-01.full.send.zst.age", 100]]),
+      }),
+    },
+    actions: SERVER_BACK,
+  },
+  {
+    name: "received to the end, but not for sure on the disk: received again",
+    restore: LATEST,
+    change: {
+      hydrated: folder(SRV, [
+        ["dev@2026-02", subvolume("ls-2026-02", { receivedUuid: "ws-2026-02" })],
+        ["dev@2026-03", subvolume("ls-2026-03", { receivedUuid: "ws-2026-03", receiving: true })],
+      ]),
+    },
+    actions: ["hydrate:dev@2026-03"],
+    hazards: { "hydrate:dev@2026-03": "none" },
+  },
+  {
+    name: "a manifest whose write was cut off before its last step is made good",
+    restore: LATEST,
+    change: { stateEnv: absent },
+    actions: ["manifest:dev"],
+  },
+  {
     name: "beside what is there: only what the label needs, and nothing of the dataset is touched",
     restore: beside("2026-02"),
-    change: { target: known({ kind: "absent", inode: "-" }) },
+    change: { target: known({ kind: "absent", inode: "-", fsType: "btrfs" }) },
     actions: ["extract:dev@2026-02"],
   },
   {
     name: "beside what is there, on a machine that was wiped: nothing of the dataset is set up there",
     restore: beside("2026-02"),
-    change: { ...WORKSTATION_WIPED, target: known({ kind: "absent", inode: "-" }) },
+    change: { ...WORKSTATION_WIPED, target: known({ kind: "absent", inode: "-", fsType: "btrfs" }) },
     actions: ["extract:dev@2026-02"],
   },
   {
@@ -279,7 +274,7 @@ const rows: readonly Row[] = [
   {
     name: "beside what is there: not over what is there",
     restore: beside("2026-02"),
-    change: { target: known({ kind: "other", inode: "1:2" }) },
+    change: { target: known({ kind: "other", inode: "1:2", fsType: "btrfs" }) },
     problems: ["target-exists"],
   },
   {
