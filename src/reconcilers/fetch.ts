@@ -16,7 +16,7 @@ import { packagesId } from "./packages.ts";
 import { actionId, propose, type Reconciler, type View } from "./reconciler.ts";
 import { manifestId } from "./register.ts";
 import { expectSuccess } from "./run-script.ts";
-import { tmpFile } from "./store.ts";
+import { FETCHED_SUFFIX, tmpFile } from "./store.ts";
 
 interface Input {
   readonly key: string;
@@ -77,7 +77,7 @@ export const fetch: Reconciler<Input> = {
 
 /** Where an artifact comes to from the bucket: what an earlier fetch of any kind left there is gone on with. */
 export const tmpOfFetched = (spec: DatasetSpec, { path }: { readonly path: string }): AbsolutePath =>
-  tmpFile(spec, `${fileName(path)}.fetched`);
+  tmpFile(spec, `${fileName(path)}${FETCHED_SUFFIX}`);
 
 /** For what lies under the name of an artifact and is not it. */
 export const asideFolder = ({ repository }: DatasetSpec): AbsolutePath =>

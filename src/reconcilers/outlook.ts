@@ -1,11 +1,15 @@
 import { snapshotName } from "../domain/artifact.ts";
+import type { Label } from "../domain/label.ts";
+import { fileName } from "../domain/names.ts";
 import { type Hole, type RestoreChain, restoreChain } from "../domain/restore-chain.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import type { Problem } from "../plan/plan.ts";
+import { cloudKey } from "./cloud.ts";
 import { copiesOf, hydratedLabels } from "./copies.ts";
 import { memoryProblems } from "./memory.ts";
 import { damage, problem, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { isAuthentic } from "./sign.ts";
+import { entryOf } from "./subvolumes.ts";
 
 /** Left free on the server whatever happens: for the manifest, the journal and clearing up. */
 const RESERVE_BYTES = 64 * 1024 ** 2;
@@ -15,12 +19,7 @@ export const outlook: Reconciler<never> = {
   kind: "outlook",
   diff: (view) => {
     const { spec, course } = view;
-    const chain = restoreChain({
-      rows: course.rows,
-      label: course.target,
-      copies: (row) => copiesOf(row, view),
-      hydrated: hydratedLabels(view),
-    });
+    const chain = chainTo(view, course.target);
     if (chain === undefined) throw new RangeError(`${spec.name} has no ${course.target}`);
     return {
       notes: notesOf(view, chain),
@@ -36,6 +35,14 @@ export const outlook: Reconciler<never> = {
     throw new RangeError(`${id} is nothing to run`);
   },
 };
+
+const chainTo = (view: View, label: Label): RestoreChain | undefined =>
+  restoreChain({
+    rows: view.course.rows,
+    label,
+    copies: (row) => copiesOf(row, view),
+    hydrated: hydratedLabels(view),
+  });
 
 function notesOf(view: View, { steps, fetchBytes }: RestoreChain): string[] {
   const { spec, course, facts, restore } = view;
@@ -70,10 +77,9 @@ function notesOf(view: View, { steps, fetchBytes }: RestoreChain): string[] {
 /** What is on the server is looked at as sternly as what is in the bucket. */
 function notAuthentic(view: View): Problem[] {
   const { spec, facts, restore, course } = view;
-  if (facts.manifest.kind !== "known") return [];
   const asked = restore !== null && restore.label !== "latest" && course.target === restore.label;
   const seen = memoryProblems(view).filter(({ code }) => !(asked && code === "manifest-rolled-back"));
-  if (isAuthentic(view)) return seen;
+  if (isAuthentic(view) || facts.manifest.kind !== "known") return seen;
   return [
     ...seen,
     damage(
@@ -86,17 +92,31 @@ function notAuthentic(view: View): Problem[] {
   ];
 }
 
-function holes({ spec, course }: View, { holes: found }: RestoreChain) {
+function holes(view: View, { holes: found }: RestoreChain) {
+  const { spec, course, cloud, facts } = view;
+  const stands = found.length === 0 ? undefined : newestWhole(view);
+  const identity = facts.manifest.kind === "absent" ? " --identity FILE" : "";
+  const other =
+    stands === undefined
+      ? ""
+      : `; or restore ${stands}, the newest label that can be made: devbackup plan --restore ${stands}${identity}`;
+  const back = (hole: Hole) =>
+    cloud === null
+      ? "put it back from another copy (devbackup manifest import DIR)"
+      : `put it back from another copy, as ${cloudKey(cloud.spec, spec, hole.row)} in the bucket${identity === "" ? " or with devbackup manifest import DIR" : ""}`;
   return found.map((hole) =>
     damage(
       "chain-hole",
       spec,
       spec.server,
       `${spec.name}@${course.target} can't be made: ${hole.row.localPath} is ${whereabouts(hole)}. It costs ${plural(hole.costs.length, "label")}: ${hole.costs.join(", ")}`,
-      `put it back from another copy (devbackup manifest import DIR), or restore a label that does not rest on it: devbackup manifest list`,
+      back(hole) + other,
     ),
   );
 }
+
+const newestWhole = (view: View): Label | undefined =>
+  view.course.rows.map(({ label }) => label).findLast((label) => chainTo(view, label)?.restorable === true);
 
 const whereabouts = ({ copies: { server, bucket } }: Hole): string =>
   `${server} on the server${bucket === "undeclared" ? "" : ` and ${bucket} in the bucket`}`;
@@ -106,12 +126,27 @@ function unknownBucket({ spec, cloud }: View, { restorable }: RestoreChain) {
   return [unknownProblem(spec, spec.server, "the bucket", cloud.bucket)];
 }
 
-/** What is received takes at least as much as its artifacts do, and those that are fetched stay beside it. */
-function noRoom({ spec, facts }: View, { fetchBytes, receiveBytes }: RestoreChain) {
+/**
+ * What is received takes at least as much as its artifacts do, and those that are fetched stay beside it. What a run
+ * that was cut off has begun takes its room already: what had come is not fetched again, and what was received goes
+ * before it is received anew, which gives back nobody knows how much.
+ */
+function noRoom({ spec, facts }: View, { steps, fetchBytes, receiveBytes }: RestoreChain) {
   if (facts.serverLayout.kind !== "known") return [];
   const { freeBytes } = facts.serverLayout.value.place;
-  const needed = fetchBytes + receiveBytes;
-  if (needed === 0 || freeBytes >= needed + RESERVE_BYTES) return [];
+  const begun = steps.filter(
+    ({ row, source }) =>
+      source !== "hydrated" && entryOf(facts.hydrated, snapshotName(spec.name, row.label))?.receiving,
+  );
+  const come = steps
+    .filter(({ source }) => source === "bucket")
+    .map(
+      ({ row }) =>
+        (facts.store.kind === "known" && facts.store.value.fetched.get(fileName(row.localPath))) || 0,
+    );
+  const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
+  const needed = fetchBytes + receiveBytes - sum(come) - sum(begun.map(({ row }) => row.sizeBytes));
+  if (needed <= 0 || freeBytes >= needed + RESERVE_BYTES) return [];
   return [
     problem(
       "no-space",

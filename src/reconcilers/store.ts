@@ -22,6 +22,8 @@ export interface StoreFacts {
   readonly made: Manifest;
   /** Uploads that were begun, by the artifact's path: the contents of each state file. */
   readonly begunUploads: ReadonlyMap<string, string>;
+  /** What of artifacts has come from the bucket so far: bytes by the artifact's file name. */
+  readonly fetched: ReadonlyMap<string, number>;
   /** Artifacts that were found damaged and have not been touched since: what was found instead of their hash, by path. */
   readonly damaged: ReadonlyMap<string, string>;
 }
@@ -45,6 +47,8 @@ export const tmpFile = ({ repository }: DatasetSpec, name: string): AbsolutePath
 export const ROW_SUFFIX = ".row";
 /** Beside an artifact on its way to the bucket: which parts are there. */
 export const UPLOAD_SUFFIX = ".upload";
+/** Beside nothing else: what has come of an artifact from the bucket. */
+export const FETCHED_SUFFIX = ".fetched";
 /** Beside nothing else: an artifact of this name was read, and its hash was not the manifest's. */
 export const DAMAGED_SUFFIX = ".damaged";
 /**
@@ -91,6 +95,7 @@ if [ -d artifacts ]; then find artifacts -type f -printf 'file %s %p\n' || exit 
 [ -d tmp ] || exit 0
 for f in tmp/*${ROW_SUFFIX}; do [ -e "$f" ] && printf 'row %s\n' "$(head -n 1 -- "$f")"; done
 for f in tmp/*${UPLOAD_SUFFIX}; do [ -e "$f" ] && { printf 'upload %s\n' "$f"; sed 's/^/| /' -- "$f"; }; done
+for f in tmp/*${FETCHED_SUFFIX}; do [ -e "$f" ] && printf 'fetched %s %s\n' "$(stat -c %s -- "$f")" "$(basename -- "$f" ${FETCHED_SUFFIX})"; done
 for f in tmp/*${DAMAGED_SUFFIX}; do
   for a in artifacts/*/"$(basename -- "$f" ${DAMAGED_SUFFIX})"; do
     [ -f "$f" ] && [ -f "$a" ] && read -r found seen <"$f" || continue
@@ -103,6 +108,7 @@ done
     const files = new Map<string, number>();
     const rows: ManifestRow[] = [];
     const uploads = new Map<string, string>();
+    const fetched = new Map<string, number>();
     const damaged = new Map<string, string>();
     let upload = "";
     for (const line of stdout.split("\n")) {
@@ -112,6 +118,7 @@ done
         const row = parseRow(rest, spec.name);
         if (typeof row !== "string") rows.push(row);
       }
+      if (word === "fetched") fetched.set(rest.slice(rest.indexOf(" ") + 1), Number.parseInt(rest, 10));
       if (word === "damaged")
         damaged.set(rest.slice(rest.indexOf(" ") + 1), rest.slice(0, rest.indexOf(" ")));
       if (word === "upload") {
@@ -121,7 +128,7 @@ done
       if (word === "|") uploads.set(upload, `${uploads.get(upload)}${rest}\n`);
     }
     const made = rows.filter((row) => files.get(row.localPath) === row.sizeBytes);
-    return known({ files, made, begunUploads: uploads, damaged });
+    return known({ files, made, begunUploads: uploads, fetched, damaged });
   },
 });
 

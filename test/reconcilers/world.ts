@@ -134,6 +134,7 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
       files: filesOf(rows),
       made: [],
       begunUploads: new Map(),
+      fetched: new Map(),
       damaged: new Map(),
     }),
     hydrated: received(...labels),
