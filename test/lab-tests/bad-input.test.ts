@@ -232,7 +232,7 @@ describe("bad input is refused with a clear error and nothing changed", { skip: 
       untouched = await footprint(lab);
     });
 
-    for (const { name, changes, says } of [
+    for (const { name, changes, says, exitCode = 1 } of [
       {
         name: "a dataset that is not on Btrfs",
         changes: { datasets: { dev: { path: "/opt/x" } } },
@@ -246,6 +246,8 @@ describe("bad input is refused with a clear error and nothing changed", { skip: 
       {
         name: "a repository that is not on Btrfs",
         changes: { datasets: { dev: { repository: "/opt/backups/dev" } } },
+        // and without the manifest and the key that this machine has seen
+        exitCode: 6,
         says: [/ls.*\/opt\/backups\/dev/, /Btrfs/],
       },
       {
@@ -259,7 +261,7 @@ describe("bad input is refused with a clear error and nothing changed", { skip: 
         says: [/bucket no-such-bucket/, /create it|cloud\.bucket/],
       },
     ]) {
-      test(name, () => applyRefused(changes, { exitCode: 1, says }));
+      test(name, () => applyRefused(changes, { exitCode, says }));
     }
 
     for (const [name, variable] of [
