@@ -63,7 +63,13 @@ function inTheWay({ spec, facts }: View, source: SourceFacts): Problem[] {
   const { workstation: host, path } = spec;
   if (source.kind === "other")
     return [
-      problem("not-a-folder", spec, host, `${path} is there and is no folder`, "name the folder itself"),
+      problem(
+        "not-a-folder",
+        spec,
+        host,
+        `${path} is there and is no folder`,
+        `move it to another name; where it is a link, declare the folder that it leads to as the path of ${spec.name}`,
+      ),
     ];
   if (source.place.fsType !== "btrfs")
     return [
@@ -155,8 +161,12 @@ if [ -e "$d" ]; then
   mkdir -p "$aside"
   kept="$aside/before-$n.$stamp"
   mv -T -n -- "$d" "$kept"; [ ! -e "$d" ]
-  echo "kept $kept"
-  if [ "$(stat -c %i -- "$kept")" = 256 ] && ! open_for_writing "$kept"; then btrfs property set -ts "$kept" ro true || :; fi
+  settle "$kept"
+else
+  # cut off between the two moves
+  for kept in "$aside/before-$n".*; do
+    if is_subvolume "$kept" && [ "$(btrfs property get -ts "$kept" ro)" = ro=false ]; then settle "$kept"; fi
+  done
 fi
 mv -T -- "$new" "$d"
 btrfs filesystem sync "$d"`}`;
