@@ -14,7 +14,7 @@ import { fingerprintOf, MOST_SIGNATURE_BYTES, verifySignature } from "./signatur
 export interface RecoverInput {
   readonly spec: DatasetSpec;
   /** Null where no cloud is declared. */
-  readonly cloud: { readonly spec: CloudSpec; readonly bucket: Bucket } | null;
+  readonly cloud: { readonly spec: CloudSpec; readonly bucket: Pick<Bucket, "get"> } | null;
   readonly identities: readonly AgeIdentity[];
   /** The controller's own copy; null where there is none. */
   readonly escrowHere: Uint8Array | null;

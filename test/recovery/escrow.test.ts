@@ -6,6 +6,8 @@ import { troubleOf } from "../transport/trouble.ts";
 import {
   ageKey,
   dev,
+  escrowText,
+  type Inside,
   noTools,
   recipientLine,
   scratch,
@@ -14,34 +16,6 @@ import {
   signerOf,
   signKey,
 } from "./tools.ts";
-
-interface Inside {
-  readonly dataset: string;
-  readonly backup: string;
-  readonly sign: string;
-  readonly signPublic: string;
-}
-
-/** As the server's shell writes it. */
-const escrowText = ({ dataset, backup, sign, signPublic }: Inside): string =>
-  [
-    "devbackup-escrow 1",
-    `dataset ${dataset}`,
-    "made 2090-01-31T03:00:00Z",
-    ...block(`ls_${dataset}_backup.key`, backup),
-    ...block(`ls_${dataset}_sign.key`, sign),
-    ...block(`ls_${dataset}_sign.pub`, signPublic),
-    "end",
-    "",
-  ].join("\n");
-
-const block = (name: string, content: string): string[] => [
-  `file ${name}`,
-  ...content
-    .trimEnd()
-    .split("\n")
-    .map((line) => `| ${line}`),
-];
 
 suite("an escrow", { skip: noTools }, async () => {
   const folder = scratch();

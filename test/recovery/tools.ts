@@ -67,3 +67,32 @@ export function signed(text: string | Uint8Array, key: SignKey, namespace = "dev
   execFileSync("ssh-keygen", ["-q", "-Y", "sign", "-n", namespace, "-f", key.file, file], { stdio: "pipe" });
   return readFileSync(`${file}.sig`, "utf8");
 }
+
+/** What an escrow holds. */
+export interface Inside {
+  readonly dataset: string;
+  readonly backup: string;
+  readonly sign: string;
+  readonly signPublic: string;
+}
+
+/** As the server's shell writes it. */
+export const escrowText = ({ dataset, backup, sign, signPublic }: Inside): string =>
+  [
+    "devbackup-escrow 1",
+    `dataset ${dataset}`,
+    "made 2090-01-31T03:00:00Z",
+    ...block(`ls_${dataset}_backup.key`, backup),
+    ...block(`ls_${dataset}_sign.key`, sign),
+    ...block(`ls_${dataset}_sign.pub`, signPublic),
+    "end",
+    "",
+  ].join("\n");
+
+const block = (name: string, content: string): string[] => [
+  `file ${name}`,
+  ...content
+    .trimEnd()
+    .split("\n")
+    .map((line) => `| ${line}`),
+];
