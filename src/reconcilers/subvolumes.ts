@@ -91,10 +91,10 @@ export const subvolumeFolderProbe = (
   marks: Marks | null,
 ): Probe<SubvolumeFolder> => ({
   host,
-  script: sh`
+  script: `${sh`
 d=${folder}; [ -d "$d" ] || { echo absent; exit 0; }
 place "$d"
-find "$d" -mindepth 1 -maxdepth 1 -name ${`${dataset}@*`} -printf 'entry %i %y %f\n' || exit 1
+find "$d" -mindepth 1 -maxdepth 1 -name ${`${dataset}@*`} -printf 'entry %i %y %f\n' || exit 1`}
 ${marks === null ? "" : marksScript(marks, dataset)}
 subvolumes "$d"`,
   parse: (stdout) => (stdout === "absent\n" ? absent : parseFolder(stdout, dataset)),
