@@ -9,6 +9,7 @@ import { sh } from "../transport/quote.ts";
 import { hydrateId, isHydrated, labelsToReceive, sameLineage } from "./hydrate.ts";
 import { hydratedFolder, layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
+import { watchReceived } from "./receive-progress.ts";
 import { markOf, marksOnWorkstation, type Receiving, receiveScript, WAITED } from "./receive-script.ts";
 import { actionId, problem, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { isHalfReceived, isSnapshot } from "./snapshot.ts";
@@ -41,6 +42,9 @@ export const receive: Reconciler<Input> = {
   run: async (action, tools) => {
     const { input } = action;
     const { server, hydrated, base, name } = input;
+    const stopWatching = watchReceived(tools.host(action.host), input, (bytes) =>
+      tools.progress(bytes, null),
+    );
     const result = await pipe({
       from: tools.host(server),
       source: sendScript(hydrated, name, base),
@@ -51,7 +55,7 @@ export const receive: Reconciler<Input> = {
         fromAfar: true,
       }),
       signal: tools.signal,
-    });
+    }).finally(stopWatching);
     if (result.sink.stdout === WAITED) return "a receive that an earlier run had begun was waited for";
     // a sink that fails breaks the pipe, so that its word comes first
     if (result.sink.exitCode === 0 && result.source.exitCode === 0) return null;

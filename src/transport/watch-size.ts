@@ -5,13 +5,15 @@ import { sh } from "./quote.ts";
 const INTERVAL_MS = 1000;
 
 /** Tells the size of a file that grows on `host`, about once a second, until the function it gives is called. */
-export function watchSize(host: Host, file: AbsolutePath, tell: (bytes: number) => void): () => void {
+export const watchSize = (host: Host, file: AbsolutePath, tell: (bytes: number) => void): (() => void) =>
+  watchBytes(host, sh`stat -c %s -- ${file} 2>/dev/null || :`, tell);
+
+/** As {@link watchSize}, of what `script` prints: a number of bytes, or nothing where there is none to tell. */
+export function watchBytes(host: Host, script: string, tell: (bytes: number) => void): () => void {
   let stopped = false;
   const look = async (): Promise<void> => {
     // a look that fails is no trouble of its own: the pipe beside it will tell
-    const { stdout } = await host
-      .run(sh`stat -c %s -- ${file} 2>/dev/null || :`)
-      .catch(() => ({ stdout: "" }));
+    const { stdout } = await host.run(script).catch(() => ({ stdout: "" }));
     if (stopped) return;
     if (stdout !== "") tell(Number(stdout));
     timer = setTimeout(look, INTERVAL_MS);
