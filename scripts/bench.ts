@@ -14,7 +14,7 @@ import { mebibytes, type Row } from "./bench/figures.ts";
 import { devbackup } from "./bench/measure.ts";
 import { describeMachine, renderPage } from "./bench/page.ts";
 import { benchPlan } from "./bench/plan.ts";
-import { benchRestore } from "./bench/restore.ts";
+import { benchRestore, ABOUT as RESTORE } from "./bench/restore.ts";
 import { benchStart } from "./bench/start.ts";
 
 const MIB = 1024 ** 2;
@@ -101,6 +101,7 @@ async function bench(lab: Lab): Promise<void> {
     about: [
       `The dataset holds ${mebibytes(largeBytes)} in ${files} files: half of the bytes in files of 4 to 64 KiB, half in big ones; half of them compress well, half not at all. The kernel has it in its cache.`,
       `Medians of ${rounds} rounds; the ways that are compared take turns, A B A B, and a ratio is the median of the rounds' own.`,
+      ...(wanted.has("restore") ? [RESTORE] : []),
     ],
     rows,
   });

@@ -20,6 +20,10 @@ const SUBVOLUMES = {
   ls: `${HYDRATED}/* /srv/work/chain ${BY_HAND.ls}/received/* ${BY_HAND.ls}/working-copy`,
 };
 
+/** For the page. */
+export const ABOUT =
+  "Restore: before each way all that the machine has of the dataset is deleted (snapshots, dataset and working copy; on the server the whole repository, keys included), deletion and disk are waited for, and the kernel's cache is emptied. The machine itself is not wiped: its packages are there. By hand the server's identity is there too, the addresses are signed beforehand and the hash is openssl's; devbackup opens the escrow with a recovery identity without passphrase. Both ways end with a sync of the file system.";
+
 interface Artifact {
   readonly file: string;
   readonly key: string;
