@@ -62,7 +62,7 @@ export async function onServer(
     restore: { label: "latest", to: null },
     selection: { host: spec.server, stages: null },
   } as const;
-  const session = openSession(desired, alone, identities, (text) => process.stderr.write(text));
+  const session = openSession(desired, alone, identities, (text) => process.stderr.write(text), "keys");
   const { signal, stop } = interruptible();
   const holder = {
     who: `${userInfo().username}@${hostname()}`,

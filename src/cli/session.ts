@@ -38,6 +38,7 @@ export function openSession(
   request: Request,
   identities: readonly AgeIdentity[],
   warn: (text: string) => void,
+  recovering: "all" | "keys" = "all",
 ): Session {
   const hosts = new Map<HostName, Promise<Host>>();
   const env = takeSecrets(desired);
@@ -65,7 +66,7 @@ export function openSession(
       escrowPlace: escrowPath(placeOf(spec)),
       knownSigner: desired.signers.get(spec.name) ?? (seen.kind === "known" ? seen.value.signer : null),
       newestSeen: seen.kind === "known" ? seen.value.newest : null,
-      wanted: request.restore?.label ?? "latest",
+      wanted: recovering === "keys" ? null : (request.restore?.label ?? "latest"),
     });
   };
   const recovered = (spec: DatasetSpec): Promise<Recovered> => {

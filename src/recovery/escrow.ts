@@ -44,7 +44,7 @@ export async function openEscrow(
   if (bytes.length > MOST_ESCROW_BYTES)
     throw damaged(dataset, `it has ${bytes.length} bytes, more than any escrow`);
   const opening = await openWithIdentities(identities, bytes);
-  if (opening.kind === "damaged") throw damaged(dataset, opening.why);
+  if (opening.kind === "damaged") throw damaged(dataset, `it was cut off or changed: ${opening.why}`);
   if (opening.kind === "not-ours") throw notOurs(dataset, await Promise.all(identities.map(recipientOf)));
   const text = parseEscrow(Buffer.from(opening.plaintext).toString("utf8"), dataset);
   const backupIdentity = await onlyIdentity(text.backupKeyFile);

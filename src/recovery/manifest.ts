@@ -17,7 +17,7 @@ export async function openManifest(
     throw damaged(`it has ${bytes.length} bytes, more than any manifest`);
   const opening = await openWithIdentities(identities, bytes);
   if (opening.kind === "opened") return opening.plaintext;
-  if (opening.kind === "damaged") throw damaged(opening.why);
+  if (opening.kind === "damaged") throw damaged(`it was cut off or changed: ${opening.why}`);
   const tried = await Promise.all(identities.map(recipientOf));
   throw damaged(`it is not encrypted to any of ${tried.join(", ")}, or its beginning is damaged`);
 }
@@ -29,5 +29,5 @@ const damaged = (why: string): DevbackupError =>
     what: "the manifest in the bucket cannot be opened",
     why,
     state: "Nothing was changed",
-    next: "If the server still stands, devbackup apply puts its manifest there again; else devbackup manifest rebuild makes it from the artifacts",
+    next: "put a good manifest and its signature back into the bucket; or make it again from the artifacts: devbackup manifest rebuild --identity FILE",
   });

@@ -24,8 +24,8 @@ export interface RecoverInput {
   readonly knownSigner: Signer | null;
   /** The newest row that this controller has seen; null before the first. */
   readonly newestSeen: NewestSeen | null;
-  /** An older manifest will do where the label that is wanted was asked for by name. */
-  readonly wanted: Label | "latest";
+  /** An older manifest will do where the label that is wanted was asked for by name. Null: the keys alone. */
+  readonly wanted: Label | "latest" | null;
 }
 
 /** A dataset's keys and manifest as they come back without its server. */
@@ -35,7 +35,7 @@ export interface Recovered {
   readonly escrowFrom: string;
   readonly signer: Signer;
   readonly fingerprint: string;
-  /** The bucket's, opened, its signature good; null where it has none. */
+  /** The bucket's, opened, its signature good; null where it has none, or the keys alone were wanted. */
   readonly manifest: Manifest | null;
 }
 
@@ -51,7 +51,8 @@ export async function recover(input: RecoverInput): Promise<Recovered> {
   const signer = parseSigner(escrow.signer);
   if (signer === undefined) throw new RangeError("an opened escrow has a signer");
   if (knownSigner !== null && signer !== knownSigner) throw otherSigner(input, from, signer, knownSigner);
-  const manifest = await bucketManifest(input, escrow, signer);
+  // one that is damaged or forged must not keep it from being made again
+  const manifest = input.wanted === null ? null : await bucketManifest(input, escrow, signer);
   return { escrow, escrowFrom: from, signer, fingerprint: fingerprintOf(signer), manifest };
 }
 

@@ -97,6 +97,12 @@ suite("what comes back with a recovery identity", { skip: noTools }, async () =>
       rows: null,
     },
     {
+      name: "the keys alone, where they are all that is wanted, whatever the manifest is",
+      input: asked({ ...whole, ...manifestOf(two, forger) }, { wanted: null }),
+      from: "the bucket",
+      rows: null,
+    },
+    {
       name: "an older manifest, for a label that is asked for by name",
       input: asked(older, { wanted: label("2026-02") }),
       from: "the bucket",
