@@ -18,7 +18,6 @@ import {
   type View,
 } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
-import { trustId } from "./trust.ts";
 
 type Input =
   | { readonly how: "create" | "publish"; readonly identity: AbsolutePath; readonly recipient: AbsolutePath }
@@ -166,7 +165,6 @@ const putBack = (
 ): Action<Input> =>
   propose("key", spec, {
     ...draft,
-    needs: [...draft.needs, trustId(spec)],
     change: "create",
     summary: `put the age identity of ${spec.name} back from the escrow`,
     reason: `${spec.server} has lost it; the escrow of ${escrowFrom} holds the one of ${recipient}`,

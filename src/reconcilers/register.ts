@@ -33,7 +33,6 @@ import { expectSuccess } from "./run-script.ts";
 import { neverSigned, signKeyId } from "./sign-key.ts";
 import { type SignatureState, signatureFunctions } from "./signature.ts";
 import { looksLikeArtifact, manifestFile, ROW_SUFFIX, stateEnvFile, strangers, tmpFile } from "./store.ts";
-import { trustId } from "./trust.ts";
 
 interface Input {
   readonly dataset: DatasetSpec;
@@ -218,7 +217,6 @@ function putBack({ spec, facts, course, recovered }: View): Action<Input>[] {
       ...action,
       change: "create",
       summary: `put the manifest of ${spec.name} back from the bucket`,
-      needs: [...action.needs, trustId(spec)],
     },
   ];
 }

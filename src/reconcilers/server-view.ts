@@ -8,7 +8,7 @@ import { memoryProblems } from "./memory.ts";
 import { packages } from "./packages.ts";
 import { type Answer, damage, type Reconciler, together, type View } from "./reconciler.ts";
 import { neverSigned, signKey } from "./sign-key.ts";
-import { trust, trustId } from "./trust.ts";
+import { afterTrust, trust } from "./trust.ts";
 
 /** What a command that concerns one dataset's server alone looks at. */
 export function serverView(desired: DesiredState, spec: DatasetSpec, observed: Observation): View {
@@ -53,11 +53,10 @@ export function preparations(view: View, again: string): Required<Answer<unknown
   }
   const { actions, problems, warnings, notes } = together(PREPARERS.map((one) => one.diff(view)));
   const here = actions.filter(({ host }) => host === spec.server);
-  // who signs matters only where something comes out of the escrow
-  const trusting = here.some(({ needs }) => needs.includes(trustId(spec)));
   const remembered = memoryProblems(view).filter(({ code }) => code !== "manifest-rolled-back");
   return {
-    actions: here.filter(({ kind }) => kind !== trust.kind || trusting),
+    // who signs matters only where something comes out of the escrow
+    actions: lost.length > 0 ? afterTrust(view, here) : here.filter(({ kind }) => kind !== trust.kind),
     problems: [...problems.filter(({ host }) => host === null || host === spec.server), ...remembered],
     warnings,
     notes,

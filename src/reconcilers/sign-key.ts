@@ -9,7 +9,6 @@ import { actionId, damage, propose, type Reconciler, unknownProblem, type View }
 import { expectSuccess } from "./run-script.ts";
 import { FIRST_SUFFIX, type SignKeyFacts, signatureFile, signKeyFile, signPublicFile } from "./signature.ts";
 import { manifestFile } from "./store.ts";
-import { trustId } from "./trust.ts";
 
 interface Input {
   readonly how: "create" | "publish" | "put-back";
@@ -50,7 +49,6 @@ export const signKey: Reconciler<Input> = {
         actions: [
           propose("sign-key", spec, {
             ...draft,
-            needs: [...draft.needs, trustId(spec)],
             change: "create",
             summary: `put the key that signs the manifest of ${spec.name} back from the escrow`,
             reason: `${spec.server} has lost it; the escrow of ${escrowFrom} holds ${fingerprint}`,

@@ -1,4 +1,3 @@
-import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { Signer } from "../domain/names.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { knownSigner } from "./memory.ts";
@@ -36,7 +35,7 @@ export const trust: Reconciler<Input> = {
     return {
       actions: [
         propose("trust-signer", spec, {
-          id: trustId(spec),
+          id: trustId(view),
           host: spec.server,
           stage: "provision",
           change: "create",
@@ -60,11 +59,12 @@ export const trust: Reconciler<Input> = {
   },
 };
 
-/** What everything that comes out of the escrow waits for. */
-export const trustId = (spec: DatasetSpec): ActionId => actionId("trust-signer", spec.name);
+/** What everything waits for. With the fingerprint, so that an approval is of the signer that a person has compared. */
+export const trustId = ({ spec, recovered }: View): ActionId =>
+  actionId("trust-signer", `${spec.name}/${recovered.kind === "known" ? recovered.value.fingerprint : ""}`);
 
 /** Until the signer is trusted, nothing at all is done for the dataset. */
-export const afterTrust = ({ spec }: View, actions: readonly Action[]): Action[] =>
+export const afterTrust = (view: View, actions: readonly Action[]): Action[] =>
   actions.map((action) =>
-    action.kind === trust.kind ? action : { ...action, needs: [...action.needs, trustId(spec)] },
+    action.kind === trust.kind ? action : { ...action, needs: [...action.needs, trustId(view)] },
   );

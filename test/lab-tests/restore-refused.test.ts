@@ -252,7 +252,7 @@ describe("a restore that is refused says why, and changes nothing", {
           const shown = (await execa("ssh-keygen", ["-lf", `${forger.file}.pub`])).stdout;
           assert.ok(text.includes(`trust the signer ${/SHA256:\S+/.exec(shown)?.[0]}`), text);
           assert.match(text, /compare it with what devbackup keys show printed/);
-          assert.match(text, /devbackup apply .*--restore latest .*--approve trust-signer:dev/);
+          assert.match(text, /devbackup apply .*--restore latest .*--approve trust-signer:dev\/SHA256:/);
           // the lock and the journal of an apply that did nothing
           assert.equal(await it.lab.must("ls", `ls ${REPOSITORY}`), "locks\nlogs\n");
           await it.lab.must("ls", "rm -r /srv/btrfs-backups");

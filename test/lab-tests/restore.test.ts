@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { actionIn, expectExit, manifestOf, planned } from "../lab/expect.ts";
+import { expectExit, manifestOf, type Planned, planned } from "../lab/expect.ts";
 import { type Lab, startLab, whyNoLab } from "../lab/lab.ts";
 import { whyNoSwift } from "../lab/s3/servers.ts";
 import { changeTree, fingerprint, installTreeTools, plantTree } from "../lab/tree.ts";
@@ -78,9 +78,7 @@ describe("a wiped machine comes back with one command", { skip: whyNoLab() || wh
   async function downloads(mark: number): Promise<string[]> {
     const log = await readFile(join(lab.bucket.dir, "log/swift-proxy-server.log"), "utf8");
     const keys = [
-      ...log
-        .slice(mark)
-        .matchAll(/ GET \/dev-backups\/(dev\/\S+?)(?:%3F\S*)? HTTP\/1\.[01] 20[06] /g),
+      ...log.slice(mark).matchAll(/ GET \/dev-backups\/(dev\/\S+?)(?:%3F\S*)? HTTP\/1\.[01] 20[06] /g),
     ];
     return [...new Set(keys.map(([, key = ""]) => decodeURIComponent(key).replaceAll("%40", "@")))].sort();
   }
@@ -189,9 +187,9 @@ describe("a wiped machine comes back with one command", { skip: whyNoLab() || wh
       const fresh = { env: { XDG_STATE_HOME: join(lab.dir, "another-controller") } };
       const args = ["--restore", "latest", ...identity, ...config];
       const { stdout } = await lab.devbackup(["plan", "--json", ...args], fresh);
-      const trust = actionIn(JSON.parse(stdout), "trust-signer:dev");
-      assert.equal(trust.hazard, "disruptive");
-      await expectExit(lab, 0, ["apply", "--yes", "--approve", "trust-signer", ...args], fresh);
+      const trust = (JSON.parse(stdout) as Planned).actions.find(({ kind }) => kind === "trust-signer");
+      assert.equal(trust?.hazard, "disruptive");
+      await expectExit(lab, 0, ["apply", "--yes", "--approve", trust.id, ...args], fresh);
       const tree = was.get("2090-09");
       assert.equal(await treeOf("ws", SOURCE), tree);
       assert.equal(await treeOf("ls", `${HYDRATED}/dev@2090-09`), tree);
