@@ -4,13 +4,14 @@ import { type AbsolutePath, type AgeRecipient, joinPath } from "../domain/names.
 import type { BucketObject } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
-import { uploadId } from "./cloud.ts";
+import { unknownToManifest, uploadId } from "./cloud.ts";
 import { escrowPushedNote } from "./escrow-files.ts";
 import { publishedFile } from "./key-files.ts";
 import { isNoted, type Pushed, push, pushedProbe, whyPush } from "./pushed.ts";
 import { actionId, type Probe, propose, type Reconciler, type View } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
 import { expectSuccess } from "./run-script.ts";
+import { isAuthentic } from "./sign.ts";
 import { signatureFile, signatureFunctions } from "./signature.ts";
 import { manifestFile, tmpFile } from "./store.ts";
 
@@ -19,6 +20,8 @@ interface Input {
   readonly keys: { readonly manifest: string; readonly signature: string };
   /** Of the manifest; null while rows are still to be written. */
   readonly sha256: string | null;
+  /** Of the signature, which another key makes another of the same manifest; null while it is still to be made. */
+  readonly signatureSha256: string | null;
   /** Whether the manifest in the bucket is the one that was last noted, and not one whose sending was cut off. */
   readonly asNoted: boolean;
   readonly recipient: AbsolutePath;
@@ -31,7 +34,7 @@ const signatureNote = ({ repository }: DatasetSpec): AbsolutePath =>
 
 export const pushedManifestProbe = (spec: DatasetSpec): Probe<Pushed> =>
   pushedProbe(spec.server, pushedNote(spec));
-/** Noted with the hash of the manifest that it is the newest signature of. */
+/** Noted with the hash of the newest of its signatures. */
 export const pushedSignatureProbe = (spec: DatasetSpec): Probe<Pushed> =>
   pushedProbe(spec.server, signatureNote(spec));
 
@@ -48,7 +51,7 @@ export const cloudManifest: Reconciler<Input> = {
     const noted = facts.pushedManifest.kind === "known" ? facts.pushedManifest.value : null;
     const reason = whyPushEither(view, noted, present, objects.get(keys.signature));
     if (labels.length === 0 || reason === null) return {};
-    const anothers = present !== undefined && noted === null;
+    const anothers = present !== undefined && whyAnothers(view, noted, present);
     return {
       actions: [
         propose("upload-manifest", spec, {
@@ -59,7 +62,7 @@ export const cloudManifest: Reconciler<Input> = {
           hazard: anothers ? "destructive" : "none",
           summary: `send the manifest of ${spec.name} and its signature to the bucket`,
           reason: anothers
-            ? "the one there was not sent from this repository, and may be all that tells of older artifacts; it is replaced"
+            ? `${anothers}, and may be all that tells of artifacts there; it is replaced`
             : reason,
           details: [keys.signature, keys.manifest],
           // last, so that the bucket's manifest names no object that is not there
@@ -74,6 +77,7 @@ export const cloudManifest: Reconciler<Input> = {
               course.pending.length > 0 || facts.manifest.kind !== "known"
                 ? null
                 : facts.manifest.value.sha256,
+            signatureSha256: facts.manifest.kind === "known" ? facts.manifest.value.signatureSha256 : null,
             asNoted: present === undefined || isNoted(noted, present),
             recipient: publishedFile(spec),
             recoveryRecipients: desired.recoveryRecipients,
@@ -83,8 +87,8 @@ export const cloudManifest: Reconciler<Input> = {
     };
   },
   run: async (action, tools) => {
-    const { dataset, keys, sha256, asNoted, recipient, recoveryRecipients } = action.input;
-    if (sha256 === null) throw new RangeError(`${action.id} has nothing to send`);
+    const { dataset, keys, sha256, signatureSha256, asNoted, recipient, recoveryRecipients } = action.input;
+    if (sha256 === null || signatureSha256 === null) throw new RangeError(`${action.id} has nothing to send`);
     const host = tools.host(action.host);
     const failure = { code: "manifest-push-failed", what: "the manifest could not be sent to the bucket" };
     const encrypted = tmpFile(dataset, "snapshots_v2.tsv.age");
@@ -103,10 +107,22 @@ was=${sentSignature(dataset)}
 { cat -- "$sig"; if [ -e "$was" ] && ! cmp -s "$was" "$sig"; then cat -- "$was"; fi; } >${blocks}`}`,
       failure,
     );
-    const note = { host, sha256, failure };
-    await push({ ...note, file: blocks, key: keys.signature, note: signatureNote(dataset) }, tools);
+    await push(
+      {
+        host,
+        failure,
+        sha256: signatureSha256,
+        file: blocks,
+        key: keys.signature,
+        note: signatureNote(dataset),
+      },
+      tools,
+    );
     await expectSuccess(host, keepSignature(dataset, `${sentSignature(dataset)}.begun`), failure);
-    await push({ ...note, file: encrypted, key: keys.manifest, note: pushedNote(dataset) }, tools);
+    await push(
+      { host, failure, sha256, file: encrypted, key: keys.manifest, note: pushedNote(dataset) },
+      tools,
+    );
     await expectSuccess(
       host,
       `${keepSignature(dataset, sentSignature(dataset))}${sh`
@@ -146,22 +162,34 @@ done`;
   await expectSuccess(host, keepSignature(dataset, sentSignature(dataset)), failure);
 }
 
+/**
+ * Why the manifest in the bucket is not this repository's to replace unasked; null where it is. A server that was set
+ * back to an older state has an older note, and does not know the artifacts that were sent since.
+ */
+function whyAnothers(view: View, noted: Pushed | null, present: BucketObject): string | null {
+  if (noted === null) return "the one there was not sent from this repository";
+  return !isNoted(noted, present) && unknownToManifest(view).length > 0
+    ? "the one there was sent after this repository's last, with artifacts that the manifest here does not know"
+    : null;
+}
+
 /** Null where the bucket has what stands on the server. */
 function whyPushEither(
-  { facts, course }: View,
+  view: View,
   noted: Pushed | null,
   manifest: BucketObject | undefined,
   signature: BucketObject | undefined,
 ): string | null {
+  const { facts, course } = view;
   if (course.pending.length > 0) return "it gets new rows";
   if (facts.manifest.kind !== "known") return null;
-  const { sha256 } = facts.manifest.value;
+  const { sha256, signatureSha256 } = facts.manifest.value;
   const why = whyPush(sha256, noted, manifest);
   if (why !== null) return why;
-  const ofSignature = whyPush(
-    sha256,
-    facts.pushedSignature.kind === "known" ? facts.pushedSignature.value : null,
-    signature,
-  );
+  const sent = facts.pushedSignature.kind === "known" ? facts.pushedSignature.value : null;
+  const ofSignature =
+    signatureSha256 === null || !isAuthentic(view)
+      ? "it is made anew"
+      : whyPush(signatureSha256, sent, signature);
   return ofSignature === null ? null : `its signature: ${ofSignature}`;
 }

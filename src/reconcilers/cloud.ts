@@ -1,17 +1,17 @@
 import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
-import { objectKey, snapshotName } from "../domain/artifact.ts";
-import type { Label } from "../domain/label.ts";
+import { objectKey, parseArtifactFile, snapshotName } from "../domain/artifact.ts";
+import { compareLabels, type Label } from "../domain/label.ts";
 import { parentIn } from "../domain/lineage.ts";
 import { type ManifestRow, refOf } from "../domain/manifest.ts";
 import { type AbsolutePath, fileName, joinPath, type Sha256 } from "../domain/names.ts";
 import { formatBytes } from "../domain/units.ts";
-import type { Action, ActionId } from "../plan/plan.ts";
+import type { Action, ActionId, Warning } from "../plan/plan.ts";
 import { parseUploadState } from "../transport/bucket/upload-state.ts";
 import type { BucketFacts, SeenObject } from "./facts.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, propose, type Reconciler, type View, warning } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
-import { holds, tmpFile, UPLOAD_SUFFIX } from "./store.ts";
+import { holds, manifestFile, tmpFile, UPLOAD_SUFFIX } from "./store.ts";
 
 interface Upload {
   readonly key: string;
@@ -53,6 +53,7 @@ export const cloudObjects: Reconciler<Upload> = {
     );
     const sendable = unsent.filter((row) => holds(view.facts.store, row));
     return {
+      warnings: behindBucket(view),
       actions: [
         ...sendable.map((row) => uploadRow(view, cloud.spec, bucket.value, row)),
         ...course.pending.map(({ label, decision }) => {
@@ -121,6 +122,33 @@ const overwriting = (action: Action<Upload>, why: string): Action<Upload> => ({
   hazard: "destructive",
   reason: `${why}; it is replaced`,
 });
+
+/** Labels of artifacts in the bucket that have no row on the server, where a row goes before its object. */
+export function unknownToManifest({ spec, cloud, course }: View): Label[] {
+  if (cloud?.bucket.kind !== "known") return [];
+  const expected = new Set(course.rows.map((row) => cloudKey(cloud.spec, spec, row)));
+  return [...cloud.bucket.value.objects.keys()].flatMap((key) => {
+    const ref = expected.has(key) ? undefined : parseArtifactFile(spec.name, fileName(key));
+    return ref !== undefined && objectKey(cloud.spec.prefix, ref) === key ? [ref.label] : [];
+  });
+}
+
+/** What a manifest on the server that has fallen behind the bucket's can be told by, where nobody has seen that. */
+export function behindBucket(view: View): Warning[] {
+  const { spec, course } = view;
+  const newest = course.rows.at(-1)?.label;
+  if (newest === undefined) return [];
+  const later = unknownToManifest(view).filter((label) => compareLabels(label, newest) > 0);
+  if (later.length === 0) return [];
+  return [
+    warning(
+      "behind-bucket",
+      spec,
+      spec.server,
+      `the bucket holds artifacts of ${later.sort(compareLabels).join(", ")}, and the manifest of ${spec.name} ends at ${newest}: it may be an older one. To put the bucket's back, move it away: ${manifestFile(spec)}, and devbackup apply --restore latest --identity FILE`,
+    ),
+  ];
+}
 
 /** By size; where it was looked at more closely, by hash. */
 export const isCopyOf = (row: ManifestRow, object: SeenObject | undefined): boolean =>

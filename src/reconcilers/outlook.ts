@@ -4,7 +4,7 @@ import { fileName } from "../domain/names.ts";
 import { type Hole, type RestoreChain, restoreChain } from "../domain/restore-chain.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import type { Problem } from "../plan/plan.ts";
-import { cloudKey } from "./cloud.ts";
+import { behindBucket, cloudKey } from "./cloud.ts";
 import { copiesOf, hydratedLabels } from "./copies.ts";
 import { memoryProblems } from "./memory.ts";
 import { damage, problem, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
@@ -23,6 +23,7 @@ export const outlook: Reconciler<never> = {
     if (chain === undefined) throw new RangeError(`${spec.name} has no ${course.target}`);
     return {
       notes: notesOf(view, chain),
+      warnings: behindBucket(view),
       problems: [
         ...notAuthentic(view),
         ...holes(view, chain),

@@ -9,7 +9,7 @@ import {
   parseManifest,
   parseRow,
 } from "../domain/manifest.ts";
-import { type AbsolutePath, fileName, joinPath, type Sha256 } from "../domain/names.ts";
+import { type AbsolutePath, fileName, joinPath, parseSha256, type Sha256 } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import type { Probe } from "./reconciler.ts";
 import { FIRST_SUFFIX, type SignatureState, signatureFunctions } from "./signature.ts";
@@ -34,6 +34,8 @@ export interface ManifestFacts {
   readonly sha256: Sha256;
   /** Where it is `ahead`, the rest is of the newer manifest: it is the one that the server signed. */
   readonly signature: SignatureState;
+  /** Of the signature's file: another key makes another of the same manifest. Null where there is none. */
+  readonly signatureSha256: Sha256 | null;
 }
 
 export const manifestFile = ({ repository }: DatasetSpec): AbsolutePath =>
@@ -70,13 +72,20 @@ elif signed_by_us "$m.new"; then s=ahead m=$m.new
 else s=wrong
 fi
 [ -e "$m" ] || { echo absent; exit 0; }
-sum=$(sha256sum <"$m") && echo "$s $sum" && cat -- "$m"`}`,
+sum=$(sha256sum <"$m") || exit
+of_signature=$([ ! -e "$sig" ] || sha256sum <"$sig" | cut -c1-64)
+echo "$s $sum $of_signature" && cat -- "$m"`}`,
   parse: (stdout) => {
     const [first = ""] = stdout.split("\n", 1);
-    const [, state, sha256] = /^(\w+) ([0-9a-f]{64}) /.exec(first) ?? [];
+    const [, state, sha256, ofSignature = ""] = /^(\w+) ([0-9a-f]{64}) +- ([0-9a-f]*)$/.exec(first) ?? [];
     if (state === undefined || sha256 === undefined) return absent;
     const reading = parseManifest(stdout.slice(first.length + 1), spec.name);
-    return known({ sha256: sha256 as Sha256, reading, signature: state as SignatureState });
+    return known({
+      sha256: sha256 as Sha256,
+      reading,
+      signature: state as SignatureState,
+      signatureSha256: parseSha256(ofSignature) ?? null,
+    });
   },
 });
 

@@ -8,8 +8,10 @@ import { history, label } from "../domain/history.ts";
 import { facts, monthOf, THREE, testRows, without } from "./rows.ts";
 import { E1, KEYS, M1, planOf, remembered, SIGNER } from "./world.ts";
 
-const signature = (state: SignatureState) =>
-  known({ sha256: M1, reading: { kind: "valid" as const, rows: history(THREE) }, signature: state });
+const signature = (state: SignatureState, signatureSha256: Sha256 | null = M1) => {
+  const reading = { kind: "valid" as const, rows: history(THREE) };
+  return known({ sha256: M1, reading, signature: state, signatureSha256 });
+};
 const NO_KEY = known({ keyRights: null, derived: null, published: null });
 const OTHER = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${"B".repeat(43)}` as Signer;
 const OTHER_SUM = "22".repeat(32) as Sha256;
@@ -111,6 +113,20 @@ testRows([
     actions: ["sign:dev"],
     hazards: { "sign:dev": "destructive" },
     says: { "sign:dev": /its signature is gone; it is still the one that was last seen by this machine/ },
+  },
+  {
+    name: "signed by another key since it was sent: whoever has the new escrow needs the new signature",
+    target: "2026-03",
+    change: { manifest: signature("good", OTHER_SUM) },
+    actions: ["upload-manifest:dev"],
+    says: { "upload-manifest:dev": /its signature: it has changed since it was last sent/ },
+  },
+  {
+    name: "the key was changed, and the manifest is still to be signed by the new one",
+    target: "2026-03",
+    change: { manifest: signature("wrong") },
+    actions: ["sign:dev", "upload-manifest:dev"],
+    hazards: { "sign:dev": "destructive" },
   },
   {
     name: "a write was cut off before its last step",

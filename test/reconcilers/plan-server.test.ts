@@ -19,6 +19,12 @@ import {
 } from "./rows.ts";
 import { filesOf, folder, M1, planOf, SRV, subvolume, taken } from "./world.ts";
 
+const later = "dev/artifacts/incr/dev@2026-04.incr.from_2026-03.send.zst.age";
+const withLater = new Map([
+  ...objects,
+  ...[...objects.values()].slice(0, 1).map((one) => [later, { ...one, key: later }] as const),
+]);
+
 testRows([
   // the server
   {
@@ -82,7 +88,12 @@ testRows([
     name: "the manifest is damaged",
     target: "2026-03",
     change: {
-      manifest: known({ sha256: M1, reading: { kind: "damaged", line: 2, why: "x" }, signature: "good" }),
+      manifest: known({
+        sha256: M1,
+        reading: { kind: "damaged", line: 2, why: "x" },
+        signature: "good",
+        signatureSha256: M1,
+      }),
     },
     problems: ["manifest-damaged"],
   },
@@ -167,6 +178,21 @@ testRows([
     actions: ["upload-manifest:dev"],
   },
   {
+    name: "the same, with a later artifact beside it: the server was set back to an older state",
+    target: "2026-03",
+    change: { pushedManifest: known({ sha256: M1, etag: "other", sizeBytes: 5 }) },
+    bucket: known({ objects: withLater, unfinished: known([]) }),
+    warnings: ["behind-bucket"],
+    actions: ["upload-manifest:dev"],
+    hazards: { "upload-manifest:dev": "destructive" },
+  },
+  {
+    name: "a later artifact beside the manifest that this repository sent: the manifest was made again without it",
+    target: "2026-03",
+    bucket: known({ objects: withLater, unfinished: known([]) }),
+    warnings: ["behind-bucket"],
+  },
+  {
     name: "the manifest in the bucket was not sent from this repository",
     target: "2026-03",
     change: { pushedManifest: absent },
@@ -235,6 +261,7 @@ test("a damaged manifest makes no artifact a stranger", () => {
     sha256: M1,
     reading: { kind: "damaged" as const, line: 2, why: "x" },
     signature: "good" as const,
+    signatureSha256: M1,
   });
   const { actions } = planOf({ rows: THREE, target: "2026-03", change: { manifest } });
   assert.deepEqual(

@@ -128,7 +128,9 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
     serverLayout: known({ place: SRV, present: new Map(folders) }),
     key: known({ identityRights: "400 0", derived: RECIPIENT, published: RECIPIENT }),
     manifest:
-      rows.length === 0 ? absent : known({ sha256: M1, reading: { kind: "valid", rows }, signature: "good" }),
+      rows.length === 0
+        ? absent
+        : known({ sha256: M1, reading: { kind: "valid", rows }, signature: "good", signatureSha256: M1 }),
     stateEnv: rows.length === 0 ? absent : known(renderStateEnv(spec.name, rows)),
     store: known({
       files: filesOf(rows),
