@@ -32,6 +32,10 @@ interface Input extends Receiving {
 export const isHydrated = (subvolume: Subvolume | null | undefined): subvolume is Subvolume =>
   subvolume?.readOnly === true && subvolume.receivedUuid !== null && !subvolume.receiving;
 
+/** Held by whatever of ours changes snapshots or working copy there: two runs' scripts can overlap. */
+export const serverLock = ({ repository }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "locks/receive.lock");
+
 /** Whether `received` was made from `sent`, which may itself have been received once: send names that UUID. */
 export const sameLineage = (sent: Subvolume, received: Subvolume): boolean =>
   received.receivedUuid === (sent.receivedUuid ?? sent.uuid);
@@ -126,7 +130,7 @@ function receive(view: View, label: Label): Action<Input> {
       name,
       replace: hazard === "destructive",
       mark: markOf(marksOnServer(spec), name),
-      lock: joinPath(spec.repository, "locks/receive.lock"),
+      lock: serverLock(spec),
       artifact:
         row === undefined
           ? null

@@ -65,6 +65,34 @@ open_for_writing() {
 }
 `;
 
+/**
+ * Shell functions. `untouched_copy COPY SNAPSHOT…`: is it a copy of one of those, with nothing written to it since?
+ * Then removing it loses nothing, whoever made it. `free_name PATH SNAPSHOT…` sets `$new` to PATH, cleared of such a
+ * copy, or to PATH.2 and so on where something else has that name, which is left alone.
+ */
+export const UNTOUCHED_COPY = `
+is_subvolume() { [ ! -L "$1" ] && [ -d "$1" ] && [ "$(stat -c %i -- "$1")" = 256 ]; }
+field() { btrfs subvolume show -- "$1" | sed -n "s/^[[:space:]]*$2:[[:space:]]*//p"; }
+untouched_copy() {
+  # what was written in the last half minute may not be on the disk, and is not told before
+  is_subvolume "$1" && btrfs filesystem sync "$1" && [ "$(field "$1" Generation)" = "$(field "$1" 'Gen at creation')" ] || return
+  parent_of_copy=$(field "$1" 'Parent UUID')
+  shift
+  for s in "$@"; do
+    if is_subvolume "$s" && [ "$(field "$s" UUID)" = "$parent_of_copy" ]; then return; fi
+  done
+  return 1
+}
+free_name() {
+  new=$1 path=$1 number=1
+  shift
+  while [ -e "$new" ] || [ -L "$new" ]; do
+    if untouched_copy "$new" "$@"; then btrfs -q subvolume delete -c "$new"; return; fi
+    number=$((number + 1)); new=$path.$number
+  done
+}
+`;
+
 const PLACE = /^place (\S+) (\S*) (\S+) (\S+)$/m;
 const ROOM = /^room +(\d+) +(\d+)$/m;
 

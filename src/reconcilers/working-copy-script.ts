@@ -1,7 +1,7 @@
 import type { Label } from "../domain/label.ts";
 import type { AbsolutePath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
-import { OPEN_FOR_WRITING } from "./subvolumes.ts";
+import { OPEN_FOR_WRITING, UNTOUCHED_COPY } from "./subvolumes.ts";
 
 /** How the working copy is brought to another snapshot. */
 export interface Replacement {
@@ -12,6 +12,8 @@ export interface Replacement {
   /** Notes which copy is ours and where it stands. */
   readonly note: AbsolutePath;
   readonly dataset: string;
+  /** Held meanwhile: a run that was killed does not end its script there. */
+  readonly lock: AbsolutePath;
   /** The folder of the hydrated snapshots. */
   readonly hydrated: AbsolutePath;
   /** On another file system than the repository: where the snapshot is sent to first. Null on the same one. */
@@ -30,14 +32,15 @@ export interface Replacement {
  * write to, or that holds subvolumes, is kept itself. Prints `kept PATH` then.
  */
 export function replaceScript(replacement: Replacement, now: Date): string {
-  const { path, name, label, note, dataset, hydrated, ownBase, stranger, from } = replacement;
+  const { path, name, label, note, dataset, lock, hydrated, ownBase, stranger, from } = replacement;
   const stamp = now.toISOString().replace(/[-:]|\.\d+/g, "");
   const bases = replacement.bases.map((base) => sh`${base.uuid}) echo ${base.path};;`).join(" ");
-  return `${OPEN_FOR_WRITING}
+  return `${OPEN_FOR_WRITING}${UNTOUCHED_COPY}
 base_of() { case $1 in ${bases} esac; }
 ${sh`
 wc=${path} name=${name} label=${label} note=${note} hydrated=${hydrated} aside=${`${path}.set-aside`} stamp=${stamp} dataset=${dataset} was=${from ?? "unknown"}
-new=${`${path}.devbackup-new`} former=${`${path}.devbackup-old`} before=${`${path}.before-devbackup`}`}
+beside=${`${path}.devbackup-new`} former=${`${path}.devbackup-old`} before=${`${path}.before-devbackup`} lock=${lock}
+exec 8>>"$lock"; flock 8`}
 edited() {
   # where either end fails, that is a word too: nobody knows what would have followed
   ops=$( { btrfs -q send --no-data -p "$1" "$2" || echo failed; } | { btrfs receive --dump || echo failed; } | awk '{ print $1 }')
@@ -59,6 +62,8 @@ settle_former() {
   mkdir -p "$aside"
   if written_to "$former"; then
     kept="$aside/$dataset@\${at:-$was}.in-use-$stamp"
+    # across file systems or subvolumes mv(1) copies, and then removes
+    [ "$(stat -L -c %d -- "$aside")" = "$(stat -c %d -- "$(dirname -- "$wc")")" ] || { echo "$aside lies elsewhere: what is in use cannot be moved there" >&2; exit 1; }
     mv -T -- "$former" "$kept"
     echo "kept $kept"
     return 0
@@ -75,7 +80,7 @@ settle_former() {
 ${ownBase === null ? 'from="$hydrated/$name"' : ownBaseScript(ownBase)}
 mkdir -p "$(dirname -- "$wc")"
 if [ -e "$wc" ] || [ ! -e "$former" ]; then settle_former; fi
-if [ -e "$new" ]; then btrfs -q subvolume delete "$new"; fi
+free_name "$beside" "$(dirname -- "$from")"/*@*
 btrfs -q subvolume snapshot "$from" "$new"
 if [ -d "$wc" ] && [ "$(stat -c %i -- "$wc")" != 256 ] && rmdir -- "$wc" 2>/dev/null; then :; fi
 if [ -e "$wc" ]; then

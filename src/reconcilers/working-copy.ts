@@ -5,7 +5,7 @@ import { type Label, parseLabel } from "../domain/label.ts";
 import { type AbsolutePath, joinPath } from "../domain/names.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
-import { hydrateId, isHydrated, labelsToReceive } from "./hydrate.ts";
+import { hydrateId, isHydrated, labelsToReceive, serverLock } from "./hydrate.ts";
 import { hydratedFolder } from "./layout.ts";
 import {
   actionId,
@@ -199,6 +199,7 @@ function replace(view: View, path: AbsolutePath, copy: WorkingCopyFacts, latest:
       label: latest,
       note: noteFile(spec),
       dataset: spec.name,
+      lock: serverLock(spec),
       hydrated: hydratedFolder(spec.repository),
       ownBase: own ? baseFolder(path) : null,
       stranger,

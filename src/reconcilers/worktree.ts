@@ -11,7 +11,7 @@ import { actionId, problem, propose, type Reconciler, unknownProblem, type View 
 import { expectSuccess } from "./run-script.ts";
 import { elsewhere } from "./snapshot.ts";
 import type { SourceFacts } from "./source.ts";
-import { entryOf, OPEN_FOR_WRITING } from "./subvolumes.ts";
+import { entryOf, OPEN_FOR_WRITING, UNTOUCHED_COPY } from "./subvolumes.ts";
 
 interface Input {
   readonly path: AbsolutePath;
@@ -128,34 +128,23 @@ function put({ spec, course }: View, source: SourceFacts, madeFrom: boolean): Ac
  * becomes read-only unless a program still writes to it. Prints `kept PATH` then. What a cut-off run left beside the
  * path is told by being an untouched copy of a snapshot that stays; whatever else has that name is left alone.
  */
-const putScript = ({ path, snapshot, aside, name, lock }: Input, now: Date): string => `${OPEN_FOR_WRITING}
-${sh`
-lock=${lock} d=${path} s=${snapshot} beside=${`${path}.devbackup-restored`} aside=${aside} n=${name} stamp=${now.toISOString().replace(/[-:]|\.\d+/g, "")}
-is_subvolume() { [ ! -L "$1" ] && [ -d "$1" ] && [ "$(stat -c %i -- "$1")" = 256 ]; }
-field() { btrfs subvolume show -- "$1" | sed -n "s/^[[:space:]]*$2:[[:space:]]*//p"; }
-untouched_copy() {
-  is_subvolume "$1" && [ "$(field "$1" Generation)" = "$(field "$1" 'Gen at creation')" ] || return
-  parent=$(field "$1" 'Parent UUID')
-  shift
-  for f; do
-    if is_subvolume "$f" && [ "$(field "$f" UUID)" = "$parent" ]; then return; fi
-  done
-  return 1
-}
+const putScript = ({ path, snapshot, aside, name, lock }: Input, now: Date): string =>
+  `${OPEN_FOR_WRITING}${UNTOUCHED_COPY}${sh`
+lock=${lock} d=${path} snapshot=${snapshot} beside=${`${path}.devbackup-restored`} aside=${aside} n=${name} stamp=${now.toISOString().replace(/[-:]|\.\d+/g, "")}
 settle() {
   if is_subvolume "$1" && ! open_for_writing "$1"; then btrfs property set -ts "$1" ro true || :; fi
   echo "kept $1"
 }
 # a run that was killed does not end its script there
 exec 8>>"$lock"; flock 8
-if untouched_copy "$d" "$s"; then exit; fi
-new=$beside i=1
-while [ -e "$new" ] || [ -L "$new" ]; do
-  if untouched_copy "$new" "$(dirname -- "$s")"/*@*; then btrfs -q subvolume delete -c "$new"; break; fi
-  i=$((i + 1)); new=$beside.$i
-done
+if untouched_copy "$d" "$snapshot"; then exit; fi
+free_name "$beside" "$(dirname -- "$snapshot")"/*@*
 mkdir -p "$(dirname -- "$d")"
-btrfs -q subvolume snapshot "$s" "$new"
+# across file systems or subvolumes mv(1) copies, and then removes
+if [ -e "$aside" ] && [ "$(stat -L -c %d -- "$aside")" != "$(stat -c %d -- "$(dirname -- "$d")")" ]; then
+  echo "$aside lies elsewhere: what is in $d cannot be moved there" >&2; exit 1
+fi
+btrfs -q subvolume snapshot "$snapshot" "$new"
 if [ -d "$d" ] && ! is_subvolume "$d"; then rmdir -- "$d" 2>/dev/null || :; fi
 if [ -e "$d" ]; then
   mkdir -p "$aside"
