@@ -1,6 +1,7 @@
 import type { AbsolutePath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import { SENT_WHOLE } from "./receive.ts";
+import { WAIT_OR_END } from "./receive-script.ts";
 
 /** How a tree travels: as a stream of Btrfs where both ends are on it, and whole; else as an archive. */
 export type Way = "stream" | "archive";
@@ -23,18 +24,19 @@ zstd -q -c -T0 -1 || exit 1
 
 /**
  * Takes in, beside the target, what the other end sends. Only a folder that an earlier run of ours has left there is
- * begun afresh; one that still writes to it is waited for.
+ * begun afresh; one that still writes to it is ended, since nobody puts what it makes in its place.
  */
 export const unpackScript = (folder: AbsolutePath, way: Way): string =>
   `${beside(folder)}${sh`
 set -u
 w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
 trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
+if ours; then exec 8>>"$lock" && take 0 && clear_part || exit 1; fi
 if [ -e "$part" ] || [ -L "$part" ]; then
-  ours || { echo "$part is in the way" >&2; exit 1; }
-  exec 8>>"$part/$mark" && flock 8 && clear_part || exit 1
+  begun_ours && rmdir -- "$part" || { echo "$part is in the way" >&2; exit 1; }
 fi
-mkdir -p -- "$part/tree" && exec 8>>"$part/$mark" && flock 8 || exit 1
+mkdir -p -- "$(dirname -- "$part")" && mkdir -m 700 -- "$part" && exec 8>>"$lock" && flock 8 && claim || exit 1
+mkdir -- "$part/tree" || exit 1
 { zstd -q -d -c || : >"$w/failed"; } |
 `}${
     way === "stream"
@@ -43,9 +45,22 @@ mkdir -p -- "$part/tree" && exec 8>>"$part/$mark" && flock 8 || exit 1
   }
 [ ! -e "$w/failed" ] || { echo "what arrived is not whole, or could not be written" >&2; exit 1; }`;
 
-/** Puts what {@link unpackScript} took in at its place; prints which folder that is. */
+/** Brings what {@link unpackScript} took in to the disk; prints which folder {@link settleScript} will make of it. */
+export const sealScript = (folder: AbsolutePath, way: Way, name: string): string =>
+  `${beside(folder)}${sh`
+sync -f "$part/tree"
+stat -c ${WHICH_FOLDER} -- "$part/tree"${way === "stream" ? `/${name}` : ""}`}`;
+
+/**
+ * In stat(1)'s words, which folder it is: the same before and after it has got its name, and after a restart, when a
+ * device may have another number. A snapshot has both from what it was made of.
+ */
+export const WHICH_FOLDER = "%i:%W";
+
+/** Puts what {@link unpackScript} took in at its place. */
 export const settleScript = (folder: AbsolutePath, way: Way, name: string): string =>
   `${beside(folder)}${sh`
+exec 8>>"$lock"; flock 8; claim
 if [ -d "$d" ]; then rmdir -- "$d"; fi
 `}${
     way === "stream"
@@ -53,19 +68,26 @@ if [ -d "$d" ]; then rmdir -- "$d"; fi
       : 'mv -T -- "$part/tree" "$d"'
   }
 sync -f "$d"
-clear_part
-stat -c %d:%i -- "$d"`;
+clear_part`;
 
-/** Removes what a failed run has taken in. */
-export const clearScript = (folder: AbsolutePath): string => `${beside(folder)}if ours; then clear_part; fi`;
+/** Removes what a failed or cut-off run has taken in. */
+export const clearScript = (folder: AbsolutePath): string =>
+  `${beside(folder)}if ours; then exec 8>>"$lock"; take 0; clear_part; fi`;
 
-const beside = (folder: AbsolutePath): string => sh`
-d=${folder} part=${`${folder}.devbackup-part`} mark=.devbackup
-ours() { [ -f "$part/$mark" ] && [ ! -L "$part" ]; }
+/** Whether such a thing is there; for a probe. */
+export const isBesideScript = (folder: AbsolutePath): string =>
+  `${beside(folder)}if ours; then echo beside; fi`;
+
+/** The mark in it comes first and goes last: cut off in between, there is an empty folder of root's alone. */
+const beside = (folder: AbsolutePath): string =>
+  `${WAIT_OR_END}${sh`
+d=${folder} part=${`${folder}.devbackup-part`} lock=${`${folder}.devbackup-part/.devbackup`}
+begun_ours() { [ ! -L "$part" ] && [ -d "$part" ] && [ "$(stat -c '%a %u' -- "$part")" = "700 0" ]; }
+ours() { begun_ours && [ -f "$lock" ]; }
 clear_part() {
   for s in "$part/tree"/*@*; do
     if [ -d "$s" ] && [ "$(stat -c %i -- "$s")" = 256 ]; then btrfs -q subvolume delete "$s" || return; fi
   done
-  rm -rf --one-file-system -- "$part"
+  rm -rf --one-file-system -- "$part/tree" && rm -f -- "$lock" && rmdir -- "$part"
 }
-`;
+`}`;

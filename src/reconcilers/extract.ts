@@ -9,11 +9,14 @@ import { pipe } from "../transport/pipe.ts";
 import { quote, sh } from "../transport/quote.ts";
 import {
   clearScript,
+  isBesideScript,
   NO_SUCH_PATH,
   packScript,
+  sealScript,
   settleScript,
   unpackScript,
   type Way,
+  WHICH_FOLDER,
 } from "./extract-script.ts";
 import { hydrateId } from "./hydrate.ts";
 import { hydratedFolder } from "./layout.ts";
@@ -30,9 +33,13 @@ export interface TargetFacts {
   /** Which folder it is, for as long as it is there. */
   readonly inode: string;
   readonly fsType: string;
+  /** A run that was cut off has left something beside it. */
+  readonly leftBeside: boolean;
 }
 
 interface Input {
+  /** It is there already, and what a cut-off run left beside it is not. */
+  readonly clear: boolean;
   readonly server: HostName;
   readonly hydrated: AbsolutePath;
   readonly name: string;
@@ -49,17 +56,23 @@ export const targetProbe = (spec: DatasetSpec, target: RestoreTarget | null): Pr
   script:
     target === null
       ? "echo none"
-      : sh`d=${target.folder}
+      : `${sh`d=${target.folder}
 place "$d"
 if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo "absent -"
 elif [ -d "$d" ] && [ ! -L "$d" ] && [ -z "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ]; then echo "empty -"
-else echo "other $(stat -c %d:%i -- "$d")"; fi`,
+else echo "other $(stat -c ${WHICH_FOLDER} -- "$d")"; fi`}
+${isBesideScript(target.folder)}`,
   parse: (stdout) => {
     const place = parsePlace(stdout);
     const [, kind, inode = ""] = /^(absent|empty|other) (\S+)$/m.exec(stdout) ?? [];
     return kind === undefined || place === undefined
       ? absent
-      : known({ kind: kind as TargetFacts["kind"], inode, fsType: place.fsType });
+      : known({
+          kind: kind as TargetFacts["kind"],
+          inode,
+          fsType: place.fsType,
+          leftBeside: /^beside$/m.test(stdout),
+        });
   },
 });
 
@@ -83,8 +96,9 @@ export const extract: Reconciler<Input> = {
     const noted = notedOf(course.target, to);
     const done =
       facts.extracted.kind === "known" && facts.extracted.value === `${noted} ${facts.target.value.inode}`;
-    if (done) return {};
-    if (facts.target.value.kind === "other")
+    const { kind, fsType, leftBeside } = facts.target.value;
+    if (done && !leftBeside) return {};
+    if (kind === "other" && !done)
       return {
         problems: [
           problem(
@@ -105,16 +119,19 @@ export const extract: Reconciler<Input> = {
           label: course.target,
           stage: "hydrate",
           change: "create",
-          summary: `bring ${to.paths.length === 0 ? name : `${plural(to.paths.length, "path")} of ${name}`} to ${to.folder}`,
-          reason: "nothing is there yet",
+          summary: done
+            ? `clear away what was left beside ${to.folder}`
+            : `bring ${to.paths.length === 0 ? name : `${plural(to.paths.length, "path")} of ${name}`} to ${to.folder}`,
+          reason: done ? "an earlier run was cut off before its last step" : "nothing is there yet",
           details: to.paths,
           needs: [packagesId(to.host), packagesId(spec.server), hydrateId(spec, course.target)],
-          assumes: { target: facts.target.value.kind },
+          assumes: { target: kind },
           input: {
+            clear: done,
             server: spec.server,
             hydrated: hydratedFolder(spec.repository),
             name,
-            way: to.paths.length === 0 && facts.target.value.fsType === "btrfs" ? "stream" : "archive",
+            way: to.paths.length === 0 && fsType === "btrfs" ? "stream" : "archive",
             folder: to.folder,
             paths: to.paths,
             note: noteFile(spec),
@@ -125,9 +142,14 @@ export const extract: Reconciler<Input> = {
     };
   },
   run: async (action, tools) => {
-    const { server, hydrated, name, way, folder, paths, note, noted } = action.input;
+    const { clear, server, hydrated, name, way, folder, paths, note, noted } = action.input;
     const tree = joinPath(hydrated, name);
     const [from, to] = [tools.host(server), tools.host(action.host)];
+    const failed = { code: "extract-failed", what: `${folder} could not be put into its place` };
+    if (clear) {
+      await expectSuccess(to, clearScript(folder), failed);
+      return null;
+    }
     const result = await pipe({
       from,
       source: way === "stream" ? sendScript(hydrated, name, null) : packScript(tree, paths),
@@ -136,15 +158,15 @@ export const extract: Reconciler<Input> = {
       signal: tools.signal,
     });
     if (result.source.exitCode === 0 && result.sink.exitCode === 0) {
-      const settled = await expectSuccess(to, settleScript(folder, way, name), {
-        code: "extract-failed",
-        what: `${folder} could not be put into its place`,
-      });
-      await expectSuccess(from, sh`cat >${`${note}.new`}; mv -T ${`${note}.new`} ${note}`, {
+      const sealed = await expectSuccess(to, sealScript(folder, way, name), failed);
+      // noted first: what is at its place and not noted would be somebody else's
+      const written = sh`cat >${`${note}.new`}; sync ${`${note}.new`}; mv -T ${`${note}.new`} ${note}`;
+      await expectSuccess(from, written, {
         code: "extract-failed",
         what: `${note} could not be written`,
-        stdin: `${noted} ${settled.stdout.trim()}\n`,
+        stdin: `${noted} ${sealed.stdout.trim()}\n`,
       });
+      await expectSuccess(to, settleScript(folder, way, name), failed);
       return null;
     }
     await to.run(clearScript(folder)).catch(() => undefined);

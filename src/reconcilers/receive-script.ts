@@ -55,9 +55,8 @@ export const receiveScript = (
   `${sh`
 set -u
 lock=${lock} d=${folder} n=${name} m=${mark} begun= noting=
-`}${fromAfar ? WAIT_OR_END : "take() { flock 8; }"}${sh`
-exec 8>>"$lock" && take || exit 1
-read -r _ _ _ _ group _ <"/proc/$$/stat" && echo "$group" >"$lock" || exit 1
+`}${WAIT_OR_END}
+exec 8>>"$lock" && ${fromAfar ? "take 10" : "flock 8"} && claim || exit 1${sh`
 w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
 field() { btrfs subvolume show -- "$d/$n" 2>/dev/null | sed -n "s/^[[:space:]]*$1:[[:space:]]*//p"; }
 is_readonly() { [ "$(btrfs property get -ts "$d/$n" ro 2>/dev/null)" = ro=true ]; }
@@ -97,10 +96,11 @@ begun=
 sync "$(dirname -- "$m")"`}`;
 
 /**
- * What holds the lock is of a controller that is gone, since ours holds the dataset's lock. It may still come to
- * its end; one that moves no more waits for bytes that never come, for as long as sshd does not notice.
+ * Shell functions around `$lock`, open as descriptor 8. What holds it is of a controller that is gone, since ours holds
+ * the dataset's lock. `take N` waits for it, and ends it where nothing of it has moved N times: it may wait for bytes
+ * that never come, for as long as sshd does not notice; 0 ends it whatever it does. `claim` says who holds it now.
  */
-const WAIT_OR_END = `
+export const WAIT_OR_END = `
 moved() {
   for s in /proc/[0-9]*/stat; do
     { read -r pid _ _ _ g _ <"$s"; } 2>/dev/null && [ "$g" = "$1" ] && cat "/proc/$pid/io" 2>/dev/null
@@ -112,8 +112,11 @@ take() {
     holder=$(head -n 1 -- "$lock")
     [ -n "$holder" ] || continue
     is=$(moved "$holder")
-    if [ "$is" != "$was" ]; then was=$is silent=0; continue; fi
+    if [ "$1" != 0 ] && [ "$is" != "$was" ]; then was=$is silent=0; continue; fi
     silent=$((silent + 1))
-    case $silent in 10) kill -s TERM -- "-$holder" ;; 15) kill -s KILL -- "-$holder" ;; esac
+    if [ "$silent" -ge $(($1 + 5)) ]; then kill -s KILL -- "-$holder"
+    elif [ "$silent" -ge "$1" ]; then kill -s TERM -- "-$holder"; fi
   done
-}`;
+}
+claim() { read -r _ _ _ _ group _ <"/proc/$$/stat" && echo "$group" >"$lock"; }
+`;

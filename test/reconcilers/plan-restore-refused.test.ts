@@ -227,7 +227,7 @@ const rows: readonly Row[] = [
   {
     name: "a target that is a file, a link or a folder that holds something",
     restore: BESIDE,
-    change: { target: known({ kind: "other", inode: "1:2", fsType: "btrfs" }) },
+    change: { target: known({ kind: "other", inode: "1:2", fsType: "btrfs", leftBeside: false }) },
     code: "target-exists",
     text: /\/home\/dev\/old is there, and is no empty folder/,
     next: /does not exist yet, or is empty/,

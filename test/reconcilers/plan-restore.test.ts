@@ -253,13 +253,16 @@ const rows: readonly Row[] = [
   {
     name: "beside what is there: only what the label needs, and nothing of the dataset is touched",
     restore: beside("2026-02"),
-    change: { target: known({ kind: "absent", inode: "-", fsType: "btrfs" }) },
+    change: { target: known({ kind: "absent", inode: "-", fsType: "btrfs", leftBeside: false }) },
     actions: ["extract:dev@2026-02"],
   },
   {
     name: "beside what is there, on a machine that was wiped: nothing of the dataset is set up there",
     restore: beside("2026-02"),
-    change: { ...WORKSTATION_WIPED, target: known({ kind: "absent", inode: "-", fsType: "btrfs" }) },
+    change: {
+      ...WORKSTATION_WIPED,
+      target: known({ kind: "absent", inode: "-", fsType: "btrfs", leftBeside: false }),
+    },
     actions: ["extract:dev@2026-02"],
   },
   {
@@ -274,7 +277,7 @@ const rows: readonly Row[] = [
   {
     name: "beside what is there: not over what is there",
     restore: beside("2026-02"),
-    change: { target: known({ kind: "other", inode: "1:2", fsType: "btrfs" }) },
+    change: { target: known({ kind: "other", inode: "1:2", fsType: "btrfs", leftBeside: false }) },
     problems: ["target-exists"],
   },
   {
