@@ -1,5 +1,6 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { datasetKeys } from "../domain/artifact.ts";
+import type { Fact } from "../domain/fact.ts";
 import { type AbsolutePath, type AgeRecipient, joinPath } from "../domain/names.ts";
 import type { BucketObject } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
@@ -172,6 +173,10 @@ function whyAnothers(view: View, noted: Pushed | null, present: BucketObject): s
     ? "the one there was sent after this repository's last, with artifacts that the manifest here does not know"
     : null;
 }
+
+/** Whether {@link adopting} was begun, and nothing was sent to the bucket since. */
+export const isAdopted = (pushed: Fact<Pushed>): boolean =>
+  pushed.kind === "known" && pushed.value.etag === "-";
 
 /** Null where the bucket has what stands on the server. */
 function whyPushEither(

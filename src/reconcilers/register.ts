@@ -15,7 +15,7 @@ import type { Action, ActionId, Warning } from "../plan/plan.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import { artifactId } from "./artifact.ts";
-import { adopting } from "./cloud-manifest.ts";
+import { adopting, isAdopted } from "./cloud-manifest.ts";
 import { sourceOf } from "./fetch.ts";
 import { packagesId } from "./packages.ts";
 import {
@@ -204,7 +204,13 @@ function putBack({ spec, facts, course, recovered }: View): Action<Input>[] {
     const cutOff = signature === "ahead" || (signature === "good" && facts.stateEnv.kind === "absent");
     if (!cutOff) return [];
     const input = { onSha256: sha256, dataset: spec, row: null, rows: course.rows };
-    return [rewrite(spec, input, "an earlier write of the manifest was cut off before its last step")];
+    return [
+      rewrite(
+        spec,
+        isAdopted(facts.pushedManifest) ? { ...input, putBack: true } : input,
+        "an earlier write of the manifest was cut off before its last step",
+      ),
+    ];
   }
   if (facts.manifest.kind !== "absent" || recovered.kind !== "known") return [];
   const action = rewrite(
