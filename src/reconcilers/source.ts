@@ -17,6 +17,8 @@ export interface SourceFacts {
   /** Whether anything was written to it since it was made; reading alone can count as that (atime). */
   readonly written: boolean;
   readonly ownerExists: boolean;
+  /** Something is mounted right there. */
+  readonly mountPoint: boolean;
   /** Subvolumes and mount points inside: a snapshot holds an empty folder in their place. */
   readonly holes: readonly string[];
   readonly swapFiles: readonly string[];
@@ -47,7 +49,7 @@ if [ -L "$d" ] || [ ! -d "$d" ]; then echo kind other; exit 0; fi
 r=$(readlink -f -- "$d")
 while read -r _ _ _ _ m _; do
   case $m in *\\*) m=$(printf %b "$m");; esac
-  case $m in "$r"/*) printf 'hole %s\n' "$m";; esac
+  case $m in "$r") echo mount-point;; "$r"/*) printf 'hole %s\n' "$m";; esac
 done </proc/self/mountinfo
 # in a container the list is the whole kernel's: others may have one under the same path
 while read -r s _; do s=$(printf %b "$s"); case $s in "$r"/*) [ ! -e "$s" ] || printf 'swap %s\n' "$s";; esac; done </proc/swaps
@@ -55,6 +57,10 @@ if [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; 
   echo kind subvolume
   if command -v btrfs >/dev/null; then
     self=$(btrfs subvolume show -- "$d") && inside=$(btrfs subvolume list -o -- "$d") || exit 1
+    # what was written in the last half minute may not be on the disk, and is not told before
+    if [ "$(printf '%s\n' "$self" | sed -n 's/^[[:space:]]*Gen.*:[[:space:]]*//p' | uniq | wc -l)" = 1 ]; then
+      btrfs filesystem sync "$d" && self=$(btrfs subvolume show -- "$d") || exit 1
+    fi
     printf '%s\n' "$self" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p; s/^[[:space:]]*Parent UUID:[[:space:]]*/parent /p; s/^[[:space:]]*Generation:[[:space:]]*/generation /p; s/^[[:space:]]*Gen at creation:[[:space:]]*/created /p'
     printf '%s\n' "$inside" | sed -n 's/^ID .* path /hole /p'
   fi
@@ -84,6 +90,7 @@ fi`,
       written: all("generation")[0] !== all("created")[0],
       ownerExists: lines.includes("owner"),
       // of a plain directory, btrfs lists what lies in the subvolume that holds it
+      mountPoint: lines.includes("mount-point"),
       holes: [...all("hole"), ...all("beside").filter((other) => other.startsWith(inFileSystem))],
       swapFiles: all("swap"),
       copyBeside: lines.includes("copy-beside"),

@@ -42,7 +42,7 @@ export const worktree: Reconciler<Input> = {
           `${spec.path} on ${spec.workstation} is not lost: it has gone on from ${course.target}, and is left alone. To bring it back to that state: --restore ${course.target}`,
         ],
       };
-    return { actions: [put(view, source, madeFrom)] };
+    return source.mountPoint ? { problems: [mounted(spec)] } : { actions: [put(view, source, madeFrom)] };
   },
   run: async (action, tools) => {
     const { input } = action;
@@ -86,6 +86,16 @@ function inTheWay({ spec, facts }: View, source: SourceFacts): Problem[] {
     : [];
 }
 
+/** A mount point can be neither moved nor replaced (rename(2), EBUSY). */
+const mounted = (spec: DatasetSpec): Problem =>
+  problem(
+    "mount-point",
+    spec,
+    spec.workstation,
+    `${spec.path} is a mount point, and what is there cannot be set aside`,
+    "unmount it, or bring the label beside it: --to PATH",
+  );
+
 function put({ spec, course }: View, source: SourceFacts, madeFrom: boolean): Action<Input> {
   const name = snapshotName(spec.name, course.target);
   const isNew = source.kind === "absent" || (source.kind === "directory" && source.empty);
@@ -110,6 +120,9 @@ function put({ spec, course }: View, source: SourceFacts, madeFrom: boolean): Ac
       : [
           `what is there is set aside first, in ${aside}`,
           "programs that hold files open there go on writing to the old one: stop them first",
+          ...(source.holes.length === 0
+            ? []
+            : [`what lies inside and is in no backup goes aside with it: ${source.holes.join(", ")}`]),
         ],
     needs: [packagesId(spec.workstation), layoutId(spec, spec.workstation), receiveId(spec, course.target)],
     assumes: { kind: source.kind, uuid: source.uuid },

@@ -198,6 +198,14 @@ const rows: readonly Row[] = [
     next: /--to PATH/,
   },
   {
+    name: "a dataset's path where something is mounted",
+    restore: LATEST,
+    change: { source: known({ ...source, uuid: "another", mountPoint: true }) },
+    code: "mount-point",
+    text: /\/home\/dev\/code is a mount point/,
+    next: /unmount it, or bring the label beside it: --to PATH/,
+  },
+  {
     name: "a dataset's path that could not be looked at",
     restore: LATEST,
     change: { source: unknown("its disk is gone") },
@@ -265,8 +273,8 @@ describe("what a writer in the bucket is not given", () => {
     const { actions } = planOf({ ...asked, change: { ...SERVER_WIPED, ...WORKSTATION_WIPED } });
     assert.ok(actions.length > 10);
     for (const { id, needs, hazard } of actions) {
-      if (id === "trust-signer:dev") assert.equal(hazard, "disruptive");
-      else assert.ok(needs.includes("trust-signer:dev" as typeof id), id);
+      if (id === "trust-signer:dev/SHA256:abc") assert.equal(hazard, "disruptive");
+      else assert.ok(needs.includes("trust-signer:dev/SHA256:abc" as typeof id), id);
     }
   });
 

@@ -56,6 +56,23 @@ beside @other/dev/my code/c
   assert.deepEqual(fact.kind === "known" ? fact.value.holes : fact, ["@home/dev/my code/a/b"]);
 });
 
+test("what was written a moment ago is told, though only a sync brings it to Btrfs's own numbers", (context) => {
+  const folder = mkdtempSync("/tmp/source-");
+  context.after(() => rmSync(folder, { recursive: true }));
+  const { script, parse } = sourceProbe(at(folder));
+  const fakes = `
+stat() { case $* in *%i*) echo 256;; *) echo btrfs;; esac; }
+btrfs() {
+  case $* in
+    *sync*) : >${folder}/synced;;
+    *show*) printf 'Generation: %s\nGen at creation: 7\n' "$([ -e ${folder}/synced ] && echo 8 || echo 7)";;
+  esac
+}`;
+  const { stdout } = sh(`${PROBE_LIBRARY}${fakes}\n${script}`);
+  const fact = parse(stdout);
+  assert.equal(fact.kind === "known" && fact.value.written, true, stdout);
+});
+
 test("a directory with hard links, to inside and to outside of it, is converted", async (context) => {
   const folder = mkdtempSync("/tmp/source-");
   context.after(() => rmSync(folder, { recursive: true }));

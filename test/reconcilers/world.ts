@@ -111,6 +111,7 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
       parentUuid: null,
       written: true,
       ownerExists: true,
+      mountPoint: false,
       holes: [],
       swapFiles: [],
       copyBeside: false,
