@@ -88,11 +88,26 @@ export const extractedProbe = (spec: DatasetSpec): Probe<string> => ({
 /** A label, or files and folders out of it, beside what is there, on either machine and any file system. */
 export const extract: Reconciler<Input> = {
   kind: "extract",
-  diff: ({ spec, facts, course, restore }) => {
+  diff: ({ desired, spec, facts, course, restore }) => {
     const to = restore?.to;
     if (to === undefined || to === null) return {};
     if (facts.target.kind !== "known")
       return { problems: [unknownProblem(spec, to.host, to.folder, facts.target)] };
+    const ours = desired.datasets
+      .flatMap((each) => [placeOf(each.workstation, each.snapshots), placeOf(each.server, each.repository)])
+      .find((place) => isInside(to, place) || isPlace(to, place));
+    if (ours !== undefined)
+      return {
+        problems: [
+          problem(
+            "target-ours",
+            spec,
+            to.host,
+            `${to.folder} lies in ${ours.folder}, where devbackup keeps its own`,
+            "name a folder elsewhere",
+          ),
+        ],
+      };
     const noted = notedOf(course.target, to);
     const done =
       facts.extracted.kind === "known" && facts.extracted.value === `${noted} ${facts.target.value.inode}`;
@@ -111,6 +126,10 @@ export const extract: Reconciler<Input> = {
         ],
       };
     const name = snapshotName(spec.name, course.target);
+    // a subvolume inside a dataset would be left out of its backups
+    const nested = desired.datasets
+      .flatMap((each) => [placeOf(each.workstation, each.path), placeOf(each.server, each.workingCopy)])
+      .some((place) => isInside(to, place));
     return {
       actions: [
         propose("extract", spec, {
@@ -131,7 +150,7 @@ export const extract: Reconciler<Input> = {
             server: spec.server,
             hydrated: hydratedFolder(spec.repository),
             name,
-            way: to.paths.length === 0 && fsType === "btrfs" ? "stream" : "archive",
+            way: to.paths.length === 0 && fsType === "btrfs" && !nested ? "stream" : "archive",
             folder: to.folder,
             paths: to.paths,
             note: noteFile(spec),
@@ -186,6 +205,18 @@ export const extract: Reconciler<Input> = {
     });
   },
 };
+
+interface MachinePlace {
+  readonly host: HostName;
+  /** Null where none is declared. */
+  readonly folder: AbsolutePath | null;
+}
+
+const placeOf = (host: HostName, folder: AbsolutePath | null): MachinePlace => ({ host, folder });
+const isPlace = (to: RestoreTarget, { host, folder }: MachinePlace): boolean =>
+  to.host === host && to.folder === folder;
+const isInside = (to: RestoreTarget, { host, folder }: MachinePlace): boolean =>
+  to.host === host && folder !== null && to.folder.startsWith(`${folder}/`);
 
 const notedOf = (label: string, { host, folder, paths }: RestoreTarget): string => {
   const what = createHash("sha256")

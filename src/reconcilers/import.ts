@@ -95,7 +95,7 @@ case "$(fs "$d")" in
   btrfs*) if [ "$(fs "$d")" = "$(fs ${repository})" ]; then echo shares; else echo apart; fi ;;
   *) echo apart ;;
 esac | tr '\n' '\0'
-find "$d" -type f -name ${name} -printf '%s %p\0'`;
+find -H "$d" -type f -name ${name} -printf '%s %p\0'`;
 
 /** What its hash is, or that it can't be read. */
 async function hashOf({ spec }: View, { path }: FoundFile, tools: Tools): Promise<string> {

@@ -43,7 +43,7 @@ describe("a manifest made again, and artifacts that come by other means", { skip
     expectExit(lab, exitCode, [
       "manifest",
       "import",
-      "/srv/fetched",
+      "/srv/way-there",
       "--no-color",
       "--config",
       config,
@@ -123,7 +123,7 @@ describe("a manifest made again, and artifacts that come by other means", { skip
   test("a truncated artifact and what rests on it lose their rows; the manifest before it is kept", async () => {
     await lab.must(
       "ls",
-      `mkdir -p ${FETCHED} && cp -a ${REPOSITORY}/artifacts ${FETCHED}/ && chmod u+w ${path("2090-03")} && truncate -s -100 ${path("2090-03")}`,
+      `mkdir -p ${FETCHED} && ln -s /srv/fetched /srv/way-there && cp -a ${REPOSITORY}/artifacts ${FETCHED}/ && chmod u+w ${path("2090-03")} && truncate -s -100 ${path("2090-03")}`,
     );
     const old = await lab.must("ls", `cat ${MANIFEST}`);
     const listed = await rebuild(6, "--from", "server");

@@ -22,10 +22,11 @@ import {
 
 const LATEST: RestoreRequest = { label: "latest", to: null };
 const at = (text: string): RestoreRequest => ({ label: label(text), to: null });
-const BESIDE: RestoreRequest = {
+const beside = (folder: string): RestoreRequest => ({
   label: label("2026-02"),
-  to: { host: "ws" as HostName, folder: "/home/dev/old" as AbsolutePath, paths: [] },
-};
+  to: { host: "ws" as HostName, folder: folder as AbsolutePath, paths: [] },
+});
+const BESIDE = beside("/home/dev/old");
 const STRANGER = SIGNER.replace("IA", "IB") as Signer;
 const manifest = facts.manifest.kind === "known" ? facts.manifest.value : assert.fail();
 const seen = (text: string) =>
@@ -241,6 +242,14 @@ const rows: readonly Row[] = [
     next: /does not exist yet, or is empty/,
   },
   {
+    name: "a target among the snapshots",
+    restore: beside("/home/dev/snapshots/old"),
+    change: { target: known({ kind: "absent", inode: "-", fsType: "btrfs", leftBeside: false }) },
+    code: "target-ours",
+    text: /\/home\/dev\/snapshots\/old lies in \/home\/dev\/snapshots/,
+    next: /elsewhere/,
+  },
+  {
     name: "too little room on the server, with what is needed and what there is",
     restore: LATEST,
     signer: SIGNER,
@@ -264,6 +273,16 @@ describe("a restore that is refused says what, why, and what to type", () => {
       assert.match(found.next, next);
       assert.equal(found.exitCode, exitCode);
     });
+});
+
+test("beside what is there, and inside the dataset: no subvolume, which its backups would leave out", () => {
+  const target = known({ kind: "absent" as const, inode: "-", fsType: "btrfs", leftBeside: false });
+  const way = (folder: string) => {
+    const plan = planOf({ rows: THREE, target: "2026-04", restore: beside(folder), change: { target } });
+    return plan.actions.map(({ input }) => (input as { way: string }).way);
+  };
+  assert.deepEqual(way("/home/dev/old"), ["stream"]);
+  assert.deepEqual(way("/home/dev/code/old"), ["archive"]);
 });
 
 describe("what a writer in the bucket is not given", () => {
