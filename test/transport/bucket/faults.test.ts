@@ -104,7 +104,8 @@ describe("upload through a bad network", () => {
     broken = false;
     proxy.taken.length = 0;
     const done = await bucket.upload(host, request);
-    assert.equal(done.resumedParts + proxy.taken.length, 5);
+    // a part of the first run that was given up may still arrive, and then comes once more
+    assert.equal(done.resumedParts + new Set(proxy.taken).size, 5);
     assert.ok(done.resumedParts >= 2);
     assert.ok(await sameBytes(bucket, request));
   });
