@@ -135,6 +135,20 @@ function diffIdentity({ spec, course, facts, recovered }: View, key: KeyFacts): 
       ],
     };
   }
+  // where age is still to be installed, the file beside it has to do
+  const there = key.derived ?? key.published;
+  if (recovered.kind === "known" && there !== null && there !== recovered.value.recipient)
+    return {
+      problems: [
+        damage(
+          "key-changed",
+          spec,
+          spec.server,
+          `the age identity on ${spec.server} is that of ${there}, and the escrow of ${recovered.value.escrowFrom} holds the one of ${recovered.value.recipient}, which the artifacts are encrypted to`,
+          `move ${files.identity} and the .pub beside it away, and the same command puts the escrowed one back`,
+        ),
+      ],
+    };
   const wrong = [
     ...(key.identityRights === "400 0"
       ? []

@@ -32,7 +32,8 @@ export function refuseFullFolder(dir: string): void {
 /** Writes a kit into DIR, which is made where it is missing. Scripts become executable; nothing is overwritten. */
 export function writeKit(dir: string, kit: ReadonlyMap<string, string>): void {
   try {
-    mkdirSync(dir, { recursive: true });
+    // run as root later: nobody else may put a script there, whatever the umask
+    mkdirSync(dir, { recursive: true, mode: 0o755 });
     for (const [name, text] of kit)
       writeFileSync(join(dir, name), text, { flag: "wx", mode: text.startsWith("#!") ? 0o755 : 0o644 });
   } catch (error) {

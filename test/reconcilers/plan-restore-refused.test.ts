@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { absent, known, unknown } from "../../src/domain/fact.ts";
-import type { AbsolutePath, HostName, Signer } from "../../src/domain/names.ts";
+import type { AbsolutePath, AgeRecipient, HostName, Signer } from "../../src/domain/names.ts";
 import type { RestoreRequest } from "../../src/reconcilers/request.ts";
 import { history, label } from "../domain/history.ts";
 import { facts, source, store, THREE } from "./rows.ts";
@@ -27,6 +27,7 @@ const beside = (folder: string): RestoreRequest => ({
   to: { host: "ws" as HostName, folder: folder as AbsolutePath, paths: [] },
 });
 const BESIDE = beside("/home/dev/old");
+const ANOTHER = `age1${"p".repeat(58)}` as AgeRecipient;
 const STRANGER = SIGNER.replace("IA", "IB") as Signer;
 const manifest = facts.manifest.kind === "known" ? facts.manifest.value : assert.fail();
 const seen = (text: string) =>
@@ -240,6 +241,20 @@ const rows: readonly Row[] = [
     code: "target-exists",
     text: /\/home\/dev\/old is there, and is no empty folder/,
     next: /does not exist yet, or is empty/,
+  },
+  {
+    name: "a server that has got another age identity since: the escrow would be made anew for it, over the one that opens the artifacts",
+    restore: LATEST,
+    signer: SIGNER,
+    recovered: known(recovered(THREE)),
+    change: {
+      manifest: absent,
+      key: known({ identityRights: "400 0", derived: ANOTHER, published: ANOTHER }),
+    },
+    code: "key-changed",
+    exitCode: 6,
+    text: /the age identity on ls is that of age1p+, and the escrow of the bucket holds/,
+    next: /move \/srv\/dev\/keys\/ls_dev_backup\.key and the \.pub beside it away/,
   },
   {
     name: "a target among the snapshots",
