@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { datasetKeys } from "../domain/artifact.ts";
 import { joinPath, type Sha256 } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
-import { cloudKey } from "../reconcilers/cloud.ts";
+import { cloudKey } from "../reconcilers/copies.ts";
 import { whyMake } from "../reconcilers/escrow.ts";
 import { escrowFile } from "../reconcilers/escrow-files.ts";
 import { noteTested, readBytes, readSigned, whyUnopened } from "../reconcilers/escrow-proof.ts";
@@ -11,8 +10,9 @@ import type { DatasetFacts, Observation } from "../reconcilers/facts.ts";
 import { holds } from "../reconcilers/store.ts";
 import type { AgeIdentity } from "../recovery/age-file.ts";
 import { MOST_ESCROW_BYTES, type OpenedEscrow, openEscrow } from "../recovery/escrow.ts";
-import { fingerprintOf, verifySignature } from "../recovery/signature.ts";
+import { verifySignature } from "../recovery/signature.ts";
 import { type Check, checksText } from "../report/checks-text.ts";
+import { fingerprintOf, sha256Of } from "../transport/hash.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { load } from "./load.ts";
 import { readRequest } from "./request.ts";
@@ -125,7 +125,7 @@ async function openCopy(
         today: false,
       };
     const escrow = await openEscrow(identities, bytes, spec.name);
-    const today = createHash("sha256").update(bytes).digest("hex") === there;
+    const today = sha256Of(bytes) === there;
     const said = today
       ? `opens; made ${escrow.madeAt}`
       : `opens, but is not today's; made ${escrow.madeAt}: devbackup keys escrow`;

@@ -1,6 +1,4 @@
-import { createHash } from "node:crypto";
 import { renderManifest } from "../domain/manifest.ts";
-import { parseSha256 } from "../domain/names.ts";
 import type { Finding } from "../domain/rebuild.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes, plural } from "../domain/units.ts";
@@ -25,6 +23,7 @@ import { signerThere } from "../reconcilers/signature.ts";
 import { publicAction } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
 import { rebuildJson, rebuildText } from "../report/rebuild-text.ts";
+import { sha256Of } from "../transport/hash.ts";
 import { confirm, confirmHazards } from "./confirm.ts";
 import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";
 
@@ -190,9 +189,9 @@ async function remembered(
   rows: Study["rebuilt"]["rows"],
 ): Promise<void> {
   const signer = facts.signKey.kind === "known" ? signerThere(facts.signKey.value) : null;
-  const manifestSha256 = parseSha256(createHash("sha256").update(renderManifest(rows)).digest("hex"));
+  const manifestSha256 = sha256Of(renderManifest(rows));
   const last = rows.at(-1);
-  if (signer === null || manifestSha256 === undefined || last === undefined) return;
+  if (signer === null || last === undefined) return;
   await session.allow(spec.name, signer, { label: last.label, ts: last.ts, manifestSha256 });
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import type { DesiredState } from "../desired-state/desired-state.ts";
 import { DevbackupError } from "../domain/trouble.ts";
@@ -8,6 +7,7 @@ import { planFrom } from "../reconcilers/diff-all.ts";
 import type { Request } from "../reconcilers/request.ts";
 import { planJson } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
+import { sha256Of } from "../transport/hash.ts";
 import { quote } from "../transport/quote.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { load } from "./load.ts";
@@ -75,9 +75,7 @@ const save = (
 
 /** Of everything declared; key order and comments do not count. */
 export const digestOf = (desired: DesiredState): string =>
-  createHash("sha256")
-    .update(JSON.stringify({ ...desired, hosts: [...desired.hosts], signers: [...desired.signers] }))
-    .digest("hex");
+  sha256Of(JSON.stringify({ ...desired, hosts: [...desired.hosts], signers: [...desired.signers] }));
 
 /** 6 where one of them is damage: whoever reads exit codes should hear of the worst. */
 export const exitCodeOf = (problems: readonly Problem[]): number =>

@@ -1,19 +1,17 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { datasetKeys } from "../domain/artifact.ts";
-import type { Fact } from "../domain/fact.ts";
-import { type AbsolutePath, type AgeRecipient, joinPath } from "../domain/names.ts";
+import type { AbsolutePath, AgeRecipient } from "../domain/names.ts";
 import type { BucketObject } from "../transport/bucket/bucket.ts";
-import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import { unknownToManifest, uploadId } from "./cloud.ts";
-import { escrowPushedNote } from "./escrow-files.ts";
 import { publishedFile } from "./key-files.ts";
-import { isNoted, type Pushed, push, pushedProbe, whyPush } from "./pushed.ts";
-import { actionId, type Probe, propose, type Reconciler, type View } from "./reconciler.ts";
+import { isNoted, type Pushed, push, whyPush } from "./pushed.ts";
+import { keepSignature, pushedNote, sentSignature, signatureNote } from "./pushed-manifest.ts";
+import { actionId, propose, type Reconciler, type View } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
 import { expectSuccess } from "./run-script.ts";
 import { isAuthentic } from "./sign.ts";
-import { signatureFile, signatureFunctions } from "./signature.ts";
+import { signatureFunctions } from "./signature.ts";
 import { manifestFile, tmpFile } from "./store.ts";
 
 interface Input {
@@ -28,16 +26,6 @@ interface Input {
   readonly recipient: AbsolutePath;
   readonly recoveryRecipients: readonly AgeRecipient[];
 }
-
-const pushedNote = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "manifests/pushed");
-const signatureNote = ({ repository }: DatasetSpec): AbsolutePath =>
-  joinPath(repository, "manifests/pushed-signature");
-
-export const pushedManifestProbe = (spec: DatasetSpec): Probe<Pushed> =>
-  pushedProbe(spec.server, pushedNote(spec));
-/** Noted with the hash of the newest of its signatures. */
-export const pushedSignatureProbe = (spec: DatasetSpec): Probe<Pushed> =>
-  pushedProbe(spec.server, signatureNote(spec));
 
 /** The manifest in the bucket, encrypted to the server's key and to every recovery recipient, and its signature. */
 export const cloudManifest: Reconciler<Input> = {
@@ -134,35 +122,6 @@ rm -f -- ${`${sentSignature(dataset)}.begun`} ${encrypted} ${blocks}`}`,
   },
 };
 
-/** The signature of the manifest that is in the bucket; `….begun` of the one that was last on its way there. */
-const sentSignature = ({ repository }: DatasetSpec): AbsolutePath =>
-  joinPath(repository, "manifests/pushed.sig");
-
-const keepSignature = (dataset: DatasetSpec, as: string): string => sh`
-umask 077
-cp -- ${signatureFile(dataset)} ${`${as}.new`}; sync ${`${as}.new`}; mv -T -- ${`${as}.new`} ${as}`;
-
-/**
- * Notes, around the write of a manifest that was put back from the bucket, that what the bucket has is this
- * dataset's own: replacing it is no hazard. The next apply sends manifest and escrow anew.
- */
-export async function adopting(
-  host: Host,
-  dataset: DatasetSpec,
-  manifestSha256: string,
-  write: () => Promise<void>,
-): Promise<void> {
-  const failure = { code: "register-failed", what: `the manifest of ${dataset.name} could not be put back` };
-  const notes = sh`
-umask 077
-for n in ${[pushedNote(dataset), escrowPushedNote(dataset)]}; do
-  if [ ! -s "$n" ]; then echo ${`${manifestSha256} 0 -`} >"$n.new"; sync "$n.new"; mv -T -- "$n.new" "$n"; sync "$(dirname -- "$n")"; fi
-done`;
-  await expectSuccess(host, notes, failure);
-  await write();
-  await expectSuccess(host, keepSignature(dataset, sentSignature(dataset)), failure);
-}
-
 /**
  * Why the manifest in the bucket is not this repository's to replace unasked; null where it is. A server that was set
  * back to an older state has an older note, and does not know the artifacts that were sent since.
@@ -173,10 +132,6 @@ function whyAnothers(view: View, noted: Pushed | null, present: BucketObject): s
     ? "the one there was sent after this repository's last, with artifacts that the manifest here does not know"
     : null;
 }
-
-/** Whether {@link adopting} was begun, and nothing was sent to the bucket since. */
-export const isAdopted = (pushed: Fact<Pushed>): boolean =>
-  pushed.kind === "known" && pushed.value.etag === "-";
 
 /** Null where the bucket has what stands on the server. */
 function whyPushEither(

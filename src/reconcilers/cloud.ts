@@ -2,12 +2,13 @@ import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
 import { objectKey, parseArtifactFile, snapshotName } from "../domain/artifact.ts";
 import { compareLabels, type Label } from "../domain/label.ts";
 import { parentIn } from "../domain/lineage.ts";
-import { type ManifestRow, refOf } from "../domain/manifest.ts";
+import type { ManifestRow } from "../domain/manifest.ts";
 import { type AbsolutePath, fileName, joinPath, type Sha256 } from "../domain/names.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action, ActionId, Warning } from "../plan/plan.ts";
 import { parseUploadState } from "../transport/bucket/upload-state.ts";
-import type { BucketFacts, SeenObject } from "./facts.ts";
+import { cloudKey, isCopyOf } from "./copies.ts";
+import type { BucketFacts } from "./facts.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, propose, type Reconciler, type View, warning } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
@@ -86,13 +87,6 @@ export const cloudObjects: Reconciler<Upload> = {
 
 export const uploadId = (spec: DatasetSpec, label: Label): ActionId => actionId("upload", spec.name, label);
 
-/** Where the artifact of a row stands in the declared bucket. */
-export const cloudKey = (
-  cloud: CloudSpec,
-  spec: DatasetSpec,
-  row: Pick<ManifestRow, "label" | "parent">,
-): string => objectKey(cloud.prefix, refOf(spec.name, row));
-
 function uploadRow(view: View, cloud: CloudSpec, bucket: BucketFacts, row: ManifestRow): Action<Upload> {
   const { spec } = view;
   const key = cloudKey(cloud, spec, row);
@@ -149,10 +143,6 @@ export function behindBucket(view: View): Warning[] {
     ),
   ];
 }
-
-/** By size; where it was looked at more closely, by hash. */
-export const isCopyOf = (row: ManifestRow, object: SeenObject | undefined): boolean =>
-  object?.sizeBytes === row.sizeBytes && (object.sha256 === undefined || object.sha256 === row.sha256);
 
 /**
  * The key of an object that passes for the artifact of `row` by its size alone, and was there before it: the same

@@ -1,10 +1,8 @@
-import { snapshotName } from "../domain/artifact.ts";
-import { type Fact, known } from "../domain/fact.ts";
-import type { Label } from "../domain/label.ts";
-import type { ManifestRow } from "../domain/manifest.ts";
-import type { Copies, Standing } from "../domain/restore-chain.ts";
-import { cloudKey, isCopyOf } from "./cloud.ts";
-import { isHydrated } from "./hydrate.ts";
+import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
+import { objectKey } from "../domain/artifact.ts";
+import { type ManifestRow, refOf } from "../domain/manifest.ts";
+import type { Copies, CopyPlace, Standing } from "../domain/restore-chain.ts";
+import type { SeenObject } from "./facts.ts";
 import type { View } from "./reconciler.ts";
 import { holds } from "./store.ts";
 
@@ -33,15 +31,21 @@ function inBucket(row: ManifestRow, spec: View["spec"], cloud: NonNullable<View[
   return isCopyOf(row, object) ? "whole" : "damaged";
 }
 
-/** The labels that stand on the server as complete snapshots. */
-export const hydratedLabels = ({
-  spec,
-  facts,
-  course,
-}: Pick<View, "spec" | "facts" | "course">): Fact<ReadonlySet<Label>> => {
-  const { hydrated } = facts;
-  if (hydrated.kind !== "known") return hydrated;
-  const stands = ({ label }: ManifestRow) =>
-    isHydrated(hydrated.value.entries.get(snapshotName(spec.name, label)));
-  return known(new Set(course.rows.filter(stands).map(({ label }) => label)));
-};
+/** On the server or else in the bucket; unknown where not everything could be looked at. */
+export function sourceOf(row: ManifestRow, places: Places): CopyPlace | "unknown" | "nowhere" {
+  const { server, bucket } = copiesOf(row, places);
+  if (server === "whole") return "server";
+  if (bucket === "whole") return "bucket";
+  return server === "unknown" || bucket === "unknown" ? "unknown" : "nowhere";
+}
+
+/** Where the artifact of a row stands in the declared bucket. */
+export const cloudKey = (
+  cloud: CloudSpec,
+  spec: DatasetSpec,
+  row: Pick<ManifestRow, "label" | "parent">,
+): string => objectKey(cloud.prefix, refOf(spec.name, row));
+
+/** By size; where it was looked at more closely, by hash. */
+export const isCopyOf = (row: ManifestRow, object: SeenObject | undefined): boolean =>
+  object?.sizeBytes === row.sizeBytes && (object.sha256 === undefined || object.sha256 === row.sha256);

@@ -6,11 +6,11 @@ import { chainOf, missingFrom } from "../domain/lineage.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import { type PendingLabel, pendingLabels } from "../domain/pending.ts";
 import type { Problem } from "../plan/plan.ts";
+import { isHydrated, isSnapshot, sameLineage } from "./complete.ts";
+import { sourceOf } from "./copies.ts";
 import type { DatasetFacts, RecoveredFacts } from "./facts.ts";
-import { sourceOf } from "./fetch.ts";
-import { isHydrated, sameLineage } from "./hydrate.ts";
 import { damage, problem, type View } from "./reconciler.ts";
-import { isSnapshot, labelsTaken } from "./snapshot.ts";
+import { labelsTaken } from "./snapshot.ts";
 import { waitingRows } from "./store.ts";
 import { entryOf } from "./subvolumes.ts";
 

@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { datasetKeys } from "../domain/artifact.ts";
 import type { AbsolutePath, DatasetName, Sha256 } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { ActionId } from "../plan/plan.ts";
+import { sha256Of } from "../transport/hash.ts";
 import { sh } from "../transport/quote.ts";
 import { escrowId, escrowToKeep } from "./escrow.ts";
 import { escrowFile, escrowPushedNote } from "./escrow-files.ts";
@@ -54,7 +54,7 @@ export const escrowCopy: Reconciler<Copy> = {
       what: `the escrow of ${dataset} could not be read`,
     });
     const bytes = Buffer.from(read.stdout, "base64");
-    const got = createHash("sha256").update(bytes).digest("hex");
+    const got = sha256Of(bytes);
     if (got !== sha256)
       throw new DevbackupError({
         code: "escrow-changed",

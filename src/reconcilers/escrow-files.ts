@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { known } from "../domain/fact.ts";
 import { type AbsolutePath, joinPath, parseSha256, type Sha256 } from "../domain/names.ts";
+import { sha256Of } from "../transport/hash.ts";
 import { sh } from "../transport/quote.ts";
 import { identityFile } from "./key-files.ts";
 import { type Pushed, pushedProbe } from "./pushed.ts";
@@ -79,7 +79,4 @@ export const pushedEscrowProbe = (spec: DatasetSpec): Probe<Pushed> =>
 export const escrowFingerprint = (
   keysSha256: Sha256,
   recipients: DesiredState["recoveryRecipients"],
-): Sha256 =>
-  createHash("sha256")
-    .update([keysSha256, ...recipients.toSorted()].map((line) => `${line}\n`).join(""))
-    .digest("hex") as Sha256;
+): Sha256 => sha256Of([keysSha256, ...recipients.toSorted()].map((line) => `${line}\n`).join(""));

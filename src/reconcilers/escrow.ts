@@ -11,7 +11,7 @@ import {
   escrowNote,
   keysSha256Script,
 } from "./escrow-files.ts";
-import { keyId } from "./keys.ts";
+import { keyId, recipientId } from "./keys.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, propose, type Reconciler, unknownProblem, type View, warning } from "./reconciler.ts";
@@ -57,7 +57,14 @@ export const escrow: Reconciler<Input> = {
           summary: `put the keys of ${spec.name} into escrow, for ${plural(recipients.length, "recovery recipient")}`,
           reason,
           details: [escrowFile(spec), ...recipients],
-          needs: [packagesId(spec.server), layoutId(spec, spec.server), keyId(spec), signKeyId(spec)],
+          needs: [
+            packagesId(spec.server),
+            layoutId(spec, spec.server),
+            keyId(spec),
+            // of a key that the artifacts are not encrypted to, it would take the place of the one that opens them
+            recipientId(spec),
+            signKeyId(spec),
+          ],
           assumes: { keys: keysSha256 },
           input: { dataset: spec, keysSha256, recipients: recipients.toSorted() },
         }),

@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { snapshotName } from "../domain/artifact.ts";
 import { absent, known } from "../domain/fact.ts";
 import { type AbsolutePath, type HostName, joinPath } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { plural } from "../domain/units.ts";
+import { sha256Of } from "../transport/hash.ts";
 import { pipe } from "../transport/pipe.ts";
 import { quote, sh } from "../transport/quote.ts";
 import {
@@ -219,10 +219,7 @@ const isInside = (to: RestoreTarget, { host, folder }: MachinePlace): boolean =>
   to.host === host && folder !== null && to.folder.startsWith(`${folder}/`);
 
 const notedOf = (label: string, { host, folder, paths }: RestoreTarget): string => {
-  const what = createHash("sha256")
-    .update(JSON.stringify([host, folder, paths]))
-    .digest("hex");
-  return `${label} ${what}`;
+  return `${label} ${sha256Of(JSON.stringify([host, folder, paths]))}`;
 };
 
 /** A path inside the dataset, from what a user types: relative, or below the dataset's own path. Undefined where it is neither. */

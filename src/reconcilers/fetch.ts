@@ -4,19 +4,17 @@ import type { Label } from "../domain/label.ts";
 import { chainOf } from "../domain/lineage.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
 import { type AbsolutePath, fileName, joinPath, type Sha256 } from "../domain/names.ts";
-import type { CopyPlace } from "../domain/restore-chain.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
-import { cloudKey } from "./cloud.ts";
-import { copiesOf } from "./copies.ts";
-import { labelsToReceive } from "./hydrate.ts";
+import { cloudKey, sourceOf } from "./copies.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, propose, type Reconciler, type View } from "./reconciler.ts";
 import { manifestId } from "./register.ts";
 import { expectSuccess } from "./run-script.ts";
-import { FETCHED_SUFFIX, tmpFile } from "./store.ts";
+import { asideFolder, FETCHED_SUFFIX, tmpFile } from "./store.ts";
+import { labelsToReceive } from "./to-receive.ts";
 
 interface Input {
   readonly key: string;
@@ -25,17 +23,6 @@ interface Input {
   readonly aside: AbsolutePath;
   readonly sizeBytes: number;
   readonly sha256: Sha256;
-}
-
-/** On the server or else in the bucket; unknown where not everything could be looked at. */
-export function sourceOf(
-  row: ManifestRow,
-  places: Pick<View, "spec" | "facts" | "cloud">,
-): CopyPlace | "unknown" | "nowhere" {
-  const { server, bucket } = copiesOf(row, places);
-  if (server === "whole") return "server";
-  if (bucket === "whole") return "bucket";
-  return server === "unknown" || bucket === "unknown" ? "unknown" : "nowhere";
 }
 
 /** Registered artifacts that the server has lost, out of the bucket: what a restore needs, else whatever is missing. */
@@ -78,10 +65,6 @@ export const fetch: Reconciler<Input> = {
 /** Where an artifact comes to from the bucket: what an earlier fetch of any kind left there is gone on with. */
 export const tmpOfFetched = (spec: DatasetSpec, { path }: { readonly path: string }): AbsolutePath =>
   tmpFile(spec, `${fileName(path)}${FETCHED_SUFFIX}`);
-
-/** For what lies under the name of an artifact and is not it. */
-export const asideFolder = ({ repository }: DatasetSpec): AbsolutePath =>
-  joinPath(repository, "tmp/set-aside");
 
 export const fetchId = (spec: DatasetSpec, label: Label): ActionId => actionId("fetch", spec.name, label);
 

@@ -1,44 +1,37 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
-import { type Chain, chainOf, missingFrom, parentIn } from "../domain/lineage.ts";
+import { parentIn } from "../domain/lineage.ts";
 import { type AbsolutePath, joinPath } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action, ActionId, Hazard } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
-import { fetchId, sourceOf } from "./fetch.ts";
+import { isHalfReceived } from "./complete.ts";
+import { fetchId } from "./fetch.ts";
 import { identityFile } from "./key-files.ts";
 import { keyId } from "./keys.ts";
 import { hydratedFolder, layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import { DAMAGED, damagedMark, type Proving, proveScript } from "./prove-script.ts";
-import { markOf, marksOnServer, type Receiving, receiveScript, WAITED } from "./receive-script.ts";
+import {
+  markOf,
+  marksOnServer,
+  type Receiving,
+  receiveScript,
+  serverLock,
+  WAITED,
+} from "./receive-script.ts";
 import { actionId, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
-import { isHalfReceived } from "./snapshot.ts";
 import { entryOf, type Subvolume } from "./subvolumes.ts";
+import { labelsToReceive } from "./to-receive.ts";
 
 interface Input extends Receiving {
   readonly identity: AbsolutePath;
   /** Null where it is yet to be made. */
   readonly artifact: (Proving & { readonly sizeBytes: number }) | null;
 }
-
-/**
- * Complete on the server: read-only **and** with the UUID that receive sets (btrfs-progs cmds/receive.c), which it
- * does before the contents are sure to be on the disk: **and** its receive has come to its end.
- */
-export const isHydrated = (subvolume: Subvolume | null | undefined): subvolume is Subvolume =>
-  subvolume?.readOnly === true && subvolume.receivedUuid !== null && !subvolume.receiving;
-
-/** Held by whatever of ours changes snapshots or working copy there: two runs' scripts can overlap. */
-export const serverLock = ({ repository }: DatasetSpec): AbsolutePath =>
-  joinPath(repository, "locks/receive.lock");
-
-/** Whether `received` was made from `sent`, which may itself have been received once: send names that UUID. */
-export const sameLineage = (sent: Subvolume, received: Subvolume): boolean =>
-  received.receivedUuid === (sent.receivedUuid ?? sent.uuid);
 
 /** `btrfs receive` of what the manifest has: the proof of every backup, and the parent of the next increment. */
 export const hydrate: Reconciler<Input> = {
@@ -77,24 +70,6 @@ export const hydrate: Reconciler<Input> = {
 };
 
 export const hydrateId = (spec: DatasetSpec, label: Label): ActionId => actionId("hydrate", spec.name, label);
-
-/**
- * The newest registered label (of a restore: the one that was asked for) with all that it is made of, then every
- * pending one. Where an artifact of that chain is lost, its rest can't be received: the pending ones (an anchor
- * first, then) go on without it.
- */
-export function labelsToReceive(view: View): Label[] {
-  const missing = stillToReceive(view);
-  const again = missing.every((row) => ["server", "bucket"].includes(sourceOf(row, view))) ? missing : [];
-  return [...again, ...view.course.pending].map(({ label }) => label);
-}
-
-/** The artifacts that are still to be received for the label in question, wherever they are. */
-export function stillToReceive({ spec, facts, course, restore }: View): Chain {
-  const wanted = restore === null ? course.rows.at(-1)?.label : course.target;
-  const chain = wanted === undefined ? [] : (chainOf(course.rows, wanted) ?? []);
-  return missingFrom(chain, (label) => isHydrated(entryOf(facts.hydrated, snapshotName(spec.name, label))));
-}
 
 function receive(view: View, label: Label): Action<Input> {
   const { spec, facts, course } = view;

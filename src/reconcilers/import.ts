@@ -13,10 +13,10 @@ import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
-import { asideFolder, settleScript } from "./fetch.ts";
+import { settleScript } from "./fetch.ts";
 import { actionId, propose, type Tools, type View } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
-import { holds, tmpFile } from "./store.ts";
+import { asideFolder, holds, tmpFile } from "./store.ts";
 
 /** What lies in a folder of the server, sorted out. */
 export interface Sorted {

@@ -4,9 +4,10 @@ import { compareLabels } from "../domain/label.ts";
 import { remember, type Seen } from "../domain/memory.ts";
 import type { Signer } from "../domain/names.ts";
 import type { Problem } from "../plan/plan.ts";
+import { fingerprintOf } from "../transport/hash.ts";
 import type { Observation } from "./facts.ts";
 import { damage, problem, type View } from "./reconciler.ts";
-import { fingerprintOf, signerThere, signKeyFile } from "./signature.ts";
+import { signerThere, signKeyFile } from "./signature.ts";
 import { manifestFile } from "./store.ts";
 
 /** Whose signature this dataset's manifest must have: declared, else the first that this controller saw; else null. */

@@ -4,12 +4,13 @@ import { fileName } from "../domain/names.ts";
 import { type Hole, type RestoreChain, restoreChain } from "../domain/restore-chain.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import type { Problem } from "../plan/plan.ts";
-import { behindBucket, cloudKey } from "./cloud.ts";
-import { copiesOf, hydratedLabels } from "./copies.ts";
+import { behindBucket } from "./cloud.ts";
+import { cloudKey, copiesOf } from "./copies.ts";
 import { memoryProblems } from "./memory.ts";
 import { damage, problem, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { isAuthentic } from "./sign.ts";
 import { entryOf } from "./subvolumes.ts";
+import { hydratedLabels } from "./to-receive.ts";
 
 /** Left free on the server whatever happens: for the manifest, the journal and clearing up. */
 const RESERVE_BYTES = 64 * 1024 ** 2;

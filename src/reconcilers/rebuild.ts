@@ -16,17 +16,17 @@ import { DevbackupError } from "../domain/trouble.ts";
 import { plural } from "../domain/units.ts";
 import type { Action } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
-import { cloudKey } from "./cloud.ts";
-import { asideFolder, settleScript, tmpOfFetched } from "./fetch.ts";
+import { cloudKey } from "./copies.ts";
+import { settleScript, tmpOfFetched } from "./fetch.ts";
 import { keyId } from "./keys.ts";
 import { layoutId } from "./layout.ts";
 import { damagedMark } from "./prove-script.ts";
 import { readArtifact } from "./read-artifact.ts";
 import { actionId, propose, type Tools, type View } from "./reconciler.ts";
-import { writeManifest } from "./register.ts";
 import { expectSuccess } from "./run-script.ts";
 import { signKeyId } from "./sign-key.ts";
-import { type ManifestFacts, manifestFile } from "./store.ts";
+import { asideFolder, type ManifestFacts, manifestFile } from "./store.ts";
+import { writeManifest } from "./write-manifest.ts";
 
 /** An artifact by its name that nobody has read yet. */
 export type Candidate = Omit<Finding, "ts" | "reading"> & {

@@ -1,5 +1,5 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import type { AbsolutePath } from "../domain/names.ts";
+import { type AbsolutePath, joinPath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import type { Marks } from "./subvolumes.ts";
 
@@ -27,6 +27,12 @@ export const marksOnWorkstation = ({ snapshots }: DatasetSpec): Marks => ({
 });
 export const markOf = ({ prefix, suffix }: Marks, name: string): AbsolutePath =>
   `${prefix}${name}${suffix}` as AbsolutePath;
+
+/** Each held by whatever of ours changes what is received there, or made from it: two runs' scripts can overlap. */
+export const serverLock = ({ repository }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "locks/receive.lock");
+export const workstationLock = ({ snapshots }: DatasetSpec): AbsolutePath =>
+  joinPath(snapshots, ".receive.lock");
 
 /** What {@link receiveScript} prints where a receive that an earlier run began has come to its end. */
 export const WAITED = "waited\n";

@@ -6,14 +6,22 @@ import { DevbackupError } from "../domain/trouble.ts";
 import type { Action, ActionId, Problem } from "../plan/plan.ts";
 import { pipe } from "../transport/pipe.ts";
 import { sh } from "../transport/quote.ts";
-import { hydrateId, isHydrated, labelsToReceive, sameLineage } from "./hydrate.ts";
+import { isHalfReceived, isHydrated, isSnapshot, sameLineage } from "./complete.ts";
+import { hydrateId } from "./hydrate.ts";
 import { hydratedFolder, layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import { watchReceived } from "./receive-progress.ts";
-import { markOf, marksOnWorkstation, type Receiving, receiveScript, WAITED } from "./receive-script.ts";
+import {
+  markOf,
+  marksOnWorkstation,
+  type Receiving,
+  receiveScript,
+  WAITED,
+  workstationLock,
+} from "./receive-script.ts";
 import { actionId, problem, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
-import { isHalfReceived, isSnapshot } from "./snapshot.ts";
 import { entryOf } from "./subvolumes.ts";
+import { labelsToReceive } from "./to-receive.ts";
 
 interface Input extends Receiving {
   readonly server: HostName;
@@ -171,10 +179,6 @@ function baseFor(view: View, label: Label): Label | null {
     .findLast((other) => both.includes(other) || target.includes(other));
   return before ?? both[0] ?? null;
 }
-
-/** Held by whatever of ours changes snapshots or dataset there: two runs' scripts can overlap. */
-export const workstationLock = ({ snapshots }: DatasetSpec): AbsolutePath =>
-  joinPath(snapshots, ".receive.lock");
 
 /** Stands behind the stream, and only where all of it was sent. */
 const WHOLE = "whole";

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { known } from "../domain/fact.ts";
 import { type AbsolutePath, joinPath, parseSigner, type Signer } from "../domain/names.ts";
@@ -54,12 +53,6 @@ fi
 
 /** Whose signatures count on the server: by its key, or by what stands beside it where that is gone. */
 export const signerThere = ({ derived, published }: SignKeyFacts): Signer | null => derived ?? published;
-
-/** As `ssh-keygen -l` shows the key. */
-export const fingerprintOf = (signer: Signer): string => {
-  const blob = Buffer.from(signer.slice("ssh-ed25519 ".length), "base64");
-  return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
-};
 
 /**
  * Two functions of sh (ssh-keygen(1), ALLOWED SIGNERS; the namespace keeps a signature of the manifest from passing

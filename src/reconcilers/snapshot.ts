@@ -5,6 +5,7 @@ import type { Label } from "../domain/label.ts";
 import { type AbsolutePath, joinPath } from "../domain/names.ts";
 import type { ActionId, Problem } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
+import { isSnapshot } from "./complete.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, problem, propose, type Reconciler, unknownProblem } from "./reconciler.ts";
@@ -16,17 +17,6 @@ interface Input {
   readonly path: AbsolutePath;
   readonly target: AbsolutePath;
 }
-
-/**
- * Complete on the workstation: read-only. One that was received (a restore's) has its UUID before its contents are
- * sure to be on the disk, and is complete only when its receive has come to its end.
- */
-export const isSnapshot = (subvolume: Subvolume | null | undefined): subvolume is Subvolume =>
-  subvolume?.readOnly === true && !isHalfReceived(subvolume);
-
-/** What a receive of ours left behind: writable to its last step, when it gets its UUID. */
-export const isHalfReceived = ({ receiving, readOnly, receivedUuid }: Subvolume): boolean =>
-  receiving && (!readOnly || receivedUuid !== null);
 
 /** The labels of the complete snapshots that were taken of the dataset as it stands, whose UUID is `source`. */
 export const labelsTaken = (

@@ -45,6 +45,10 @@ export const stateEnvFile = ({ repository }: DatasetSpec): AbsolutePath =>
 export const tmpFile = ({ repository }: DatasetSpec, name: string): AbsolutePath =>
   joinPath(repository, "tmp", name);
 
+/** For what lies under the name of an artifact and is not it. */
+export const asideFolder = ({ repository }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "tmp/set-aside");
+
 /** Beside an artifact on its way: its row, written before the artifact gets its name and removed once registered. */
 export const ROW_SUFFIX = ".row";
 /** Beside an artifact on its way to the bucket: which parts are there. */

@@ -1,8 +1,9 @@
 import type { Signer } from "../domain/names.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
+import { fingerprintOf } from "../transport/hash.ts";
 import { knownSigner } from "./memory.ts";
 import { actionId, damage, propose, type Reconciler, type View } from "./reconciler.ts";
-import { fingerprintOf, signerThere } from "./signature.ts";
+import { signerThere } from "./signature.ts";
 
 interface Input {
   readonly signer: Signer;

@@ -5,8 +5,10 @@ import { type Label, parseLabel } from "../domain/label.ts";
 import { type AbsolutePath, joinPath } from "../domain/names.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
-import { hydrateId, isHydrated, labelsToReceive, serverLock } from "./hydrate.ts";
+import { isHydrated } from "./complete.ts";
+import { hydrateId } from "./hydrate.ts";
 import { hydratedFolder } from "./layout.ts";
+import { serverLock } from "./receive-script.ts";
 import {
   actionId,
   type Probe,
@@ -19,6 +21,7 @@ import {
 } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
 import { entryOf, type Place, parsePlace, type SubvolumeFolder } from "./subvolumes.ts";
+import { labelsToReceive } from "./to-receive.ts";
 import { type Replacement, replaceScript } from "./working-copy-script.ts";
 
 /** What stands at the working copy's path on the server. */

@@ -6,10 +6,11 @@ import type { NewestSeen } from "../domain/memory.ts";
 import { parseSigner, type Signer } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
+import { fingerprintOf } from "../transport/hash.ts";
 import type { AgeIdentity } from "./age-file.ts";
 import { MOST_ESCROW_BYTES, type OpenedEscrow, openEscrow } from "./escrow.ts";
 import { MOST_MANIFEST_BYTES, openManifest } from "./manifest.ts";
-import { fingerprintOf, MOST_SIGNATURE_BYTES, verifySignature } from "./signature.ts";
+import { MOST_SIGNATURE_BYTES, verifySignature } from "./signature.ts";
 
 export interface RecoverInput {
   readonly spec: DatasetSpec;

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { execa } from "execa";
 import type { Signer } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
-import { fingerprint } from "../transport/ssh/known-hosts.ts";
 
 export interface SignedManifest {
   /** As it was signed: the file's exact bytes. */
@@ -49,10 +48,6 @@ export async function verifySignature(
     await rm(folder, { recursive: true, force: true });
   }
 }
-
-/** As `ssh-keygen -l` shows the key: `SHA256:…`. */
-export const fingerprintOf = (signer: Signer): string =>
-  fingerprint(Buffer.from(signer.split(" ")[1] ?? "", "base64"));
 
 async function verifies(given: {
   readonly allowed: string;

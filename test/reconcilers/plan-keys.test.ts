@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { absent, known, unknown } from "../../src/domain/fact.ts";
-import type { Sha256, Signer } from "../../src/domain/names.ts";
+import type { AgeRecipient, Sha256, Signer } from "../../src/domain/names.ts";
 import { firstDrift } from "../../src/plan/drift.ts";
 import type { SignatureState } from "../../src/reconcilers/signature.ts";
 import { history, label } from "../domain/history.ts";
@@ -289,4 +289,13 @@ test("what rests on a manifest in doubt waits for its signature, and what is pla
     "sign:dev",
     "signed meanwhile: nothing else drifts",
   );
+});
+
+test("an escrow of an identity that opens none of the artifacts waits until somebody wants that", () => {
+  const { actions } = planOf({
+    rows: THREE,
+    target: "2026-03",
+    change: { recipient: known("age1other" as AgeRecipient), escrow: withEscrow({ keysSha256: OTHER_SUM }) },
+  });
+  assert.ok(actions.find(({ id }) => id === "escrow:dev")?.needs.includes("recipient:dev" as ActionId));
 });

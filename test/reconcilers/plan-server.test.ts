@@ -135,6 +135,8 @@ testRows([
     target: "2026-03",
     change: { recipient: known("age1other") },
     actions: ["recipient:dev"],
+    hazards: { "recipient:dev": "destructive" },
+    says: { "recipient:dev": /age1other, which the artifacts so far are encrypted to/ },
   },
   // the working copy
   {

@@ -5,7 +5,7 @@ import { type Manifest, renderManifest } from "../../src/domain/manifest.ts";
 import type { NewestSeen } from "../../src/domain/memory.ts";
 import { type AgeIdentity, parseAgeIdentity } from "../../src/recovery/age-file.ts";
 import { type RecoverInput, recover } from "../../src/recovery/recover.ts";
-import { fingerprintOf } from "../../src/recovery/signature.ts";
+import { fingerprintOf } from "../../src/transport/hash.ts";
 import { history, label } from "../domain/history.ts";
 import { desired, M1 } from "../reconcilers/world.ts";
 import { troubleOf } from "../transport/trouble.ts";

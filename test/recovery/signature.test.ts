@@ -4,7 +4,8 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
-import { fingerprintOf, verifySignature } from "../../src/recovery/signature.ts";
+import { verifySignature } from "../../src/recovery/signature.ts";
+import { fingerprintOf } from "../../src/transport/hash.ts";
 import { troubleOf } from "../transport/trouble.ts";
 import { noTools, scratch, signed, signerOf, signKey } from "./tools.ts";
 

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { access, constants } from "node:fs/promises";
 import { execa } from "execa";
 import type { ServerHostKeyAlgorithm } from "ssh2";
@@ -87,10 +86,6 @@ export function hostKeyAlgorithms(host: KnownHost): readonly ServerHostKeyAlgori
   );
   return [...known, ...unknown];
 }
-
-/** As `ssh-keygen -l` shows it: `SHA256:` and base64 without padding. */
-export const fingerprint = (blob: Buffer): string =>
-  `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
 
 /** The type that a public key's own first string names (RFC 4253, section 6.6). */
 export const keyType = (blob: Buffer): string =>

@@ -1,7 +1,8 @@
 import type { HostName } from "../../domain/names.ts";
 import { DevbackupError, type Trouble } from "../../domain/trouble.ts";
+import { fingerprint } from "../hash.ts";
 import type { ResolvedSsh } from "./config.ts";
-import { fingerprint, type KnownHost, keyType, type Verdict } from "./known-hosts.ts";
+import { type KnownHost, keyType, type Verdict } from "./known-hosts.ts";
 import type { LoginKeys } from "./login-keys.ts";
 
 /** What keeps one host from being used, each as exit code 4 with what to do about it. */

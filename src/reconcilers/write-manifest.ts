@@ -1,0 +1,82 @@
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { type Manifest, type ManifestRow, renderManifest, renderStateEnv } from "../domain/manifest.ts";
+import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
+import { sha256Of } from "../transport/hash.ts";
+import type { Host } from "../transport/host.ts";
+import { sh } from "../transport/quote.ts";
+import { expectSuccess } from "./run-script.ts";
+import { signatureFunctions } from "./signature.ts";
+import { manifestFile, ROW_SUFFIX, stateEnvFile, tmpFile } from "./store.ts";
+
+/** What a write of the manifest is to make of it. */
+interface ManifestWrite {
+  readonly rows: Manifest;
+  /** Of the manifest that this builds on; null where there is none. */
+  readonly onSha256: string | null;
+  /** The row that is new, where its artifact has just been made. */
+  readonly row?: ManifestRow | null;
+  /** The manifest before it and its signature stay beside it, as `snapshots_v2.tsv.before-STAMP`. */
+  readonly keepAs?: string;
+  /** What to type where it could not be written. */
+  readonly next?: string;
+}
+
+/**
+ * The only way in which a manifest is written: the whole file and `state.env`, synced, signed, in one step.
+ * @throws DevbackupError where it is no longer the one that this builds on; nothing has been changed then
+ */
+export async function writeManifest(host: Host, dataset: DatasetSpec, write: ManifestWrite): Promise<void> {
+  const { rows, row = null, next = "devbackup apply" } = write;
+  const contents = { state: renderStateEnv(dataset.name, rows), manifest: renderManifest(rows) };
+  const files =
+    row === null
+      ? null
+      : { artifact: joinPath(dataset.repository, row.localPath), waiting: waitingRow(dataset, row) };
+  await expectSuccess(host, writeScript(dataset, write, contents, files), {
+    code: "register-failed",
+    what: `the manifest of ${dataset.name} could not be written`,
+    next,
+    stdin: contents.state + contents.manifest,
+  });
+}
+
+const waitingRow = (dataset: DatasetSpec, row: ManifestRow): AbsolutePath =>
+  tmpFile(dataset, `${fileName(row.localPath)}${ROW_SUFFIX}`);
+
+/**
+ * Refuses to write over a manifest that is not the one that was read, and what did not arrive whole: a link that
+ * dies ends stdin just as the last byte does. `state.env` comes first on stdin; `dd` reads no byte beyond it.
+ * The signature goes before its manifest: cut off in between, it is the signature of `$m.new`, which is complete.
+ */
+function writeScript(
+  dataset: DatasetSpec,
+  { onSha256, keepAs }: ManifestWrite,
+  contents: { readonly state: string; readonly manifest: string },
+  files: { artifact: AbsolutePath; waiting: AbsolutePath } | null,
+): string {
+  const settle = files === null ? "" : sh`chown root:root ${files.artifact}; chmod 440 ${files.artifact}`;
+  const clear = files === null ? "" : sh`rm -f -- ${files.waiting}`;
+  const keep =
+    keepAs === undefined
+      ? ""
+      : sh`
+if [ -e "$m" ]; then
+  for f in "" .sig; do [ ! -e "$m$f" ] || ln -- "$m$f" "$m".before-${keepAs}"$f"; done
+fi
+`;
+  return `${signatureFunctions(dataset)}${sh`
+umask 027
+m=${manifestFile(dataset)} s=${stateEnvFile(dataset)} d=$(dirname -- ${manifestFile(dataset)})
+# the last step of an earlier write
+if ! signed_by_us "$m" && signed_by_us "$m.new"; then mv -T -- "$m.new" "$m"; sync "$d"; fi
+now=$([ ! -e "$m" ] || sha256sum <"$m" | cut -c1-64)
+[ "$now" = ${onSha256 ?? ""} ] || { echo "the manifest has changed since it was read" >&2; exit 1; }
+dd bs=${Buffer.byteLength(contents.state)} count=1 iflag=fullblock 2>/dev/null >"$s.new"
+cat >"$m.new"
+[ "$(cat -- "$s.new" "$m.new" | sha256sum | cut -c1-64)" = ${sha256Of(contents.state + contents.manifest)} ] ||
+  { echo "what was to be written did not arrive whole" >&2; exit 1; }
+`}${keep}${settle}${sh`
+sync "$m.new"; sign "$m.new"; mv -T -- "$m.new" "$m"; sync "$d"
+sync "$s.new"; mv -T -- "$s.new" "$s"; sync "$d"
+`}${clear}`;
+}
