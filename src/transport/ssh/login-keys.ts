@@ -1,7 +1,8 @@
 import type { AnyAuthMethod, BaseAgent, OpenSSHAgent, ParsedKey } from "ssh2";
+import { fingerprint } from "../hash.ts";
 import type { ResolvedSsh } from "./config.ts";
 import { readIdentity, type Ssh2 } from "./identity-file.ts";
-import { fingerprint, keyType } from "./known-hosts.ts";
+import { keyType } from "./known-hosts.ts";
 
 /** The keys that one login may use, in the order in which OpenSSH would try them. */
 export interface LoginKeys {
