@@ -81,6 +81,25 @@ describe("the rooms of src/", () => {
     assert.deepEqual(wrong, []);
   });
 
+  test("no file comes back to itself by what it imports", () => {
+    const of = new Map(
+      sources.map(({ path, text }) => [
+        path,
+        importedValues(text).map((specifier) => join(dirname(path), specifier)),
+      ]),
+    );
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const follow = (path: string, way: readonly string[]): void => {
+      if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(" -> "));
+      if (done.has(path)) return;
+      done.add(path);
+      for (const next of of.get(path) ?? []) follow(next, [...way, path]);
+    };
+    for (const path of of.keys()) follow(path, []);
+    assert.deepEqual(circles, []);
+  });
+
   test("every npm package has its rooms", () => {
     const wrong = sources.flatMap(({ path, room, imports }) =>
       imports
@@ -126,6 +145,12 @@ function importsOf(text: string): readonly string[] {
     ([, fromSpecifier, bare, dynamic]) => fromSpecifier ?? bare ?? dynamic ?? "",
   );
 }
+
+/** Of the files beside it, without those that only types come from. */
+const importedValues = (text: string): string[] =>
+  [...withoutComments(text).matchAll(/^(?:import|export)(?! type\b)[^"';]*?\bfrom\s*"(\.[^"]+)"/gm)].map(
+    ([, specifier = ""]) => specifier,
+  );
 
 const packageOf = (specifier: string): string =>
   specifier
