@@ -187,18 +187,27 @@ const putBack = (
     input: { how: "put-back", dataset: spec.name, ...files },
   });
 
-const putRecipient = ({ spec }: View, present: string | null): Action<Input> =>
-  propose("key", spec, {
+/** Whom the artifacts so far are encrypted to: another identity on the server is a loss, unless the escrow vouches for it. */
+function putRecipient({ spec, course, recovered }: View, present: string | null): Action<Input> {
+  const another = present !== null && course.rows.length > 0 && recovered.kind !== "known";
+  return propose("key", spec, {
     id: recipientId(spec),
     host: spec.workstation,
     stage: "provision",
     change: present === null ? "create" : "update",
+    hazard: another ? "destructive" : "none",
     summary: `put the public half of the key to ${recipientFile(spec)}`,
-    reason: present === null ? "it is not there" : "another one is there",
+    reason:
+      present === null
+        ? "it is not there"
+        : another
+          ? `the one there is ${present}, which the artifacts so far are encrypted to: the identity on ${spec.server} opens none of them, and neither would an escrow of it`
+          : "another one is there",
     needs: [keyId(spec), layoutId(spec, spec.workstation)],
     assumes: { present },
     input: { how: "recipient", server: spec.server, from: publishedFile(spec), to: recipientFile(spec) },
   });
+}
 
 const createScript = ({ identity, recipient }: { identity: string; recipient: string }): string =>
   `${sh`

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { absent, known, unknown } from "../../src/domain/fact.ts";
 import type { AgeRecipient, Sha256, Signer } from "../../src/domain/names.ts";
 import { firstDrift } from "../../src/plan/drift.ts";
+import type { ActionId } from "../../src/plan/plan.ts";
 import type { SignatureState } from "../../src/reconcilers/signature.ts";
 import { history, label } from "../domain/history.ts";
 import { facts, monthOf, THREE, testRows, without } from "./rows.ts";
