@@ -72,7 +72,10 @@ export async function runAction(running: Running): Promise<Outcome> {
   } catch (error) {
     const interrupted = signal.aborted;
     if (!(error instanceof DevbackupError) && !interrupted) throw error;
-    const failure = inWords(error instanceof DevbackupError ? error : wasInterrupted(planned), running);
+    const failure = inWords(
+      error instanceof DevbackupError ? error : wasInterrupted(planned),
+      running.command,
+    );
     const durationMs = now().getTime() - begun;
     emit({ event: "action-failed", id: planned.id, durationMs, trouble: failure.trouble });
     // what follows must not rest on what was there before a failure
@@ -121,7 +124,7 @@ const lookAgain = ({ look, planned, latest }: Running): Promise<Observation> =>
   planned.stage === "cloud" ? look() : look(latest.buckets);
 
 /** A reconciler does not know what was typed: `devbackup apply` stands for it. */
-const inWords = (error: DevbackupError, { command }: Running): DevbackupError =>
+export const inWords = (error: DevbackupError, command: string): DevbackupError =>
   error.trouble.next === undefined || error.trouble.next === "devbackup apply"
     ? new DevbackupError({ ...error.trouble, next: command }, { cause: error })
     : error;

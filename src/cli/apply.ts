@@ -10,7 +10,7 @@ import { confirm, confirmHazards } from "./confirm.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { interruptible } from "./interrupt.ts";
 import { load } from "./load.ts";
-import { applyCommandLine, exitCodeOf, isNarrowed } from "./plan.ts";
+import { exitCodeOf } from "./plan.ts";
 import { type WhatToDo, whatToDo } from "./plan-file.ts";
 import type { RequestFlags } from "./request.ts";
 import { openSession, type Session } from "./session.ts";
@@ -31,12 +31,10 @@ export async function applyCommand(planFile: string | undefined, flags: ApplyFla
 
 /** Looks, shows, asks, and does it. */
 export async function carryOutAsked(
-  { desired, request, saved, again }: WhatToDo,
+  { desired, request, saved, command, narrowed }: WhatToDo,
   flags: ApplyFlags,
   terminal: Terminal,
 ): Promise<number> {
-  const command = applyCommandLine(again);
-  const narrowed = isNarrowed(again) || request.selection.kinds !== undefined;
   const identities = await identitiesOf(flags, terminal);
   const session = openSession(desired, request, identities, (text) => process.stderr.write(text));
   try {

@@ -26,7 +26,7 @@ export async function manifestImportCommand(dir: string, flags: OnServerFlags): 
       state: "Nothing was contacted",
       next: "name a folder of the server",
     });
-  return onServer([`devbackup manifest import ${quote(dir)}`], flags, async (there) => {
+  return onServer(`devbackup manifest import ${quote(dir)}`, flags, async (there) => {
     const view = await there.look(false);
     refuse(view);
     const sorted = await sortOut(view, folder, there.tools);

@@ -48,7 +48,7 @@ export async function manifestRebuildCommand(flags: RebuildFlags): Promise<numbe
       state: "Nothing was contacted",
       next: `one of: ${PLACES.join(", ")}`,
     });
-  const typed = ["devbackup manifest rebuild", ...(from === "all" ? [] : [`--from ${from}`])];
+  const typed = `devbackup manifest rebuild${from === "all" ? "" : ` --from ${from}`}`;
   return onServer(typed, flags, async (there) => {
     const view = await prepared(there, flags, from !== "server");
     if (view === null) return 0;

@@ -1,13 +1,14 @@
 import { hostname, userInfo } from "node:os";
 import { openJournal } from "../apply/journal.ts";
 import { takeLock } from "../apply/lock.ts";
+import { inWords } from "../apply/run-action.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { unknown } from "../domain/fact.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Action } from "../plan/plan.ts";
 import type { Tools, View } from "../reconcilers/reconciler.ts";
 import { serverView } from "../reconcilers/server-view.ts";
-import { quote } from "../transport/quote.ts";
+import { commandLine } from "./command-line.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { interruptible } from "./interrupt.ts";
 import { load } from "./load.ts";
@@ -39,17 +40,15 @@ export interface OnServer {
 
 /** Opens, locks, lets `work` do it, and closes. `typed`: the command and its own words. */
 export async function onServer(
-  typed: readonly string[],
+  typed: string,
   flags: OnServerFlags,
   work: (there: OnServer) => Promise<number>,
 ): Promise<number> {
   const terminal = openTerminal(flags);
   const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
-  const { config, dataset, identity } = flags;
-  const command = Object.entries({ config, dataset, identity })
-    .filter(([, value]) => value !== undefined)
-    .reduce((line, [flag, value]) => `${line} --${flag} ${quote(String(value))}`, typed.join(" "));
+  const { dataset } = flags;
+  const command = commandLine(typed, flags);
   const { desired, request } = readRequest(
     loaded.desired,
     dataset === undefined ? {} : { dataset },
@@ -110,7 +109,8 @@ export async function onServer(
       },
     }).finally(() => lock.release());
   } catch (error) {
-    throw signal.aborted ? interrupted(command) : error;
+    if (signal.aborted) throw interrupted(command);
+    throw error instanceof DevbackupError ? inWords(error, command) : error;
   } finally {
     stop();
     await session.close();

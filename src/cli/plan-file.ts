@@ -5,7 +5,8 @@ import { DevbackupError } from "../domain/trouble.ts";
 import type { Plan } from "../plan/plan.ts";
 import { parseSavedPlan, type SavedPlan } from "../plan/saved.ts";
 import type { Request } from "../reconcilers/request.ts";
-import { type Chosen, digestOf } from "./plan.ts";
+import { commandLine, isNarrowed } from "./command-line.ts";
+import { digestOf } from "./plan.ts";
 import { type RequestFlags, readRequest } from "./request.ts";
 import type { CommonFlags } from "./terminal.ts";
 
@@ -15,7 +16,9 @@ export interface WhatToDo {
   readonly request: Request;
   readonly saved: Plan | null;
   /** What asks for the same once more: a saved plan no longer fits once some of it has been done. */
-  readonly again: Chosen;
+  readonly command: string;
+  /** More may be left than what was asked for. */
+  readonly narrowed: boolean;
 }
 
 /** @throws DevbackupError where the file is no plan, or not of this desired state, or a flag does not go with it */
@@ -24,7 +27,8 @@ export async function whatToDo(
   planFile: string | undefined,
   flags: CommonFlags & RequestFlags,
 ): Promise<WhatToDo> {
-  if (planFile === undefined) return { ...readRequest(whole, flags, new Date()), saved: null, again: flags };
+  if (planFile === undefined)
+    return { ...readRequest(whole, flags, new Date()), saved: null, ...toApply(flags) };
   refuseNarrowing(planFile, flags);
   const text = await readFile(planFile, "utf8").catch((error: Error) => {
     throw notAPlan(planFile, error);
@@ -46,9 +50,14 @@ export async function whatToDo(
       selection,
     },
     saved: saved.plan,
-    again: { ...flags, ...flagsOf(saved, datasets.length < whole.datasets.length) },
+    ...toApply({ ...flags, ...flagsOf(saved, datasets.length < whole.datasets.length) }),
   };
 }
+
+const toApply = (chosen: CommonFlags & RequestFlags) => ({
+  command: commandLine("devbackup apply", chosen),
+  narrowed: isNarrowed(chosen),
+});
 
 /** What a plan file holds was agreed to as a whole. */
 function refuseNarrowing(planFile: string, { label, dataset, host, only, restore, to }: RequestFlags): void {

@@ -8,7 +8,7 @@ import type { Request } from "../reconcilers/request.ts";
 import { planJson } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
 import { sha256Of } from "../transport/hash.ts";
-import { quote } from "../transport/quote.ts";
+import { commandLine, isNarrowed } from "./command-line.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { load } from "./load.ts";
 import { type RequestFlags, readRequest } from "./request.ts";
@@ -33,7 +33,11 @@ export async function planCommand(flags: PlanFlags): Promise<number> {
     if (terminal.json) await terminal.document(planJson(plan));
     else
       terminal.say(
-        planText(plan, { ...terminal, command: applyCommandLine(flags), narrowed: isNarrowed(flags) }),
+        planText(plan, {
+          ...terminal,
+          command: commandLine("devbackup apply", flags),
+          narrowed: isNarrowed(flags),
+        }),
       );
     if (plan.problems.length > 0) return exitCodeOf(plan.problems);
     if (flags.out !== undefined) await save(flags.out, desired, request, plan);
@@ -80,24 +84,3 @@ export const digestOf = (desired: DesiredState): string =>
 /** 6 where one of them is damage: whoever reads exit codes should hear of the worst. */
 export const exitCodeOf = (problems: readonly Problem[]): number =>
   problems.some(({ exitCode }) => exitCode === 6) ? 6 : 1;
-
-export const isNarrowed = ({ host, dataset, only }: RequestFlags): boolean =>
-  host !== undefined || dataset !== undefined || only !== undefined;
-
-/** What the user chose; `paths` where they typed `devbackup restore LABEL [PATH…]`. */
-export type Chosen = CommonFlags & RequestFlags & IdentityFlags & { readonly paths?: readonly string[] };
-
-/** `devbackup apply` (or `restore`) with what the user chose, for the commands that are suggested. */
-export function applyCommandLine({ paths, restore, ...chosen }: Chosen): string {
-  const { config, to, identity, passphraseFile, label, dataset, host, only } = chosen;
-  const words = [restore ?? "", ...(paths ?? [])].map(quote);
-  const command = paths === undefined ? "devbackup apply" : ["devbackup restore", ...words].join(" ");
-  const flags = {
-    config,
-    ...(paths === undefined && { restore }),
-    ...{ to, identity, "passphrase-file": passphraseFile, label, dataset, host, only },
-  };
-  return Object.entries(flags)
-    .filter(([, value]) => value !== undefined)
-    .reduce((line, [flag, value]) => `${line} --${flag} ${quote(String(value))}`, command);
-}

@@ -1,4 +1,6 @@
+import { quote } from "../transport/quote.ts";
 import { type ApplyFlags, carryOutAsked } from "./apply.ts";
+import { commandLine, isNarrowed } from "./command-line.ts";
 import { load } from "./load.ts";
 import { readRequest, readTarget } from "./request.ts";
 import { openTerminal } from "./terminal.ts";
@@ -26,7 +28,11 @@ export async function restoreCommand(
   const to = readTarget(spec, datasets.length, flags.to, host, paths);
   const request = { ...asked.request, restore: { ...asked.request.restore, to } };
   return carryOutAsked(
-    { ...asked, request, saved: null, again: { ...flags, restore: label, paths } },
+    {
+      ...{ ...asked, request, saved: null },
+      command: commandLine(["devbackup restore", ...[label, ...paths].map(quote)].join(" "), flags),
+      narrowed: isNarrowed(flags),
+    },
     flags,
     terminal,
   );

@@ -1,0 +1,23 @@
+import { quote } from "../transport/quote.ts";
+import type { IdentityFlags } from "./identity.ts";
+import type { RequestFlags } from "./request.ts";
+import type { CommonFlags } from "./terminal.ts";
+
+/** The flags that make a command another one. */
+type Chosen = Partial<CommonFlags> & RequestFlags & IdentityFlags;
+
+/** `typed`, a command and its own words, with what the user chose: for the commands that are suggested. */
+export function commandLine(typed: string, chosen: Chosen): string {
+  const { config, restore, to, identity, passphraseFile, label, dataset, host, only } = chosen;
+  const flags = {
+    ...{ config, restore, to, identity },
+    ...{ "passphrase-file": passphraseFile, label, dataset, host, only },
+  };
+  return Object.entries(flags)
+    .filter(([, value]) => value !== undefined)
+    .reduce((line, [flag, value]) => `${line} --${flag} ${quote(String(value))}`, typed);
+}
+
+/** Whether more may be left than what was asked for. */
+export const isNarrowed = ({ host, dataset, only }: Chosen): boolean =>
+  host !== undefined || dataset !== undefined || only !== undefined;
