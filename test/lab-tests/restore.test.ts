@@ -210,13 +210,23 @@ describe("a wiped machine comes back with one command", { skip: whyNoLab() || wh
     test("files and folders out of it, on the other machine, on another file system", async () => {
       const name = "written in 2090-03";
       await expectExit(lab, 0, [
-        ...["restore", "2090-03", name, `${SOURCE}/names`, "--to", "/root/some", "--host", "ls", "--yes"],
+        ...[
+          "restore",
+          "2090-03",
+          name,
+          `${SOURCE}/renamed-names`,
+          "--to",
+          "/root/some",
+          "--host",
+          "ls",
+          "--yes",
+        ],
         ...config,
       ]);
       assert.equal(await lab.must("ls", `cat "/root/some/${name}"`), "2090-03\n");
       assert.equal(
-        await lab.must("ls", "cd /root/some/names && find . | LC_ALL=C sort | cksum"),
-        await lab.must("ls", `cd ${HYDRATED}/dev@2090-03/names && find . | LC_ALL=C sort | cksum`),
+        await lab.must("ls", "cd /root/some/renamed-names && find . | LC_ALL=C sort | cksum"),
+        await lab.must("ls", `cd ${HYDRATED}/dev@2090-03/renamed-names && find . | LC_ALL=C sort | cksum`),
       );
     });
 
