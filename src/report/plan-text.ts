@@ -133,7 +133,8 @@ function nothingToDo({ labels }: Plan, { narrowed }: PlanTextOptions): string {
 
 function approvalLines(plan: Plan, options: PlanTextOptions, paint: Paint): string[] {
   const waiting = plan.actions.filter((action) => action.hazard !== "none" && !options.approved?.(action));
-  if (waiting.length === 0) return [];
+  // while an error stands, no approval lets anything through: the error is all there is to see to
+  if (waiting.length === 0 || plan.problems.length > 0) return [];
   return [
     paint(["bold", "red"], "!") +
       ` ${plural(waiting.length, "action")} ${waiting.length === 1 ? "waits" : "wait"} for approval:`,

@@ -168,6 +168,23 @@ Plan: 0 to create, 0 to change, 2 to delete.
 `,
   },
   {
+    name: "while an error stands, no approval is offered: it would let nothing through",
+    plan: x.plan([x.removal], { problems: [x.notBtrfs] }),
+    text: `
+dev on ls
+! - delete the server snapshot dev@2025-12  [retention:ls:dev@2025-12]
+    keep_last: 2 keeps dev@2026-02 and dev@2026-03
+    destructive: done only when approved
+    · /srv/btrfs-backups/dev/restore/worktree_receive/dev@2025-12
+
+error: dev on ws: /home/chuck/code is on ext4, which has no snapshots
+  next: move it to a Btrfs filesystem, or name another path under datasets.dev.path
+
+Plan: 0 to create, 0 to change, 1 to delete.
+Nothing is applied before the error above is put right.
+`,
+  },
+  {
     name: "what a host or a file smuggles in is shown, not obeyed",
     plan: x.plan([{ ...x.snapshot, summary: "take \u001b[2Jit", reason: "a\nPlan: 0 to create" }]),
     text: `
