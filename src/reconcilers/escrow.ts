@@ -1,4 +1,5 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { datasetKeys } from "../domain/artifact.ts";
 import type { AgeRecipient, Sha256 } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
 import type { ActionId, Warning } from "../plan/plan.ts";
@@ -44,7 +45,7 @@ export const escrow: Reconciler<Input> = {
           spec,
           spec.server,
           sha256 === null
-            ? "its keys are in no escrow yet: if the server is lost now, nothing opens the artifacts"
+            ? noneThere(view)
             : "its escrow is not the one that is declared: who can open it may be others than you think",
         ),
       ],
@@ -103,6 +104,20 @@ export function whyMake(
   if (keysSha256 === null || noted.fingerprint !== escrowFingerprint(keysSha256, recipients))
     return "the one there was made for other keys or other recipients";
   return rights === "440 0" ? null : `its mode and owner are ${rights}, not 440 0`;
+}
+
+/** After a loss an older escrow stands elsewhere, and may well be the one that was just opened: no cause for alarm. */
+function noneThere({ spec, memory, cloud }: View): string {
+  const inBucket =
+    cloud?.bucket.kind === "known" &&
+    cloud.bucket.value.objects.has(datasetKeys(cloud.spec.prefix, spec.name).escrow);
+  const places = [
+    ...(memory.kind === "known" && memory.value.escrowSha256 !== null ? ["on this machine"] : []),
+    ...(inBucket ? ["in the bucket"] : []),
+  ];
+  return places.length === 0
+    ? "its keys are in no escrow yet: if the server is lost now, nothing opens the artifacts"
+    : `its escrow is not there; there is an older one ${places.join(" and ")}. Of the keys that ${spec.server} has, one is made anew`;
 }
 
 /** A test counts for the escrow that stands, and for a year. */

@@ -300,3 +300,17 @@ test("an escrow of an identity that opens none of the artifacts waits until some
   });
   assert.ok(actions.find(({ id }) => id === "escrow:dev")?.needs.includes("recipient:dev" as ActionId));
 });
+
+test("where an older escrow stands elsewhere, its absence on the server is no cause for alarm", () => {
+  const gone = withEscrow({ sha256: null, rights: null, madeAt: null, noted: null, tested: null });
+  const warned = (escrowSha256: Sha256 | null, bucket?: ReturnType<typeof without>) =>
+    planOf({
+      rows: THREE,
+      target: "2026-03",
+      change: { escrow: gone, pushedEscrow: absent },
+      memory: remembered({ escrowSha256 }),
+      ...(bucket && { bucket: known({ objects: bucket, unfinished: known([]) }) }),
+    }).warnings.map(({ text }) => text);
+  assert.match(warned(E1)[0] ?? "", /an older one on this machine and in the bucket/);
+  assert.match(warned(null, without("dev/keys/escrow.age"))[0] ?? "", /nothing opens the artifacts/);
+});
