@@ -89,8 +89,8 @@ function fetchRow(view: View, row: ManifestRow, stage: "artifact" | "cloud"): Ac
     summary: `fetch the artifact of ${snapshotName(spec.name, row.label)} from the bucket, ${formatBytes(row.sizeBytes)}`,
     reason:
       there === undefined
-        ? `${part}, which ${spec.server} does not have`
-        : `${part}, which is damaged on ${spec.server}; what is there is moved into tmp/set-aside`,
+        ? `${part}: ${spec.server} does not have it`
+        : `${part}: the file on ${spec.server} is damaged, and is moved into tmp/set-aside`,
     details: [cloudKey(cloud.spec, spec, row)],
     needs: [packagesId(spec.server), layoutId(spec, spec.server), manifestId(spec)],
     assumes: { sha256: row.sha256 },

@@ -63,7 +63,7 @@ export const hydrate: Reconciler<Input> = {
       why: result.stderr.trim(),
       state: "The artifact and the manifest are as they were; it is safe to run again",
       next: damaged
-        ? "devbackup apply: it fetches the artifact again where the bucket has it; devbackup manifest import DIR takes it from another copy"
+        ? "run it again: it fetches the artifact where the bucket has it; devbackup manifest import DIR takes it from another copy"
         : "devbackup apply",
     });
   },

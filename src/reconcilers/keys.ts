@@ -124,7 +124,7 @@ function diffIdentity({ spec, course, facts, recovered }: View, key: KeyFacts): 
           ...draft,
           change: "create",
           hazard: hadOne ? "destructive" : "none",
-          summary: `make the age identity of ${spec.name}, which never leaves this host`,
+          summary: `make the age identity of ${spec.name}, which leaves this host in escrow alone`,
           reason: hadOne
             ? `there is none in ${spec.repository}, though ${spec.workstation} encrypts to one already: is its disk mounted? A new one opens no artifact made so far`
             : "there is none yet",

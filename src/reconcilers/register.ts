@@ -131,7 +131,7 @@ function unreadable(view: View): Answer<Input> | null {
         "manifest-lost",
         spec,
         spec.server,
-        `${manifestFile(spec)} is gone, and ${plural(orphans.length, "artifact")} (${orphans[0]}, …) is there`,
+        `${manifestFile(spec)} is gone, and ${plural(orphans.length, "artifact")} (${orphans[0]}${orphans.length === 1 ? ") is" : ", …) are"} there`,
         `devbackup apply --restore latest --identity FILE puts it back from the bucket, devbackup manifest rebuild makes it from the artifacts; a new chain is not begun over the old one`,
       ),
     ],

@@ -127,7 +127,7 @@ function findProblems(spec: DatasetSpec, source: SourceFacts, newest: Label | un
       say(
         "dataset-gone",
         `${path} is ${gone}, and ${spec.name} was backed up from there up to ${newest}`,
-        `mount the disk that it lies on, or put it back; to go on with an empty one: btrfs subvolume create ${path}`,
+        `mount the disk that it lies on; where it is lost: devbackup apply --restore latest; to go on with an empty one: btrfs subvolume create ${path}`,
       ),
     );
   return problems;

@@ -186,7 +186,7 @@ const rows: readonly Row[] = [
       }),
     },
     actions: ["fetch:dev@2026-02", "hydrate:dev@2026-02", "hydrate:dev@2026-03"],
-    says: { "fetch:dev@2026-02": /damaged on ls/ },
+    says: { "fetch:dev@2026-02": /the file on ls is damaged/ },
   },
   {
     name: "a hole in the chain: what it costs, and exit code 6",
