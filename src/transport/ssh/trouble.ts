@@ -33,6 +33,7 @@ export function sshTrouble(host: HostName, ssh: ResolvedSsh): SshTrouble {
       // what ssh-keyscan writes stands under the host's own name, and it knows no jump host
       const scan = `ssh-keyscan -p ${ssh.port} ${ssh.hostname} >> ${file}`;
       const byHand = `log in once by hand: ssh ${login}`;
+      const addIt = ssh.hostKeyAlias || ssh.proxy ? byHand : `${scan} (or ${byHand})`;
       const shown = `it shows ${keyType(offered)} ${fingerprint(offered)}`;
       switch (verdict.kind) {
         case "revoked":
@@ -51,7 +52,7 @@ export function sshTrouble(host: HostName, ssh: ResolvedSsh): SshTrouble {
             state: NOTHING_DONE,
             next:
               "If the host was set up anew, compare the fingerprint on its console (ssh-keygen -lf " +
-              `/etc/ssh/ssh_host_ed25519_key.pub), then: ssh-keygen -R '${known.lookupName}' -f ${verdict.known.file}`,
+              `/etc/ssh/ssh_host_ed25519_key.pub), then: ssh-keygen -R '${known.lookupName}' -f ${verdict.known.file}; ${addIt}`,
           });
         case "unknown": {
           const others = [...new Set(verdict.others.map(({ type }) => type))].join(", ");
@@ -62,7 +63,7 @@ export function sshTrouble(host: HostName, ssh: ResolvedSsh): SshTrouble {
             what: `the host key of ${at} is not known`,
             why: `${shown}; ${known.lookupName} is in none of ${known.files.join(", ")}${also}${authority}`,
             state: NOTHING_DONE,
-            next: `Compare the fingerprint, then: ${ssh.hostKeyAlias || ssh.proxy ? byHand : `${scan} (or ${byHand})`}`,
+            next: `Compare the fingerprint, then: ${addIt}`,
           });
         }
       }
