@@ -45,8 +45,8 @@ ${line("working_copy", dataset.workingCopy, "the newest label, writable; null fo
 
 ${answers.cloud === null ? NO_CLOUD : cloudLines(answers.cloud)}
 
-# Public keys (age1…, from age-keygen) that can open the encrypted manifest besides the server's own; without one,
-# every plan warns. The artifacts open with the server's key alone: keep a copy of it, as the manual says.
+# Public keys (age1…, from \`devbackup keys new-recovery\`) whose owners can open the server's keys, which are kept in
+# escrow for them, when the server is lost. Without one nobody else can open the backups, and every plan warns.
 encryption:
   recovery_recipients: []
 
