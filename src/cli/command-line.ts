@@ -19,5 +19,5 @@ export function commandLine(typed: string, chosen: Chosen): string {
 }
 
 /** Whether more may be left than what was asked for. */
-export const isNarrowed = ({ host, dataset, only }: Chosen): boolean =>
-  host !== undefined || dataset !== undefined || only !== undefined;
+export const isNarrowed = ({ host, dataset, only, to }: Chosen): boolean =>
+  [host, dataset, only, to].some((each) => each !== undefined);

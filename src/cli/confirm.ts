@@ -14,7 +14,7 @@ export async function confirmHazards(plan: Plan, approval: Approval): Promise<Ac
   const confirmed: ActionId[] = [];
   for (const action of plan.actions) {
     if (isApproved(action, approval)) continue;
-    const message = `${action.hazard}: ${action.summary}. Type ${action.id} to let it through, Enter to leave it:`;
+    const message = `${action.hazard}: ${action.summary}\n  Type ${action.id} to let it through, Enter to leave it:`;
     // a mistyped id is asked for again, not taken for a no
     const validate = (text: string): true | string =>
       ["", action.id].includes(text.trim()) || `Either ${action.id} or nothing`;

@@ -3,6 +3,7 @@ import { basename, resolve } from "node:path";
 import { DevbackupError } from "../domain/trouble.ts";
 import { generatedPassphrase, newIdentity, passphraseProblem } from "../recovery/new-identity.ts";
 import { recoveryPage } from "../recovery/page.ts";
+import { quote } from "../transport/quote.ts";
 import { answered } from "./confirm.ts";
 import { nobodyToAsk, readPassphrase } from "./passphrase.ts";
 import { type CommonFlags, openTerminal, type Terminal } from "./terminal.ts";
@@ -29,13 +30,17 @@ export async function keysNewRecoveryCommand(flags: NewRecoveryFlags): Promise<n
   ]);
   if (terminal.json)
     await terminal.document({ formatVersion: 1, recipient: identity.recipient, identityFile: out, page });
-  terminal.say(`Wrote ${out}, which your passphrase opens, and ${page}: print that page, and put it into a safe.
+  terminal.say(`Wrote ${out}, which your passphrase opens, and ${page}.
 
-In the desired state, beside other recipients if there are any:
+1. Print the page, and put it into a safe; keep the passphrase elsewhere.
+2. Put the recipient into the desired state, beside others if there are any:
 
 encryption:
   recovery_recipients:
     - ${identity.recipient}
+
+3. devbackup apply, and then the proof that it opens: devbackup keys test --identity ${quote(out)}
+4. When the code on the printed page has been read once, delete both files: no machine should keep them.
 `);
   return 0;
 }
