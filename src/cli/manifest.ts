@@ -32,13 +32,19 @@ export async function manifestCommand(what: "latest" | "list", flags: ManifestFl
     else
       for (const { dataset, rows } of datasets) {
         if (what === "latest") terminal.say(`${rows[0]?.label ?? ""}\n`);
-        else terminal.say(`${datasets.length > 1 ? `${dataset}\n` : ""}${chainText(rows, terminal)}`);
+        else {
+          terminal.say(`${datasets.length > 1 ? `${dataset}\n` : ""}${chainText(rows, terminal)}`);
+          if (rows.length === 0) terminal.say(`${WHERE_LOST}\n`);
+        }
       }
     return 0;
   } finally {
     await session.close();
   }
 }
+
+const WHERE_LOST =
+  "If there were some, the server has lost its manifest: devbackup plan --restore latest --identity FILE";
 
 async function read(session: Session, spec: DatasetSpec): Promise<Manifest> {
   const probe = manifestProbe(spec);
