@@ -49,11 +49,11 @@ export function keysText(datasets: readonly KeysShown[], { color, width }: TextO
         ]),
     ...each.escrow.copies.map(
       ({ where, at, state, since }) =>
-        `  escrow     ${printable(`${where}: ${state}${since === null ? "" : `, ${since.slice(0, 10)}`}`)}${
+        `  escrow     ${printable(`${where}: ${state === "another" ? anotherThan(each) : state}${since === null ? "" : `, ${since.slice(0, 10)}`}`)}${
           state === "none" ? "" : paint("dim", `  ${printable(at)}`)
         }`,
     ),
-    `  tested     ${each.escrow.testedAt?.slice(0, 10) ?? "never: devbackup keys test --identity FILE"}`,
+    `  tested     ${each.escrow.testedAt?.slice(0, 10) ?? untested(each)}`,
   ]);
   const signers = datasets.filter(({ signer }) => signer !== null);
   if (signers.length === 0) return `${lines.join("\n")}\n`;
@@ -61,3 +61,19 @@ export function keysText(datasets: readonly KeysShown[], { color, width }: TextO
   const yaml = signers.map(({ dataset, signer }) => `    ${dataset}: ${signer}`);
   return `${[...lines, "", ...how, "encryption:", "  signers:", ...yaml].join("\n")}\n`;
 }
+
+/** What the server made is today's; where it has none, what stands elsewhere may be all that brings its keys back. */
+const anotherThan = (shown: KeysShown): string => (hasEscrow(shown) ? "not today's" : "an older one");
+
+function untested(shown: KeysShown): string {
+  if (hasEscrow(shown)) return "never: devbackup keys test --identity FILE";
+  const older = shown.escrow.copies.some(({ state }) => state === "another");
+  if (shown.recipient === null && older)
+    return "never; has the server lost its keys? devbackup plan --restore latest --identity FILE";
+  return shown.recoveryRecipients.length === 0
+    ? "never: no recovery recipient is declared: devbackup keys new-recovery"
+    : "never: devbackup apply makes the escrow";
+}
+
+const hasEscrow = ({ server, escrow }: KeysShown): boolean =>
+  escrow.copies.some(({ where, state }) => where === server && state !== "none");
