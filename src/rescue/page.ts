@@ -1,4 +1,5 @@
 import type { SecretRef } from "../desired-state/desired-state.ts";
+import { fingerprintOf } from "../transport/hash.ts";
 import { command, quote } from "../transport/quote.ts";
 import { type Settings, UNKNOWN_SERVER } from "./settings.ts";
 
@@ -60,7 +61,11 @@ const needed = (settings: Settings): Section => ({
           ),
           blank("The fingerprint:"),
         ]
-      : []),
+      : [
+          text(
+            `The server signs its manifest with the key ${fingerprintOf(settings.seen.signer)}. Where devbackup or a script shows another one, do not go on.`,
+          ),
+        ]),
     text("This folder on each machine, on a stick or copied there, and these programs:"),
     type("apt-get install btrfs-progs zstd age openssl curl"),
     text("Steps 1 to 3 are typed as root (sudo -i), in this folder; step 4 as you, with sudo."),

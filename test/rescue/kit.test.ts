@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { execa } from "execa";
 import { rescueKitCommand } from "../../src/cli/rescue-kit.ts";
+import type { Signer } from "../../src/domain/names.ts";
 import { DevbackupError } from "../../src/domain/trouble.ts";
+import { fingerprintOf } from "../../src/transport/hash.ts";
 import { CLOUD, DATASETS, HOSTS } from "../desired-state/states.ts";
 
 const SIGNER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHuHCR3L0L7w0bnjMXWlZ2RmMEJyYBzwU6n9AJ3Jr3nk";
@@ -77,6 +79,10 @@ describe("devbackup rescue-kit", () => {
     const better = await readFile(join(complete, "README.txt"), "utf8");
     assert.ok(better.includes(recipient) && better.includes("The identity's page lies: __"), better);
     assert.doesNotMatch(better, /NO RECOVERY RECIPIENT|The fingerprint:/);
+    assert.ok(
+      better.replaceAll("\n", " ").includes(`with the key ${fingerprintOf(SIGNER as Signer)}.`),
+      better,
+    );
   });
 
   test("several datasets have a folder each; --dataset names one", async () => {
