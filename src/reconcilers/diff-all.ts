@@ -153,7 +153,7 @@ function generalWarnings(desired: DesiredState, { systems, takenAt }: Observatio
       code: "no-recovery-recipient",
       host: null,
       dataset: null,
-      text: "no recovery recipient is declared: if the server is lost, nothing opens the artifacts without a copy of REPOSITORY/keys elsewhere; devbackup keys new-recovery makes one",
+      text: "no recovery recipient is declared: if the server is lost, nothing opens the artifacts without a copy of REPOSITORY/keys elsewhere. devbackup keys new-recovery makes a recovery identity, and shows its recipient",
     });
   if (desired.schedule !== null)
     warnings.push({

@@ -140,7 +140,7 @@ export const extract: Reconciler<Input> = {
           change: "create",
           summary: done
             ? `clear away what was left beside ${to.folder}`
-            : `bring ${to.paths.length === 0 ? name : `${plural(to.paths.length, "path")} of ${name}`} to ${to.folder}`,
+            : `bring ${to.paths.length === 0 ? name : `${pathsInWords(to.paths)} of ${name}`} to ${to.folder}`,
           reason: done ? "an earlier run was cut off before its last step" : "nothing is there yet",
           details: to.paths,
           needs: [packagesId(to.host), packagesId(spec.server), hydrateId(spec, course.target)],
@@ -205,6 +205,10 @@ export const extract: Reconciler<Input> = {
     });
   },
 };
+
+const pathsInWords = (paths: readonly string[]): string =>
+  paths.length > PATHS_NAMED ? plural(paths.length, "path") : paths.join(", ");
+const PATHS_NAMED = 3;
 
 interface MachinePlace {
   readonly host: HostName;

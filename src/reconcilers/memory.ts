@@ -74,6 +74,16 @@ function rolledBack({ spec, facts, course, memory }: View, seenFile: string): Pr
   if (manifest.kind === "known" && manifest.value.reading.kind === "damaged") return [];
   const newest = course.rows.at(-1)?.label;
   if (newest !== undefined && compareLabels(newest, seen.label) >= 0) return [];
+  if (manifest.kind === "absent" && newest === undefined)
+    return [
+      damage(
+        "manifest-rolled-back",
+        spec,
+        spec.server,
+        `there is no manifest of ${spec.name}, and this machine has seen it with ${snapshotName(spec.name, seen.label)}: is the disk mounted?`,
+        `where it is lost: devbackup plan --restore latest --identity FILE; to begin anew on purpose, move ${seenFile} on this machine away`,
+      ),
+    ];
   const stands = newest === undefined ? "has no row" : `ends at ${newest}`;
   return [
     damage(

@@ -66,7 +66,7 @@ export const signKey: Reconciler<Input> = {
           propose("sign-key", spec, {
             ...draft,
             change: "create",
-            summary: `make the key that signs the manifest of ${spec.name}, which never leaves this host`,
+            summary: `make the key that signs the manifest of ${spec.name}, which leaves this host in escrow alone`,
             reason: "there is none yet",
             details: [`${input.key}  root:root 0400`, `${input.publicHalf}  root:root 0444`],
             assumes: { key: null },
