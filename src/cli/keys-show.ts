@@ -1,5 +1,6 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { datasetKeys } from "../domain/artifact.ts";
+import { knownSigner } from "../domain/memory.ts";
 import { whyMake } from "../reconcilers/escrow.ts";
 import { escrowFile } from "../reconcilers/escrow-files.ts";
 import type { DatasetFacts, Observation } from "../reconcilers/facts.ts";
@@ -37,9 +38,8 @@ function shown(desired: DesiredState, spec: DatasetSpec, observed: Observation):
   const facts = observed.datasets.get(spec.name);
   if (facts === undefined) throw new RangeError(`${spec.name} was not observed`);
   const memory = observed.memory.get(spec.name);
-  const remembered = memory?.kind === "known" ? memory.value : null;
   const signer = facts.signKey.kind === "known" ? signerThere(facts.signKey.value) : null;
-  const known = desired.signers.get(spec.name) ?? remembered?.signer ?? null;
+  const known = knownSigner(desired.signers, spec.name, memory);
   return {
     dataset: spec.name,
     server: spec.server,

@@ -7,7 +7,7 @@ import { whyMake } from "../reconcilers/escrow.ts";
 import { escrowFile } from "../reconcilers/escrow-files.ts";
 import { noteTested, readBytes, readSigned, whyUnopened } from "../reconcilers/escrow-proof.ts";
 import type { DatasetFacts, Observation } from "../reconcilers/facts.ts";
-import { holds } from "../reconcilers/store.ts";
+import { holds, registered } from "../reconcilers/store.ts";
 import type { AgeIdentity } from "../recovery/age-file.ts";
 import { MOST_ESCROW_BYTES, type OpenedEscrow, openEscrow } from "../recovery/escrow.ts";
 import { verifySignature } from "../recovery/signature.ts";
@@ -152,10 +152,7 @@ function sameKeys({ spec, facts }: Trial, { recipient, signer }: OpenedEscrow): 
 
 async function opensArtifact(trial: Trial, { backupIdentity }: OpenedEscrow): Promise<Check> {
   const { spec, desired, facts, observed, session } = trial;
-  const row =
-    facts.manifest.kind === "known" && facts.manifest.value.reading.kind === "valid"
-      ? facts.manifest.value.reading.rows.at(-1)
-      : undefined;
+  const row = registered(facts.manifest).at(-1);
   if (row === undefined) return { what: "the newest artifact", ok: true, said: "there is none yet" };
   const what = `the newest artifact, ${row.label}`;
   const key = desired.cloud === null ? null : cloudKey(desired.cloud, spec, row);

@@ -4,7 +4,7 @@ import { type Label, parseLabel } from "../domain/label.ts";
 import { restoreChain } from "../domain/restore-chain.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { copiesOf } from "../reconcilers/copies.ts";
-import type { Observation } from "../reconcilers/facts.ts";
+import { cloudOf, type Observation } from "../reconcilers/facts.ts";
 import type { Request } from "../reconcilers/request.ts";
 import { hydratedLabels } from "../reconcilers/to-receive.ts";
 import { type ChainReport, restoreChainJson, restoreChainText } from "../report/restore-chain-text.ts";
@@ -66,13 +66,12 @@ async function lookAround(session: Session, { cloud, datasets }: DesiredState): 
 function reportOf(
   desired: DesiredState,
   spec: DatasetSpec,
-  { datasets, buckets }: Observation,
+  observed: Observation,
   label: Label,
 ): ChainReport {
-  const facts = datasets.get(spec.name);
+  const facts = observed.datasets.get(spec.name);
   if (facts === undefined) throw new RangeError(`${spec.name} was not observed`);
-  const bucket = buckets?.get(spec.name);
-  const cloud = desired.cloud === null || bucket === undefined ? null : { spec: desired.cloud, bucket };
+  const cloud = cloudOf(desired, spec, observed);
   const rows = rowsOf(spec, facts.manifest);
   const chain = restoreChain({
     rows,
@@ -84,7 +83,7 @@ function reportOf(
   const looked = [
     [`the artifacts on ${spec.server}`, facts.store],
     [`the snapshots on ${spec.server}`, facts.hydrated],
-    ["the bucket", bucket],
+    ["the bucket", cloud?.bucket],
   ] as const;
   const failed = looked.flatMap(([what, fact]) =>
     fact?.kind === "unknown" ? [`Could not look at ${what}: ${fact.why}`] : [],

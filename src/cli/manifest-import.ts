@@ -1,7 +1,6 @@
 import { type AbsolutePath, parseAbsolutePath } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
-import { assemble } from "../plan/assemble.ts";
 import { importActions, runImport, type Sorted, sortOut } from "../reconcilers/import.ts";
 import type { View } from "../reconcilers/reconciler.ts";
 import { isAuthentic } from "../reconcilers/sign.ts";
@@ -10,7 +9,7 @@ import { planText } from "../report/plan-text.ts";
 import { quote } from "../transport/quote.ts";
 import { confirm } from "./confirm.ts";
 import { rowsOf } from "./manifest.ts";
-import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";
+import { type OnServer, type OnServerFlags, onServer, planOf } from "./on-server.ts";
 
 /**
  * `devbackup manifest import DIR`: artifacts out of a folder of the server into the repository, each proven by the
@@ -84,13 +83,7 @@ async function takeIn(
           leftOut: sorted.left,
         })
       : undefined;
-  const plan = assemble(
-    {
-      ...{ createdAt: view.takenAt, mode: "restore", actions },
-      ...{ labels: new Map(), warnings: [], notes: [], problems: [] },
-    },
-    { host: null, stages: null },
-  );
+  const plan = planOf(view, actions);
   terminal.say(importText(sorted, { bytes, freeBytes }, terminal));
   terminal.say(planText(plan, { ...terminal, command }));
   if (actions.length === 0) {

@@ -3,7 +3,6 @@ import type { Finding } from "../domain/rebuild.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import { approveCommand, isApproved, parseApproval } from "../plan/approval.ts";
-import { assemble } from "../plan/assemble.ts";
 import type { Action, Plan } from "../plan/plan.ts";
 import { reconcilerOf } from "../reconcilers/all.ts";
 import {
@@ -25,7 +24,7 @@ import { planText } from "../report/plan-text.ts";
 import { rebuildJson, rebuildText } from "../report/rebuild-text.ts";
 import { sha256Of } from "../transport/hash.ts";
 import { confirm, confirmHazards } from "./confirm.ts";
-import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";
+import { type OnServer, type OnServerFlags, onServer, planOf } from "./on-server.ts";
 
 const PLACES = ["server", "bucket", "all"] as const;
 
@@ -207,15 +206,6 @@ async function agreed(plan: Plan, { terminal, command }: OnServer, { yes, approv
   if (!terminal.interactive || approved) return asked;
   return { ...asked, named: new Set([...asked.named, ...(await confirmHazards(plan, asked))]) };
 }
-
-const planOf = (view: View, actions: readonly Action[]): Plan =>
-  assemble(
-    {
-      ...{ createdAt: view.takenAt, mode: "restore", actions },
-      ...{ labels: new Map(), warnings: [], notes: [], problems: [] },
-    },
-    { host: null, stages: null },
-  );
 
 /** The one document of `--json`. */
 const said = (

@@ -5,7 +5,8 @@ import { inWords } from "../apply/run-action.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { unknown } from "../domain/fact.ts";
 import { DevbackupError } from "../domain/trouble.ts";
-import type { Action } from "../plan/plan.ts";
+import { assemble } from "../plan/assemble.ts";
+import type { Action, Plan } from "../plan/plan.ts";
 import type { Tools, View } from "../reconcilers/reconciler.ts";
 import { serverView } from "../reconcilers/server-view.ts";
 import { commandLine } from "./command-line.ts";
@@ -116,6 +117,16 @@ export async function onServer(
     await session.close();
   }
 }
+
+/** What is shown of actions that no plan of a backup or a restore has. */
+export const planOf = (view: View, actions: readonly Action[]): Plan =>
+  assemble(
+    {
+      ...{ createdAt: view.takenAt, mode: "restore", actions },
+      ...{ labels: new Map(), warnings: [], notes: [], problems: [] },
+    },
+    { host: null, stages: null },
+  );
 
 function onlyOne({ datasets }: DesiredState, command: string): DatasetSpec {
   const [spec, second] = datasets;

@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { memoryPlace, recall } from "../controller/memory.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
+import { knownSigner } from "../domain/memory.ts";
 import { refuseFullFolder, rescueKit, writeKit } from "../rescue/kit.ts";
 import { type SeenHere, settingsFor } from "../rescue/settings.ts";
 import { load } from "./load.ts";
@@ -38,11 +39,12 @@ export async function rescueKitCommand(flags: RescueKitFlags): Promise<number> {
   return 0;
 }
 
-/** A declared signer goes before the one that this machine has seen. */
 async function seenHere(desired: DesiredState, spec: DatasetSpec): Promise<SeenHere> {
   const memory = await recall(memoryPlace(spec, desired, { home: homedir(), env: process.env }));
-  const seen = memory.kind === "known" ? memory.value : { signer: null, newest: null };
-  return { signer: desired.signers.get(spec.name) ?? seen.signer, newest: seen.newest?.label ?? null };
+  return {
+    signer: knownSigner(desired.signers, spec.name, memory),
+    newest: memory.kind === "known" ? (memory.value.newest?.label ?? null) : null,
+  };
 }
 
 const SIGNER_UNKNOWN =

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
 import { escrowHere, escrowPath, keepEscrow, keepSeen, memoryPlace, recall } from "../controller/memory.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
-import { type NewestSeen, rememberAllowed } from "../domain/memory.ts";
+import { knownSigner, type NewestSeen, rememberAllowed } from "../domain/memory.ts";
 import type { DatasetName, HostName, Signer } from "../domain/names.ts";
 import { observe } from "../observe/observe.ts";
 import type { Observation, RecoveredFacts } from "../reconcilers/facts.ts";
@@ -64,7 +64,7 @@ export function openSession(
       identities,
       escrowHere: await escrowHere(placeOf(spec)),
       escrowPlace: escrowPath(placeOf(spec)),
-      knownSigner: desired.signers.get(spec.name) ?? (seen.kind === "known" ? seen.value.signer : null),
+      knownSigner: knownSigner(desired.signers, spec.name, seen),
       newestSeen: seen.kind === "known" ? seen.value.newest : null,
       wanted: recovering === "keys" ? null : (request.restore?.label ?? "latest"),
     });

@@ -1,5 +1,6 @@
+import type { Fact } from "./fact.ts";
 import { compareLabels, type Label } from "./label.ts";
-import type { Sha256, Signer } from "./names.ts";
+import type { DatasetName, Sha256, Signer } from "./names.ts";
 
 /** What the controller has seen of one dataset, so that nothing older or another's passes for it later. */
 export interface Seen {
@@ -44,3 +45,10 @@ export const rememberAllowed = (
   seen: Seen,
   now: { readonly signer: Signer; readonly newest: NewestSeen | null },
 ): Seen => ({ signer: seen.signer ?? now.signer, newest: now.newest });
+
+/** Whose signature a dataset's manifest must have: declared, else the first that was seen; null where nobody knows it. */
+export const knownSigner = (
+  declared: ReadonlyMap<DatasetName, Signer>,
+  dataset: DatasetName,
+  memory: Fact<Memory> | undefined,
+): Signer | null => declared.get(dataset) ?? (memory?.kind === "known" ? memory.value.signer : null);

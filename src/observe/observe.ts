@@ -14,6 +14,7 @@ import {
 import { type SystemFacts, systemProbe } from "../reconcilers/packages.ts";
 import type { Probe } from "../reconcilers/reconciler.ts";
 import type { RestoreTarget } from "../reconcilers/request.ts";
+import { registered } from "../reconcilers/store.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import { mergedScript, type ProbeAnswer, readAnswers } from "./merge.ts";
@@ -179,8 +180,7 @@ async function lookCloser(
     if (desired.cloud === null || seen.kind !== "known" || manifest?.kind !== "known")
       return [spec.name, seen];
     const { cloud } = desired;
-    const rows = manifest.value.reading.kind === "valid" ? manifest.value.reading.rows : [];
-    const keys = rows.flatMap((row) => doubtfulKey(cloud, spec, row, seen.value) ?? []);
+    const keys = registered(manifest).flatMap((row) => doubtfulKey(cloud, spec, row, seen.value) ?? []);
     if (keys.length === 0) return [spec.name, seen];
     const bucket = await open();
     const heads = Promise.all(keys.map((key) => bucket.head(key)));

@@ -16,14 +16,11 @@ import { packagesId } from "./packages.ts";
 import { actionId, problem, propose, type Reconciler, type View } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
 import { snapshotId } from "./snapshot.ts";
-import { ROW_SUFFIX, tmpFile } from "./store.ts";
+import { RESERVE_BYTES, ROW_SUFFIX, tmpFile } from "./store.ts";
 
 interface Input extends Sending {
   readonly objectKey: string | null;
 }
-
-/** Left free on the server whatever happens: for the manifest, the journal and clearing up. */
-const RESERVE_BYTES = 64 * 1024 ** 2;
 
 /** `btrfs send | zstd | age` on the workstation, into a proven file on the server. */
 export const artifact: Reconciler<Input> = {

@@ -11,7 +11,7 @@ import { sourceOf } from "./copies.ts";
 import type { DatasetFacts, RecoveredFacts } from "./facts.ts";
 import { damage, problem, type View } from "./reconciler.ts";
 import { labelsTaken } from "./snapshot.ts";
-import { waitingRows } from "./store.ts";
+import { registered, waitingRows } from "./store.ts";
 import { entryOf } from "./subvolumes.ts";
 
 /** Where a dataset is to be brought, and what is still to be made for it. */
@@ -30,7 +30,7 @@ export function courseOf(
   cloud: View["cloud"],
   target: Label,
 ): Course {
-  const rows = registered(facts);
+  const rows = registered(facts.manifest);
   const made = facts.store.kind === "known" ? waitingRows(facts.store.value, rows) : [];
   const pending = pendingLabels({
     rows,
@@ -60,7 +60,7 @@ export function restoreCourse(
 ): Course | { readonly problem: Problem } {
   const { manifest } = facts;
   const fromBucket = recovered.kind === "known" ? recovered.value.manifest : null;
-  const rows = manifest.kind === "absent" ? (fromBucket ?? []) : registered(facts);
+  const rows = manifest.kind === "absent" ? (fromBucket ?? []) : registered(facts.manifest);
   // what keeps the manifest from being read is told by its own reconciler
   const unread = manifest.kind === "unknown" || (manifest.kind === "known" && rows.length === 0);
   const target = label === "latest" ? rows.at(-1)?.label : rows.find((row) => row.label === label)?.label;
@@ -104,9 +104,6 @@ function noSuchLabel(spec: DatasetSpec, label: string, rows: Manifest): Problem 
 }
 
 const LABELS_NAMED = 12;
-
-const registered = ({ manifest }: DatasetFacts): Manifest =>
-  manifest.kind === "known" && manifest.value.reading.kind === "valid" ? manifest.value.reading.rows : [];
 
 /**
  * Why the newest artifact's label can't be the parent of an increment, or null where it can: its snapshot must

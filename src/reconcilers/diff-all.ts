@@ -7,7 +7,7 @@ import { assemble } from "../plan/assemble.ts";
 import type { Plan, Problem, Warning } from "../plan/plan.ts";
 import { RECONCILERS, restorers } from "./all.ts";
 import { type Course, courseOf, restoreCourse } from "./course.ts";
-import type { Observation } from "./facts.ts";
+import { cloudOf, type Observation } from "./facts.ts";
 import { memoryProblems } from "./memory.ts";
 import { type Answer, problem, together, type View } from "./reconciler.ts";
 import { hostsOf, type Request } from "./request.ts";
@@ -66,8 +66,7 @@ function viewOf(
 ): { kind: "view"; view: View } | { kind: "nothing"; answer: Answer<never> } {
   const facts = observed.datasets.get(spec.name);
   if (facts === undefined) throw new RangeError(`${spec.name} was not observed`);
-  const bucket = observed.buckets?.get(spec.name);
-  const cloud = desired.cloud === null || bucket === undefined ? null : { spec: desired.cloud, bucket };
+  const cloud = cloudOf(desired, spec, observed);
   const recovered = observed.recovered.get(spec.name) ?? absent;
   const target = request.labels.get(spec.name);
   const course =

@@ -4,13 +4,12 @@ import type { AbsolutePath, DatasetName, Sha256 } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { ActionId } from "../plan/plan.ts";
 import { sha256Of } from "../transport/hash.ts";
-import { sh } from "../transport/quote.ts";
 import { escrowId, escrowToKeep } from "./escrow.ts";
 import { escrowFile, escrowPushedNote } from "./escrow-files.ts";
+import { readBytes } from "./escrow-proof.ts";
 import { packagesId } from "./packages.ts";
 import { push, whyPush } from "./pushed.ts";
 import { actionId, propose, type Reconciler } from "./reconciler.ts";
-import { expectSuccess } from "./run-script.ts";
 
 interface Copy {
   readonly dataset: DatasetName;
@@ -48,12 +47,7 @@ export const escrowCopy: Reconciler<Copy> = {
   run: async (action, tools) => {
     const { dataset, from, sha256 } = action.input;
     if (sha256 === null) throw new RangeError(`${action.id} has nothing to copy`);
-    // the shell's answer is text
-    const read = await expectSuccess(tools.host(action.host), sh`base64 <${from}`, {
-      code: "escrow-unread",
-      what: `the escrow of ${dataset} could not be read`,
-    });
-    const bytes = Buffer.from(read.stdout, "base64");
+    const bytes = await readBytes(tools.host(action.host), from);
     const got = sha256Of(bytes);
     if (got !== sha256)
       throw new DevbackupError({

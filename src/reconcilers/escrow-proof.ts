@@ -3,7 +3,7 @@ import type { AbsolutePath, Sha256 } from "../domain/names.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import { escrowFile, testedNote } from "./escrow-files.ts";
-import { expectSuccess } from "./run-script.ts";
+import { expectSuccess, replaceFile } from "./run-script.ts";
 import { signatureFile } from "./signature.ts";
 import { manifestFile } from "./store.ts";
 
@@ -79,8 +79,7 @@ cat -- "$w/said"`;
 /** Notes on the server that the escrow of this hash was opened, and what it holds proven. */
 export async function noteTested(host: Host, spec: DatasetSpec, sha256: Sha256, now: Date): Promise<void> {
   const note = testedNote(spec);
-  const script = sh`umask 027; cat >${`${note}.new`}; sync ${`${note}.new`}; mv -T -- ${`${note}.new`} ${note}`;
-  await expectSuccess(host, script, {
+  await expectSuccess(host, `umask 027${replaceFile(note)}`, {
     code: "test-unnoted",
     what: `the test could not be noted in ${note}`,
     stdin: `${now.toISOString()} ${sha256}\n`,

@@ -24,7 +24,7 @@ import { packagesId } from "./packages.ts";
 import { sendScript } from "./receive.ts";
 import { actionId, type Probe, problem, propose, type Reconciler, unknownProblem } from "./reconciler.ts";
 import type { RestoreTarget } from "./request.ts";
-import { expectSuccess } from "./run-script.ts";
+import { expectSuccess, replaceFile } from "./run-script.ts";
 import { parsePlace } from "./subvolumes.ts";
 
 /** What stands where a label is to be brought, beside what is there. */
@@ -179,8 +179,7 @@ export const extract: Reconciler<Input> = {
     if (result.source.exitCode === 0 && result.sink.exitCode === 0) {
       const sealed = await expectSuccess(to, sealScript(folder, way, name), failed);
       // noted first: what is at its place and not noted would be somebody else's
-      const written = sh`cat >${`${note}.new`}; sync ${`${note}.new`}; mv -T ${`${note}.new`} ${note}`;
-      await expectSuccess(from, written, {
+      await expectSuccess(from, replaceFile(note), {
         code: "extract-failed",
         what: `${note} could not be written`,
         stdin: `${noted} ${sealed.stdout.trim()}\n`,

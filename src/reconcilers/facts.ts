@@ -1,4 +1,4 @@
-import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import type { CloudSpec, DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import type { Fact } from "../domain/fact.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import type { Memory } from "../domain/memory.ts";
@@ -82,6 +82,16 @@ export interface RecoveredFacts {
   /** The bucket's, its signature good; null where there is none. */
   readonly manifest: Manifest | null;
 }
+
+/** Where the off-site copies go, and what is there; null where no cloud is declared, or it was not looked at. */
+export const cloudOf = (
+  { cloud }: DesiredState,
+  { name }: DatasetSpec,
+  { buckets }: Pick<Observation, "buckets">,
+): { readonly spec: CloudSpec; readonly bucket: Fact<BucketFacts> } | null => {
+  const bucket = buckets?.get(name);
+  return cloud === null || bucket === undefined ? null : { spec: cloud, bucket };
+};
 
 /** Everything that was found out at one time, on every host and in the bucket. */
 export interface Observation {

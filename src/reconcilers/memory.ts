@@ -1,7 +1,7 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { snapshotName } from "../domain/artifact.ts";
 import { compareLabels } from "../domain/label.ts";
-import { remember, type Seen } from "../domain/memory.ts";
+import { knownSigner, remember, type Seen } from "../domain/memory.ts";
 import type { Signer } from "../domain/names.ts";
 import type { Problem } from "../plan/plan.ts";
 import { fingerprintOf } from "../transport/hash.ts";
@@ -10,9 +10,9 @@ import { damage, problem, type View } from "./reconciler.ts";
 import { signerThere, signKeyFile } from "./signature.ts";
 import { manifestFile } from "./store.ts";
 
-/** Whose signature this dataset's manifest must have: declared, else the first that this controller saw; else null. */
-export const knownSigner = ({ desired, spec, memory }: View): Signer | null =>
-  desired.signers.get(spec.name) ?? (memory.kind === "known" ? memory.value.signer : null);
+/** See {@link knownSigner}. */
+export const signerOf = ({ desired, spec, memory }: View): Signer | null =>
+  knownSigner(desired.signers, spec.name, memory);
 
 /** What is to be remembered after this look; null where nothing is new, or nothing was seen with a good signature. */
 export function newlySeen(desired: DesiredState, spec: DatasetSpec, observed: Observation): Seen | null {
@@ -50,7 +50,7 @@ export function memoryProblems(view: View): Problem[] {
 
 function otherSigner(view: View, seenFile: string): Problem[] {
   const { desired, spec, facts } = view;
-  const wanted = knownSigner(view);
+  const wanted = signerOf(view);
   const there = facts.signKey.kind === "known" ? signerThere(facts.signKey.value) : null;
   if (wanted === null || there === null || there === wanted) return [];
   const allow = desired.signers.has(spec.name)

@@ -9,11 +9,9 @@ import { cloudKey, copiesOf } from "./copies.ts";
 import { memoryProblems } from "./memory.ts";
 import { damage, problem, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { isAuthentic } from "./sign.ts";
+import { RESERVE_BYTES } from "./store.ts";
 import { entryOf } from "./subvolumes.ts";
 import { hydratedLabels } from "./to-receive.ts";
-
-/** Left free on the server whatever happens: for the manifest, the journal and clearing up. */
-const RESERVE_BYTES = 64 * 1024 ** 2;
 
 /** What a restore takes, and what is in its way; makes nothing itself. */
 export const outlook: Reconciler<never> = {

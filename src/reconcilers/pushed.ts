@@ -4,7 +4,7 @@ import type { BucketObject } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import type { Probe, Tools } from "./reconciler.ts";
-import { expectSuccess, type Failure } from "./run-script.ts";
+import { expectSuccess, type Failure, replaceFile } from "./run-script.ts";
 
 /** What the server noted when it last put something into the bucket that is replaced from time to time. */
 export interface Pushed {
@@ -77,6 +77,8 @@ sha256sum <${file} | cut -c1-64; stat -c %s ${file}`,
     statePath: `${file}.upload`,
     signal,
   });
-  const script = sh`umask 077; cat >${`${note}.new`}; sync ${`${note}.new`}; mv -T ${`${note}.new`} ${note}`;
-  await expectSuccess(host, script, { ...failure, stdin: `${sha256} ${sizeBytes} ${etag}\n` });
+  await expectSuccess(host, `umask 077${replaceFile(note)}`, {
+    ...failure,
+    stdin: `${sha256} ${sizeBytes} ${etag}\n`,
+  });
 }

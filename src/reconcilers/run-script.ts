@@ -1,5 +1,7 @@
+import type { AbsolutePath } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Host, RunOptions, RunResult } from "../transport/host.ts";
+import { sh } from "../transport/quote.ts";
 
 /** What to say where a script fails. */
 export interface Failure extends RunOptions {
@@ -9,6 +11,11 @@ export interface Failure extends RunOptions {
   readonly state?: string;
   readonly next?: string;
 }
+
+/** What stands on stdin becomes `file`, synced, in one step. */
+export const replaceFile = (file: AbsolutePath): string => sh`
+f=${file}
+cat >"$f.new"; sync "$f.new"; mv -T -- "$f.new" "$f"; sync "$(dirname -- "$f")"`;
 
 /** Runs `script` and turns a non-zero exit into an error that carries the end of its stderr. */
 export async function expectSuccess(host: Host, script: string, failure: Failure): Promise<RunResult> {

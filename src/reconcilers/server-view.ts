@@ -1,13 +1,14 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { absent, unknown } from "../domain/fact.ts";
 import { labelAt } from "../domain/label.ts";
-import type { Observation } from "./facts.ts";
+import { cloudOf, type Observation } from "./facts.ts";
 import { keys } from "./keys.ts";
 import { layout } from "./layout.ts";
 import { memoryProblems } from "./memory.ts";
 import { packages } from "./packages.ts";
 import { type Answer, damage, type Reconciler, together, type View } from "./reconciler.ts";
 import { neverSigned, signKey } from "./sign-key.ts";
+import { registered } from "./store.ts";
 import { afterTrust, trust } from "./trust.ts";
 
 /** What a command that concerns one dataset's server alone looks at. */
@@ -15,15 +16,12 @@ export function serverView(desired: DesiredState, spec: DatasetSpec, observed: O
   const facts = observed.datasets.get(spec.name);
   if (facts === undefined) throw new RangeError(`${spec.name} was not observed`);
   const { takenAt, systems } = observed;
-  const { manifest } = facts;
-  const rows =
-    manifest.kind === "known" && manifest.value.reading.kind === "valid" ? manifest.value.reading.rows : [];
-  const bucket = observed.buckets?.get(spec.name);
+  const rows = registered(facts.manifest);
   const target = rows.at(-1)?.label ?? labelAt(takenAt, spec.cadence, spec.timezone);
   return {
     ...{ desired, spec, facts, takenAt },
     systems: new Map([[spec.workstation, unknown("it was not asked")], ...systems]),
-    cloud: desired.cloud === null || bucket === undefined ? null : { spec: desired.cloud, bucket },
+    cloud: cloudOf(desired, spec, observed),
     memory: observed.memory.get(spec.name) ?? unknown("it was not read"),
     course: { target, rows, pending: [] },
     restore: { label: "latest", to: null },

@@ -2,7 +2,7 @@ import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import { actionId, propose, type Reconciler } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
-import { strangers } from "./store.ts";
+import { asideFolder, strangers } from "./store.ts";
 
 interface Input {
   readonly from: AbsolutePath;
@@ -17,7 +17,7 @@ export const setAside: Reconciler<Input> = {
     // without a manifest that can be read, every artifact would look like a stranger
     if (store.kind !== "known" || manifest.kind !== "known" || manifest.value.reading.kind === "damaged")
       return {};
-    const folder = joinPath(spec.repository, "tmp/set-aside");
+    const folder = asideFolder(spec);
     return {
       actions: strangers(store.value, course.rows).map((path) =>
         propose("set-aside", spec, {

@@ -3,7 +3,7 @@ import type { AbsolutePath, DatasetName } from "../domain/names.ts";
 import type { ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { layoutId } from "./layout.ts";
-import { knownSigner } from "./memory.ts";
+import { signerOf } from "./memory.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, damage, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
@@ -112,7 +112,7 @@ export const neverSigned = (view: View): boolean => {
     there.value.published === null &&
     (manifest.kind === "absent" ||
       (manifest.kind === "known" && ["missing", "unsigned"].includes(manifest.value.signature))) &&
-    knownSigner(view) === null
+    signerOf(view) === null
   );
 };
 

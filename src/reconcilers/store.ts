@@ -49,6 +49,9 @@ export const tmpFile = ({ repository }: DatasetSpec, name: string): AbsolutePath
 export const asideFolder = ({ repository }: DatasetSpec): AbsolutePath =>
   joinPath(repository, "tmp/set-aside");
 
+/** Left free on the server whatever happens: for the manifest, the journal and clearing up. */
+export const RESERVE_BYTES = 64 * 1024 ** 2;
+
 /** Beside an artifact on its way: its row, written before the artifact gets its name and removed once registered. */
 export const ROW_SUFFIX = ".row";
 /** Beside an artifact on its way to the bucket: which parts are there. */
@@ -92,6 +95,10 @@ echo "$s $sum $of_signature" && cat -- "$m"`}`,
     });
   },
 });
+
+/** What is registered; none where there is no manifest, or none that can be read. */
+export const registered = (manifest: Fact<ManifestFacts>): Manifest =>
+  manifest.kind === "known" && manifest.value.reading.kind === "valid" ? manifest.value.reading.rows : [];
 
 export const stateEnvProbe = (spec: DatasetSpec): Probe<string> => ({
   host: spec.server,

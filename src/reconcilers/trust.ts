@@ -1,7 +1,7 @@
 import type { Signer } from "../domain/names.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { fingerprintOf } from "../transport/hash.ts";
-import { knownSigner } from "./memory.ts";
+import { signerOf } from "./memory.ts";
 import { actionId, damage, propose, type Reconciler, type View } from "./reconciler.ts";
 import { signerThere } from "./signature.ts";
 
@@ -17,7 +17,7 @@ export const trust: Reconciler<Input> = {
   kind: "trust-signer",
   diff: (view) => {
     const { spec, facts, recovered } = view;
-    if (recovered.kind !== "known" || knownSigner(view) !== null) return {};
+    if (recovered.kind !== "known" || signerOf(view) !== null) return {};
     const { fingerprint, signer, escrowFrom } = recovered.value;
     const there = facts.signKey.kind === "known" ? signerThere(facts.signKey.value) : null;
     if (there === signer) return {};

@@ -37,8 +37,7 @@ export const generatedPassphrase = (): string =>
 /** What is wrong with a passphrase for an identity that lies on paper for years; undefined where nothing is. */
 export function passphraseProblem(passphrase: string): string | undefined {
   if (passphrase === "") return "it is empty";
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
-  if (/[\u0000-\u001f\u007f]/.test(passphrase)) return "it has several lines or a control character in it";
+  if (/\p{Cc}/u.test(passphrase)) return "it has several lines or a control character in it";
   if (passphrase !== passphrase.trim()) return "it begins or ends with a space, which nobody sees on paper";
   if ([...passphrase].length < LEAST_PASSPHRASE_CHARACTERS)
     return `it has fewer than ${LEAST_PASSPHRASE_CHARACTERS} characters`;
