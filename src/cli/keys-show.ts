@@ -8,7 +8,7 @@ import { signerThere } from "../reconcilers/signature.ts";
 import { type KeysShown, keysText } from "../report/keys-text.ts";
 import { fingerprintOf } from "../transport/hash.ts";
 import { load } from "./load.ts";
-import { readRequest } from "./request.ts";
+import { readRequest, serversAlone } from "./request.ts";
 import { openSession } from "./session.ts";
 import { type CommonFlags, openTerminal } from "./terminal.ts";
 
@@ -22,7 +22,9 @@ export async function keysShowCommand(flags: KeysShowFlags): Promise<number> {
   const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
   const { desired, request } = readRequest(loaded.desired, flags, new Date());
-  const session = openSession(desired, request, [], (text) => process.stderr.write(text));
+  const session = openSession(desired, serversAlone(desired, request), [], (text) =>
+    process.stderr.write(text),
+  );
   try {
     const observed = await session.look();
     const datasets = desired.datasets.map((spec) => shown(desired, spec, observed));

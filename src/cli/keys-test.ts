@@ -15,7 +15,7 @@ import { type Check, checksText } from "../report/checks-text.ts";
 import { fingerprintOf, sha256Of } from "../transport/hash.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { load } from "./load.ts";
-import { readRequest } from "./request.ts";
+import { readRequest, serversAlone } from "./request.ts";
 import { openSession, type Session } from "./session.ts";
 import { type CommonFlags, openTerminal } from "./terminal.ts";
 
@@ -47,7 +47,9 @@ export async function keysTestCommand(flags: KeysTestFlags): Promise<number> {
     new Date(),
   );
   const identities = await identitiesOf(flags, terminal);
-  const session = openSession(desired, request, [], (text) => process.stderr.write(text));
+  const session = openSession(desired, serversAlone(desired, request), [], (text) =>
+    process.stderr.write(text),
+  );
   try {
     const observed = await session.look();
     const results = [];

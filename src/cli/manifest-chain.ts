@@ -5,12 +5,11 @@ import { restoreChain } from "../domain/restore-chain.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { copiesOf } from "../reconcilers/copies.ts";
 import { cloudOf, type Observation } from "../reconcilers/facts.ts";
-import type { Request } from "../reconcilers/request.ts";
 import { hydratedLabels } from "../reconcilers/to-receive.ts";
 import { type ChainReport, restoreChainJson, restoreChainText } from "../report/restore-chain-text.ts";
 import { load } from "./load.ts";
 import { type ManifestFlags, rowsOf } from "./manifest.ts";
-import { readRequest } from "./request.ts";
+import { readRequest, serversAlone } from "./request.ts";
 import { openSession, type Session } from "./session.ts";
 import { openTerminal } from "./terminal.ts";
 
@@ -24,7 +23,7 @@ export async function manifestChainCommand(labelText: string, flags: ManifestFla
   if (loaded === null) return 1;
   const label = readLabel(labelText);
   const { desired, request } = readRequest(loaded.desired, flags, new Date());
-  const session = openSession(desired, serversAlone(desired, request, label), [], () => undefined);
+  const session = openSession(desired, serversAlone(desired, request), [], () => undefined);
   try {
     const seen = await lookAround(session, desired);
     const found = desired.datasets.map((spec) => ({ spec, report: reportOf(desired, spec, seen, label) }));
@@ -42,13 +41,6 @@ export async function manifestChainCommand(labelText: string, flags: ManifestFla
     await session.close();
   }
 }
-
-/** As a restore that ends on the server asks: the workstation need not be there. */
-const serversAlone = ({ datasets }: DesiredState, request: Request, label: Label): Request => ({
-  ...request,
-  restore: { label, to: null },
-  selection: { host: datasets[0]?.server ?? null, stages: null },
-});
 
 /** A bucket that can't be opened, or refuses, is unknown here: what the server has can be told without it. */
 async function lookAround(session: Session, { cloud, datasets }: DesiredState): Promise<Observation> {

@@ -13,7 +13,7 @@ import { commandLine } from "./command-line.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { interruptible } from "./interrupt.ts";
 import { load } from "./load.ts";
-import { readRequest } from "./request.ts";
+import { readRequest, serversAlone } from "./request.ts";
 import { openSession, type Session } from "./session.ts";
 import { type CommonFlags, openTerminal, type Terminal } from "./terminal.ts";
 
@@ -57,11 +57,7 @@ export async function onServer(
   );
   const spec = onlyOne(desired, command);
   const identities = await identitiesOf(flags, terminal);
-  const alone = {
-    ...request,
-    restore: { label: "latest", to: null },
-    selection: { host: spec.server, stages: null },
-  } as const;
+  const alone = serversAlone(desired, request);
   const session = openSession(desired, alone, identities, (text) => process.stderr.write(text), "keys");
   const { signal, stop } = interruptible();
   const holder = {

@@ -115,6 +115,13 @@ export function readTarget(
   return { host: host ?? spec.workstation, folder: absolute, paths: [...new Set(inside)].sort() };
 }
 
+/** As a restore that ends on the servers asks: the workstations need not be there. */
+export const serversAlone = ({ datasets }: DesiredState, request: Request): Request => ({
+  ...request,
+  restore: { label: "latest", to: null },
+  selection: { host: datasets[0]?.server ?? null, stages: null },
+});
+
 function readLabel(text: string, { name, cadence }: DatasetSpec, flag = "--label") {
   const label = parseLabel(text, cadence);
   if (label !== undefined) return label;

@@ -117,7 +117,7 @@ function noneThere({ spec, memory, cloud }: View): string {
   ];
   return places.length === 0
     ? "its keys are in no escrow yet: if the server is lost now, nothing opens the artifacts"
-    : `its escrow is not there; there is an older one ${places.join(" and ")}. Of the keys that ${spec.server} has, one is made anew`;
+    : `there is no escrow of its keys there; an older one stands ${places.join(" and ")}`;
 }
 
 /** A test counts for the escrow that stands, and for a year. */

@@ -155,6 +155,16 @@ describe("the server's keys, their escrow, and the manifest that they sign", { s
     assert.deepEqual(await warned("2090-02"), []);
   });
 
+  test("a workstation that is gone is in the way of neither keys show nor keys test", async () => {
+    await lab.cut("ws");
+    try {
+      assert.match(await expectExit(lab, 0, ["keys", "show", ...args]), /escrow {5}ls: today's/);
+      await expectExit(lab, 0, keysTest(ours));
+    } finally {
+      await lab.heal("ws");
+    }
+  });
+
   test("without the artifact on the server, the bucket's proves it", async () => {
     const file = (await lab.must("ls", `ls ${REPOSITORY}/artifacts/incr`)).trim();
     await lab.must("ls", `mv ${REPOSITORY}/artifacts/incr/${file} /srv/`);

@@ -311,6 +311,6 @@ test("where an older escrow stands elsewhere, its absence on the server is no ca
       memory: remembered({ escrowSha256 }),
       ...(bucket && { bucket: known({ objects: bucket, unfinished: known([]) }) }),
     }).warnings.map(({ text }) => text);
-  assert.match(warned(E1)[0] ?? "", /an older one on this machine and in the bucket/);
+  assert.match(warned(E1)[0] ?? "", /an older one stands on this machine and in the bucket/);
   assert.match(warned(null, without("dev/keys/escrow.age"))[0] ?? "", /nothing opens the artifacts/);
 });
