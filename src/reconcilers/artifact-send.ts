@@ -96,7 +96,7 @@ for f in "$w"/*-failed; do [ -e "$f" ] || continue; f=$(basename "$f"); echo "$f
 echo "sha256 $(cut -c1-64 "$w/sha256")" >&2`;
 }
 
-const ingestScript = (tmp: AbsolutePath): string => sh`
+export const ingestScript = (tmp: AbsolutePath): string => sh`
 set -e
 umask 077
 w=$(mktemp -d /run/devbackup.XXXXXX)

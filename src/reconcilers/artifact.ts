@@ -137,7 +137,7 @@ function noRoom({ spec, facts, course }: View, unmade: readonly PendingLabel[]):
 }
 
 /** The row goes first: a file below `artifacts/` that devbackup made can always be told from a stranger's. */
-const settleScript = (tmp: AbsolutePath, sizeBytes: number, final: AbsolutePath): string => sh`
+export const settleScript = (tmp: AbsolutePath, sizeBytes: number, final: AbsolutePath): string => sh`
 t=${tmp} f=${final} r=${`${tmp}${ROW_SUFFIX}`}
 [ ! -e "$f" ] || { echo "$f is there already" >&2; exit 1; }
 [ "$(stat -c %s -- "$t")" = ${sizeBytes} ] || { echo "$t is not what was received" >&2; exit 1; }

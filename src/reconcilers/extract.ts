@@ -77,7 +77,8 @@ ${isBesideScript(target.folder)}`,
 });
 
 /** The last restore beside what is there: so that the next look knows that it is done. */
-const noteFile = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "restore/extracted");
+export const noteFile = ({ repository }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "restore/extracted");
 
 export const extractedProbe = (spec: DatasetSpec): Probe<string> => ({
   host: spec.server,

@@ -47,7 +47,8 @@ export const baseFolder = (workingCopy: AbsolutePath): AbsolutePath =>
   `${workingCopy}.devbackup` as AbsolutePath;
 
 /** Says which copy is ours, also when the snapshot that it was made from has gone and been received again. */
-const noteFile = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "restore/working_copy");
+export const noteFile = ({ repository }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "restore/working_copy");
 
 export const workingCopyProbe = (spec: DatasetSpec): Probe<WorkingCopyFacts> => ({
   host: spec.server,

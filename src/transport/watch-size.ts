@@ -6,7 +6,9 @@ const INTERVAL_MS = 1000;
 
 /** Tells the size of a file that grows on `host`, about once a second, until the function it gives is called. */
 export const watchSize = (host: Host, file: AbsolutePath, tell: (bytes: number) => void): (() => void) =>
-  watchBytes(host, sh`stat -c %s -- ${file} 2>/dev/null || :`, tell);
+  watchBytes(host, sizeScript(file), tell);
+
+export const sizeScript = (file: AbsolutePath): string => sh`stat -c %s -- ${file} 2>/dev/null || :`;
 
 /** As {@link watchSize}, of what `script` prints: a number of bytes, or nothing where there is none to tell. */
 export function watchBytes(host: Host, script: string, tell: (bytes: number) => void): () => void {
