@@ -33,7 +33,8 @@ export async function apply(options: ApplyOptions): Promise<ExitCode | 0> {
   if (plan.actions.length === 0) return nothingToDo(plan, emit);
   const locks: Lock[] = [];
   try {
-    for (const spec of desired.datasets)
+    // in one order everywhere: of two runs that want the same datasets, one gets them all
+    for (const spec of desired.datasets.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
       locks.push(await takeLock(await options.host(spec.server), spec, options.holder));
     const observed = await options.look();
     refuseDrift(plan, planFrom(desired, observed, options.request));
@@ -101,6 +102,8 @@ async function runAll(
       assertHeld: () => {
         for (const lock of locks) lock.assertHeld();
       },
+      fenced: (host) =>
+        (locks.find(({ dataset }) => dataset === planned.dataset) ?? locks[0])?.fenced(host) ?? host,
     });
     latest = outcome.latest;
     await journal(planned)({ event: "action", id: planned.id, summary: planned.summary, ...outcome.entry });

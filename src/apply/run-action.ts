@@ -11,6 +11,7 @@ import { hostsOf, type Request } from "../reconcilers/request.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import type { Emit } from "./events.ts";
+import type { Lock } from "./lock.ts";
 
 /** What every action of one apply is run with. */
 export interface RunContext {
@@ -50,6 +51,8 @@ interface Running extends RunContext {
   readonly latest: Observation;
   /** Throws where a lock is lost. */
   readonly assertHeld: () => void;
+  /** A host as it may be used under the lock: see {@link Lock.fenced}. */
+  readonly fenced: (host: Host) => Host;
 }
 
 /** One action: does it still fit, do it, is the difference gone? Never rejects but for a defect of ours. */
@@ -140,24 +143,27 @@ function asTrouble(error: unknown): DevbackupError {
 }
 
 async function toolsOf(
-  { desired, request, host, bucket, escrow, trust, keepEscrow, now, signal, emit, assertHeld }: Running,
+  { desired, request, host, bucket, escrow, trust, keepEscrow, now, signal, emit, ...lock }: Running,
   { id }: Action,
 ): Promise<Tools> {
   const hosts = new Map<HostName, Host>();
-  for (const name of hostsOf(desired, request)) hosts.set(name, await host(name));
+  for (const name of hostsOf(desired, request)) hosts.set(name, lock.fenced(await host(name)));
   return {
     host: (name) => {
       const found = hosts.get(name);
       if (found === undefined) throw new RangeError(`no connection to ${name}`);
       return found;
     },
-    bucket,
+    bucket: () => {
+      lock.assertHeld();
+      return bucket();
+    },
     escrow,
     trust,
     keepEscrow,
     now,
     signal,
-    assertHeld,
+    assertHeld: lock.assertHeld,
     progress: (bytes, totalBytes) => emit({ event: "progress", id, bytes, totalBytes }),
   };
 }

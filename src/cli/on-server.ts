@@ -72,7 +72,7 @@ export async function onServer(
     const journal = openJournal(server, spec, holder, now);
     const tools: Tools = {
       ...session,
-      host: () => server,
+      host: () => lock.fenced(server),
       ...{ now, signal, progress: () => undefined, assertHeld: () => lock.assertHeld() },
     };
     const notAsked = new Map([[spec.name, unknown("it was not asked")]]);

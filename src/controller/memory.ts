@@ -80,16 +80,18 @@ async function read(folder: string, name: string): Promise<Buffer | null> {
 
 async function write({ folder }: MemoryPlace, name: string, contents: string | Uint8Array): Promise<void> {
   const path = join(folder, name);
+  // two runs may well end at once
+  const made = `${path}.${process.pid}.new`;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const file = await open(`${path}.new`, "w", 0o600);
+    const file = await open(made, "w", 0o600);
     try {
       await file.writeFile(contents);
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(`${path}.new`, path);
+    await rename(made, path);
     const directory = await open(folder, "r");
     await directory.sync().finally(() => directory.close());
   } catch (error) {

@@ -54,6 +54,15 @@ export function formatAge(ageMs: number): string {
   return days < 730 ? plural(Math.floor(days / 30.437), "month") : plural(Math.floor(days / 365.25), "year");
 }
 
+/** RFC 3339 by the clock of whoever reads it: `2026-11-22T07:12:07+01:00`. */
+export function formatLocalTime(date: Date): string {
+  const minutes = -date.getTimezoneOffset();
+  const here = new Date(date.getTime() + minutes * MINUTE_MS).toISOString().slice(0, 19);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const ahead = Math.abs(minutes);
+  return `${here}${minutes < 0 ? "-" : "+"}${two(Math.floor(ahead / 60))}:${two(ahead % 60)}`;
+}
+
 /** `1 action`, `3 actions`, `2 copies`: `many` is needed only where an `s` does not do. */
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${count} ${count === 1 ? one : many}`;

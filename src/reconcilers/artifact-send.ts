@@ -10,6 +10,7 @@ import {
   type Sha256,
 } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
+import { LET_GO } from "../transport/fence.ts";
 import type { Host } from "../transport/host.ts";
 import { pipe } from "../transport/pipe.ts";
 import { sh } from "../transport/quote.ts";
@@ -96,14 +97,18 @@ for f in "$w"/*-failed; do [ -e "$f" ] || continue; f=$(basename "$f"); echo "$f
 echo "sha256 $(cut -c1-64 "$w/sha256")" >&2`;
 }
 
-export const ingestScript = (tmp: AbsolutePath): string => sh`
+/** Once it has the file open, it writes to that one whatever another run puts under the name. */
+export const ingestScript = (tmp: AbsolutePath): string =>
+  `${sh`
 set -e
 umask 077
+exec 6>${tmp}
+`}${LET_GO}${sh`
 w=$(mktemp -d /run/devbackup.XXXXXX)
 trap 'rm -rf "$w"' EXIT
 mkfifo "$w/sum"
 openssl dgst -sha256 -r <"$w/sum" >"$w/sha256" & sum=$!
-tee "$w/sum" >${tmp}
+tee "$w/sum" >&6
 wait "$sum"
 sync ${tmp}
-echo "$(cut -c1-64 "$w/sha256") $(stat -c %s -- ${tmp})"`;
+echo "$(cut -c1-64 "$w/sha256") $(stat -c %s -- ${tmp})"`}`;

@@ -1,4 +1,5 @@
 import type { AbsolutePath } from "../domain/names.ts";
+import { LET_GO } from "../transport/fence.ts";
 import { sh } from "../transport/quote.ts";
 import { SENT_WHOLE } from "./receive.ts";
 import { WAIT_OR_END } from "./receive-script.ts";
@@ -36,6 +37,7 @@ if [ -e "$part" ] || [ -L "$part" ]; then
   begun_ours && rmdir -- "$part" || { echo "$part is in the way" >&2; exit 1; }
 fi
 mkdir -p -- "$(dirname -- "$part")" && mkdir -m 700 -- "$part" && exec 8>>"$lock" && flock 8 && claim || exit 1
+`}${LET_GO}${sh`
 mkdir -- "$part/tree" || exit 1
 { zstd -q -d -c || : >"$w/failed"; } |
 `}${

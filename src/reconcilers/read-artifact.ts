@@ -2,6 +2,7 @@ import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { type AbsolutePath, parseSha256 } from "../domain/names.ts";
 import type { ArtifactReading } from "../domain/rebuild.ts";
 import { DevbackupError } from "../domain/trouble.ts";
+import { LET_GO } from "../transport/fence.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import { identityFile } from "./key-files.ts";
@@ -42,7 +43,8 @@ export async function readArtifact(
  * POSIX sh has no pipefail: each stage leaves its word where it fails. The first with something to say is the cause:
  * those before it only lost their reader, those behind it their writer.
  */
-const readScript = (file: AbsolutePath, identity: AbsolutePath): string => sh`
+const readScript = (file: AbsolutePath, identity: AbsolutePath): string =>
+  `${LET_GO}${sh`
 a=${file} k=${identity}
 w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
 trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
@@ -63,7 +65,7 @@ for stage in 1 2 3 4; do
 done
 [ -z "$failed" ] || { echo "damaged it could not be read to its end"; exit 0; }
 echo "sha256 $(cut -c1-64 "$w/sha256")"
-cat "$w/stream"`;
+cat "$w/stream"`}`;
 
 /** `snapshot  ./dev@2026-02  uuid=… transid=8 parent_uuid=… parent_transid=7`, or `subvol` without a parent. */
 const STREAM =

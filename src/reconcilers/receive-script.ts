@@ -1,5 +1,6 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { type AbsolutePath, joinPath } from "../domain/names.ts";
+import { LET_GO } from "../transport/fence.ts";
 import { sh } from "../transport/quote.ts";
 import type { Marks } from "./subvolumes.ts";
 
@@ -62,7 +63,8 @@ export const receiveScript = (
 set -u
 lock=${lock} d=${folder} n=${name} m=${mark} begun= noting=
 `}${WAIT_OR_END}
-exec 8>>"$lock" && ${fromAfar ? "take 10" : "flock 8"} && claim || exit 1${sh`
+exec 8>>"$lock" && ${fromAfar ? "take 10" : "flock 8"} && claim || exit 1
+${LET_GO}${sh`
 w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
 field() { btrfs subvolume show -- "$d/$n" 2>/dev/null | sed -n "s/^[[:space:]]*$1:[[:space:]]*//p"; }
 is_readonly() { [ "$(btrfs property get -ts "$d/$n" ro 2>/dev/null)" = ro=true ]; }

@@ -1,5 +1,6 @@
 import type { Label } from "../domain/label.ts";
 import type { AbsolutePath } from "../domain/names.ts";
+import { LET_GO } from "../transport/fence.ts";
 import { sh } from "../transport/quote.ts";
 import { OPEN_FOR_WRITING, UNTOUCHED_COPY } from "./subvolumes.ts";
 
@@ -41,6 +42,7 @@ ${sh`
 wc=${path} name=${name} label=${label} note=${note} hydrated=${hydrated} aside=${`${path}.set-aside`} stamp=${stamp} dataset=${dataset} was=${from ?? "unknown"}
 beside=${`${path}.devbackup-new`} former=${`${path}.devbackup-old`} before=${`${path}.before-devbackup`} lock=${lock}
 exec 8>>"$lock"; flock 8`}
+${LET_GO}
 edited() {
   # where either end fails, that is a word too: nobody knows what would have followed
   ops=$( { btrfs -q send --no-data -p "$1" "$2" || echo failed; } | { btrfs receive --dump || echo failed; } | awk '{ print $1 }')

@@ -7,6 +7,12 @@ import type { HostName } from "../domain/names.ts";
 export interface Host {
   readonly name: HostName;
 
+  /** How long it may be silent before it counts as gone; left out where it can't be cut off. */
+  readonly patienceMs?: number;
+
+  /** What {@link run} puts in front of every script, and a pipe has to, too; left out for nothing. */
+  readonly preface?: string;
+
   /**
    * Runs `script` to its end. A non-zero exit is an answer, not an error.
    * @throws DevbackupError exit code 4 where the host can't be reached, the link dies, or sudo wants a
@@ -34,12 +40,15 @@ export interface RunOptions {
   /** Default: no limit but that of a dead link. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Even where this run may do nothing more there (see `fence.ts`): what it has begun can be ended. */
+  readonly regardless?: true;
 }
 
 export interface StartOptions {
   /**
    * A newline is written to the script's stdin that often. A controller that loses its power says nothing, and
-   * sshd notices after hours: a script that holds a lock can give it up when the newlines stop.
+   * sshd notices after hours: a script that holds a lock can give it up when the newlines stop. It may answer each
+   * with a line of its own, see {@link RunningCommand.silentMs}.
    */
   readonly heartbeatMs?: number;
 }
@@ -58,6 +67,11 @@ export interface RunningCommand {
   readonly ended: Promise<RunResult>;
   /** Whether it still ran when last heard of. */
   readonly alive: () => boolean;
+  /**
+   * How long ago the newest newline was sent that has been answered; counts while this machine sleeps, too, and
+   * whatever its clock is set to. An answer that has come and was not read yet does not count.
+   */
+  readonly silentMs: () => number;
   /** Closes its stdin and waits for its end. */
   stop(): Promise<void>;
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";
 import { DevbackupError } from "../domain/trouble.ts";
 import { notStarted } from "./bootstrap.ts";
+import { LET_GO } from "./fence.ts";
 import { framed, type Host } from "./host.ts";
 import { type Kept, KILLED, keepEnd, PIPE_BROKEN, readCodes } from "./pipe-ends.ts";
 import { command } from "./quote.ts";
@@ -55,8 +56,9 @@ export async function pipe(options: PipeOptions): Promise<PipeResult> {
     child.once("error", reject);
   });
   gone.catch(() => {});
-  send(child, 3, source);
-  send(child, 4, sink);
+  // a source changes nothing that another run could come across
+  send(child, 3, from.preface === undefined ? source : `${from.preface}${LET_GO}\n${source}`);
+  send(child, 4, `${to.preface ?? ""}${sink}`);
   const codes = readCodes(stream(child, 5));
   const stdout = keepEnd(stream(child, 1));
   const sinkSaid = keepEnd(stream(child, 2));
@@ -139,7 +141,7 @@ async function endBoth(
       if (typeof pid !== "number" || child.exitCode !== null) continue;
       await within(
         GRACE_MS,
-        host.run(killGroupOf(pid, signal)).catch(() => {}),
+        host.run(killGroupOf(pid, signal), { regardless: true }).catch(() => {}),
       );
     }
     signalGroup(child, `SIG${signal}`);

@@ -1,3 +1,4 @@
+import { uptime } from "node:os";
 import type { HostName } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { marked, noisyLogin, notStarted, readOutput, readStart } from "./bootstrap.ts";
@@ -17,10 +18,11 @@ interface Means {
   readonly name: HostName;
   readonly source: SessionSource;
   readonly shellArgv: readonly string[];
+  readonly patienceMs?: number;
 }
 
 /** A {@link Host} on top of anything that can open a {@link Session}: local and SSH behave alike. */
-export function scriptedHost({ name, source, shellArgv }: Means): Host {
+export function scriptedHost({ name, source, shellArgv, ...means }: Means): Host {
   const slots = new SessionSlots(source);
   const running = new Map<Session, Listening>();
 
@@ -62,10 +64,16 @@ export function scriptedHost({ name, source, shellArgv }: Means): Host {
   };
 
   const start = async (script: string, options: StartOptions = {}): Promise<RunningCommand> => {
+    // CLOCK_MONOTONIC, which Node's own clocks are, stands still while a machine sleeps
+    const sentAt = [uptime()];
     const { session, heard } = await begin(script, undefined);
-    const heart = options.heartbeatMs
-      ? setInterval(() => session.stdin.write(HEARTBEAT), options.heartbeatMs)
-      : undefined;
+    const beat = (): void => {
+      sentAt.push(uptime());
+      session.stdin.write(HEARTBEAT);
+    };
+    const heart = options.heartbeatMs ? setInterval(beat, options.heartbeatMs) : undefined;
+    /** Lines behind the first, one for each newline. */
+    const answered = (): number => (readOutput(heard.stdout())?.stdout.split("\n").length ?? 0) - 2;
     const ended = session.ended.then(() => {
       clearInterval(heart);
       return result(name, session, heard);
@@ -82,6 +90,7 @@ export function scriptedHost({ name, source, shellArgv }: Means): Host {
       firstLine,
       ended,
       alive: () => alive,
+      silentMs: () => 1000 * (uptime() - (sentAt[Math.max(0, answered())] ?? 0)),
       stop: async () => {
         clearInterval(heart);
         await windUp(session, heard);
@@ -94,7 +103,7 @@ export function scriptedHost({ name, source, shellArgv }: Means): Host {
     await source.close();
   };
 
-  return { name, run, start, shellArgv: () => shellArgv, close };
+  return { name, run, start, shellArgv: () => shellArgv, close, ...means };
 }
 
 async function result(name: HostName, session: Session, heard: Listening): Promise<RunResult> {

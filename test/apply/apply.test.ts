@@ -188,6 +188,7 @@ function answering(name: HostName, exitCodeOf: (script: string) => number): Host
       firstLine: Promise.resolve("held"),
       ended: Promise.resolve(ended),
       alive: () => true,
+      silentMs: () => 0,
       stop: async () => {},
     }),
     shellArgv: () => ["sh"],

@@ -38,7 +38,10 @@ export async function connectSsh(spec: SshSpec, options: SshHostOptions): Promis
     },
     close: () => link.close(),
   };
-  return scriptedHost({ name, source, shellArgv: [...openSshArgv(spec, ssh, options), bootstrap] });
+  return scriptedHost({
+    ...{ name, source, shellArgv: [...openSshArgv(spec, ssh, options), bootstrap] },
+    patienceMs: ssh.keepAlive.intervalMs * ssh.keepAlive.countMax,
+  });
 }
 
 /** RFC 4254, section 5.1: what a host answers that allows no further session. */

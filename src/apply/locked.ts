@@ -1,0 +1,65 @@
+import type { DatasetName, HostName } from "../domain/names.ts";
+import { DevbackupError } from "../domain/trouble.ts";
+import { formatAge, formatLocalTime } from "../domain/units.ts";
+import type { Holder } from "./lock.ts";
+
+/** What a lock's script says where somebody else holds it; times in seconds, by the clock of its host. */
+const BUSY = /^busy (-?\d+) (-?\d+) (\d+) (\d+) (\S) (.*)$/;
+
+/** Somebody else holds the lock: who, since when, and what to do where it will never end. Undefined for any other line. */
+export function locked(
+  host: HostName,
+  dataset: DatasetName,
+  line: string,
+  { since: now }: Holder,
+): DevbackupError | undefined {
+  const [, ageText, silentText, patienceText, pid, state, holder = ""] = BUSY.exec(line) ?? [];
+  if (ageText === undefined) return undefined;
+  const [ageSeconds, silentSeconds, patience] = [ageText, silentText, patienceText].map(Number) as [
+    number,
+    number,
+    number,
+  ];
+  const since = new Date(Date.parse(now) - Math.max(0, ageSeconds) * 1000);
+  const silent = patience > 0 && silentSeconds > patience / 2;
+  return new DevbackupError({
+    code: "locked",
+    exitCode: 3,
+    host,
+    what: `another apply works on ${dataset}`,
+    why: `${nameOf(holder, since, ageSeconds)}${silent ? `; not heard of for ${silentSeconds} s` : ""}`,
+    state: "Nothing was changed",
+    next:
+      state === "T" || (silent && silentSeconds > patience * 2)
+        ? `the lock is kept there by process ${pid}${state === "T" ? ", which is stopped" : ""}. If that run is over, on ${host}: kill -KILL ${pid}, then: devbackup apply`
+        : silent
+          ? `it is stopped, or cut off from ${host}: after ${patience} s without a word it loses the lock; then: devbackup apply`
+          : "wait for it to end, then: devbackup apply",
+  });
+}
+
+function nameOf(holder: string, since: Date, ageSeconds: number): string {
+  try {
+    const { who, pid } = JSON.parse(holder) as Partial<Holder>;
+    const age = formatAge(ageSeconds * 1000);
+    return `held by ${who}, process ${pid}, since ${formatLocalTime(since)} (${age === "just now" ? age : `${age} ago`})`;
+  } catch {
+    return "its holder has not said yet who it is";
+  }
+}
+
+/** Nobody holds the lock, and something that was begun under it goes on. Undefined for any other line. */
+export function stillAtWork(host: HostName, dataset: DatasetName, line: string): DevbackupError | undefined {
+  const [, pids] = /^((?:\d+ )*)at work$/.exec(line) ?? [];
+  if (pids === undefined) return undefined;
+  const processes = pids.trim().split(" ").join(",");
+  return new DevbackupError({
+    code: "locked",
+    exitCode: 3,
+    host,
+    what: `a step of an earlier run on ${dataset} has not ended yet`,
+    why: `that run is gone, and process ${processes} goes on with what it began`,
+    state: "Nothing was changed",
+    next: `wait for it (on ${host}: ps -o pid,stat,etime,args -p ${processes}), then: devbackup apply`,
+  });
+}
