@@ -1,22 +1,22 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { artifactPath, objectKey, snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
-import { type Link, parentIn } from "../domain/lineage.ts";
+import { parentIn } from "../domain/lineage.ts";
 import { type ManifestRow, renderRow } from "../domain/manifest.ts";
 import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
 import type { PendingLabel } from "../domain/pending.ts";
 import { formatBytes } from "../domain/units.ts";
-import type { Action, ActionId, Problem } from "../plan/plan.ts";
+import type { Action, ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { watchSize } from "../transport/watch-size.ts";
 import { type Sending, send } from "./artifact-send.ts";
 import { recipientId } from "./keys.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
-import { actionId, problem, propose, type Reconciler, type View } from "./reconciler.ts";
+import { actionId, propose, type Reconciler, type View } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
 import { snapshotId } from "./snapshot.ts";
-import { RESERVE_BYTES, ROW_SUFFIX, tmpFile } from "./store.ts";
+import { ROW_SUFFIX, tmpFile } from "./store.ts";
 
 interface Input extends Sending {
   readonly objectKey: string | null;
@@ -27,8 +27,7 @@ export const artifact: Reconciler<Input> = {
   kind: "artifact",
   diff: (view) => {
     const unmade = view.course.pending.filter(({ made }) => made === null);
-    const problems = noRoom(view, unmade);
-    return { problems, actions: unmade.map((pending) => makeArtifact(view, pending)) };
+    return { actions: unmade.map((pending) => makeArtifact(view, pending)) };
   },
   run: async (action, tools) => {
     const { input } = action;
@@ -108,32 +107,6 @@ function makeArtifact({ spec, cloud, facts }: View, { label, decision }: Pending
       objectKey: cloud === null ? null : objectKey(cloud.spec.prefix, ref),
     },
   });
-}
-
-/**
- * What can be seen beforehand: room for as much as the last artifact of the same kind took. One that is made
- * already is not held up from its row by the want of room for the next.
- */
-function noRoom({ spec, facts, course }: View, unmade: readonly PendingLabel[]): Problem[] {
-  const next = unmade[0];
-  const first = next !== undefined && unmade.length === course.pending.length;
-  if (!first || facts.serverLayout.kind !== "known") return [];
-  const { freeBytes } = facts.serverLayout.value.place;
-  const like = course.rows.findLast(
-    (row: Link) => (row.parent === null) === (next.decision.kind === "anchor"),
-  );
-  const expectedBytes = like?.sizeBytes ?? 0;
-  if (freeBytes >= expectedBytes + RESERVE_BYTES) return [];
-  const need = expectedBytes > 0 ? `about ${formatBytes(expectedBytes)}, as ${like?.label} took, and ` : "";
-  return [
-    problem(
-      "no-space",
-      spec,
-      spec.server,
-      `${formatBytes(freeBytes)} free at ${spec.repository}; the artifact of ${next.label} needs ${need}${formatBytes(RESERVE_BYTES)} to spare`,
-      "free some space there, or give the file system more; nothing has been changed",
-    ),
-  ];
 }
 
 /** The row goes first: a file below `artifacts/` that devbackup made can always be told from a stranger's. */

@@ -11,6 +11,7 @@ import { cloudOf, type Observation } from "./facts.ts";
 import { memoryProblems } from "./memory.ts";
 import { type Answer, problem, together, type View } from "./reconciler.ts";
 import { hostsOf, type Request } from "./request.ts";
+import { lookForRoom } from "./room.ts";
 import { restingOnManifest } from "./sign.ts";
 import { afterTrust } from "./trust.ts";
 
@@ -20,11 +21,13 @@ const SKEW_MS = 5 * 60_000;
 /** Desired state and observation → plan. Pure: the same for `plan`, `apply` and each look in between. */
 export function planFrom(desired: DesiredState, observed: Observation, request: Request): Plan {
   const labels = new Map<DatasetName, Label>();
+  const views: View[] = [];
   const answers = desired.datasets.map((spec) => {
     const about = viewOf(desired, spec, observed, request);
     if (about.kind === "nothing") return together([about.answer]);
     const { view } = about;
     labels.set(spec.name, view.course.target);
+    views.push(view);
     const answer =
       request.restore === null
         ? together([
@@ -54,7 +57,19 @@ export function planFrom(desired: DesiredState, observed: Observation, request: 
     problems,
     actions,
   };
-  return assemble(draft, request.selection);
+  const plan = assemble(draft, request.selection);
+  // of what is selected: what is left out takes no room
+  const room = lookForRoom(
+    views.map((view) => ({
+      view,
+      actions: plan.actions.filter(({ dataset }) => dataset === view.spec.name),
+    })),
+  );
+  return {
+    ...plan,
+    problems: [...plan.problems, ...room.problems],
+    warnings: [...plan.warnings, ...room.warnings],
+  };
 }
 
 /** What a dataset's reconcilers look at, or why there is nothing that they could be asked. */

@@ -21,18 +21,18 @@ import {
 import { hydrateId } from "./hydrate.ts";
 import { hydratedFolder } from "./layout.ts";
 import { packagesId } from "./packages.ts";
+import { type Place, parsePlace } from "./place.ts";
 import { sendScript } from "./receive.ts";
 import { actionId, type Probe, problem, propose, type Reconciler, unknownProblem } from "./reconciler.ts";
 import type { RestoreTarget } from "./request.ts";
 import { expectSuccess, replaceFile } from "./run-script.ts";
-import { parsePlace } from "./subvolumes.ts";
 
 /** What stands where a label is to be brought, beside what is there. */
 export interface TargetFacts {
   readonly kind: "absent" | "empty" | "other";
   /** Which folder it is, for as long as it is there. */
   readonly inode: string;
-  readonly fsType: string;
+  readonly place: Place;
   /** A run that was cut off has left something beside it. */
   readonly leftBeside: boolean;
 }
@@ -70,7 +70,7 @@ ${isBesideScript(target.folder)}`,
       : known({
           kind: kind as TargetFacts["kind"],
           inode,
-          fsType: place.fsType,
+          place,
           leftBeside: /^beside$/m.test(stdout),
         });
   },
@@ -112,7 +112,7 @@ export const extract: Reconciler<Input> = {
     const noted = notedOf(course.target, to);
     const done =
       facts.extracted.kind === "known" && facts.extracted.value === `${noted} ${facts.target.value.inode}`;
-    const { kind, fsType, leftBeside } = facts.target.value;
+    const { kind, place, leftBeside } = facts.target.value;
     if (done && !leftBeside) return {};
     if (kind === "other" && !done)
       return {
@@ -151,7 +151,7 @@ export const extract: Reconciler<Input> = {
             server: spec.server,
             hydrated: hydratedFolder(spec.repository),
             name,
-            way: to.paths.length === 0 && fsType === "btrfs" && !nested ? "stream" : "archive",
+            way: to.paths.length === 0 && place.fsType === "btrfs" && !nested ? "stream" : "archive",
             folder: to.folder,
             paths: to.paths,
             note: noteFile(spec),

@@ -5,6 +5,7 @@ import { plural } from "../domain/units.ts";
 import type { ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { packagesId } from "./packages.ts";
+import { type Place, parsePlace } from "./place.ts";
 import {
   type Answer,
   actionId,
@@ -18,7 +19,6 @@ import {
   type View,
 } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
-import { type Place, parsePlace } from "./subvolumes.ts";
 
 interface Folder {
   readonly path: AbsolutePath;
@@ -76,6 +76,7 @@ const layoutProbe = (host: HostName, at: AbsolutePath, folders: readonly Folder[
   host,
   script: sh`
 place ${at}
+quota
 for d in ${folders.map(({ path }) => path)}; do
   if [ -d "$d" ] && [ ! -L "$d" ]; then echo "folder $(stat -c '%a %u %g %n' -- "$d")"; elif [ -e "$d" ]; then echo "other $d"; fi
 done`,

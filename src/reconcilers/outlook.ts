@@ -1,16 +1,13 @@
 import { snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
-import { fileName } from "../domain/names.ts";
 import { type Hole, type RestoreChain, restoreChain } from "../domain/restore-chain.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import type { Problem } from "../plan/plan.ts";
 import { behindBucket } from "./cloud.ts";
 import { cloudKey, copiesOf } from "./copies.ts";
 import { memoryProblems } from "./memory.ts";
-import { damage, problem, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
+import { damage, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { isAuthentic } from "./sign.ts";
-import { RESERVE_BYTES } from "./store.ts";
-import { entryOf } from "./subvolumes.ts";
 import { hydratedLabels } from "./to-receive.ts";
 
 /** What a restore takes, and what is in its way; makes nothing itself. */
@@ -23,12 +20,7 @@ export const outlook: Reconciler<never> = {
     return {
       notes: notesOf(view, chain),
       warnings: behindBucket(view),
-      problems: [
-        ...notAuthentic(view),
-        ...holes(view, chain),
-        ...unknownBucket(view, chain),
-        ...noRoom(view, chain),
-      ],
+      problems: [...notAuthentic(view), ...holes(view, chain), ...unknownBucket(view, chain)],
     };
   },
   run: async ({ id }) => {
@@ -124,36 +116,4 @@ const whereabouts = ({ copies: { server, bucket } }: Hole): string =>
 function unknownBucket({ spec, cloud }: View, { restorable }: RestoreChain) {
   if (restorable !== "unknown" || cloud === null || cloud.bucket.kind === "known") return [];
   return [unknownProblem(spec, spec.server, "the bucket", cloud.bucket)];
-}
-
-/**
- * What is received takes at least as much as its artifacts do, and those that are fetched stay beside it. What a run
- * that was cut off has begun takes its room already: what had come is not fetched again, and what was received goes
- * before it is received anew, which gives back nobody knows how much.
- */
-function noRoom({ spec, facts }: View, { steps, fetchBytes, receiveBytes }: RestoreChain) {
-  if (facts.serverLayout.kind !== "known") return [];
-  const { freeBytes } = facts.serverLayout.value.place;
-  const begun = steps.filter(
-    ({ row, source }) =>
-      source !== "hydrated" && entryOf(facts.hydrated, snapshotName(spec.name, row.label))?.receiving,
-  );
-  const come = steps
-    .filter(({ source }) => source === "bucket")
-    .map(
-      ({ row }) =>
-        (facts.store.kind === "known" && facts.store.value.fetched.get(fileName(row.localPath))) || 0,
-    );
-  const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
-  const needed = fetchBytes + receiveBytes - sum(come) - sum(begun.map(({ row }) => row.sizeBytes));
-  if (needed <= 0 || freeBytes >= needed + RESERVE_BYTES) return [];
-  return [
-    problem(
-      "no-space",
-      spec,
-      spec.server,
-      `${formatBytes(freeBytes)} free at ${spec.repository}; the restore needs at least ${formatBytes(needed)} (${formatBytes(fetchBytes)} to fetch, and to receive ${formatBytes(receiveBytes)} of artifacts), and ${formatBytes(RESERVE_BYTES)} to spare`,
-      "free some space there, or give the file system more; nothing has been changed",
-    ),
-  ];
 }

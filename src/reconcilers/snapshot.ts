@@ -8,10 +8,11 @@ import { sh } from "../transport/quote.ts";
 import { isSnapshot } from "./complete.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
+import type { Place } from "./place.ts";
 import { actionId, problem, propose, type Reconciler, unknownProblem } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
 import { subvolumeId } from "./subvolume.ts";
-import type { Place, Subvolume, SubvolumeFolder } from "./subvolumes.ts";
+import type { Subvolume, SubvolumeFolder } from "./subvolumes.ts";
 
 interface Input {
   readonly path: AbsolutePath;

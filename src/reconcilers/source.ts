@@ -2,8 +2,8 @@ import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { known, unknown } from "../domain/fact.ts";
 import type { AbsolutePath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
+import { folderInFileSystem, type Place, parsePlace } from "./place.ts";
 import type { Probe } from "./reconciler.ts";
-import { folderInFileSystem, type Place, parsePlace } from "./subvolumes.ts";
 
 /** What stands at the dataset's path on the workstation. */
 export interface SourceFacts {

@@ -49,9 +49,6 @@ export const tmpFile = ({ repository }: DatasetSpec, name: string): AbsolutePath
 export const asideFolder = ({ repository }: DatasetSpec): AbsolutePath =>
   joinPath(repository, "tmp/set-aside");
 
-/** Left free on the server whatever happens: for the manifest, the journal and clearing up. */
-export const RESERVE_BYTES = 64 * 1024 ** 2;
-
 /** Beside an artifact on its way: its row, written before the artifact gets its name and removed once registered. */
 export const ROW_SUFFIX = ".row";
 /** Beside an artifact on its way to the bucket: which parts are there. */

@@ -1,6 +1,7 @@
 import { absent, type Fact, known, unknown } from "../domain/fact.ts";
 import type { AbsolutePath, DatasetName, HostName } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
+import { folderInFileSystem, PLACE_FUNCTIONS, type Place, parsePlace } from "./place.ts";
 import type { Probe } from "./reconciler.ts";
 
 /** A Btrfs subvolume as `btrfs subvolume list` tells it (btrfs-subvolume(8)). */
@@ -29,25 +30,8 @@ export interface SubvolumeFolder {
 export const entryOf = (folder: Fact<SubvolumeFolder>, name: string): Subvolume | null | undefined =>
   folder.kind === "known" ? folder.value.entries.get(name) : undefined;
 
-/** The file system that a path lies on, or would lie on once its missing folders are made. */
-export interface Place {
-  readonly fsType: string;
-  readonly fsUuid: string;
-  readonly freeBytes: number;
-  readonly sizeBytes: number;
-}
-
-/**
- * Shell functions for probes, defined once in front of every merged script. `place PATH` prints the file
- * system of the nearest folder that is there; `subvolumes PATH` every subvolume of PATH's file system.
- */
-export const PROBE_LIBRARY = `
-place() {
-  p=$1; while [ ! -e "$p" ]; do p=\${p%/*}; p=\${p:-/}; done
-  findmnt -nro FSTYPE,UUID,FSROOT,TARGET -T "$p" | sed 's/^/place /' | tail -n 1
-  df -B1 --output=avail,size -- "$p" | sed -n '2s/^/room /p'
-  echo "real $(readlink -f -- "$p")"
-}
+/** Shell functions for probes, defined once in front of every merged script. `subvolumes PATH` prints every subvolume of PATH's file system. */
+export const PROBE_LIBRARY = `${PLACE_FUNCTIONS}
 subvolumes() {
   command -v btrfs >/dev/null || { echo no-btrfs-progs; return; }
   btrfs subvolume list -gcpuqR -- "$1" || return
@@ -92,18 +76,6 @@ free_name() {
   done
 }
 `;
-
-const PLACE = /^place (\S+) (\S*) (\S+) (\S+)$/m;
-const ROOM = /^room +(\d+) +(\d+)$/m;
-
-/** Reads what `place` printed; undefined where it printed something else. */
-export function parsePlace(stdout: string): Place | undefined {
-  const [, fsType, fsUuid] = PLACE.exec(stdout) ?? [];
-  const [, free, size] = ROOM.exec(stdout) ?? [];
-  if (fsType === undefined || fsUuid === undefined || free === undefined || size === undefined)
-    return undefined;
-  return { fsType, fsUuid, freeBytes: Number(free), sizeBytes: Number(size) };
-}
 
 /** Where a folder's receives leave their marks: what stands before the snapshot's name, and behind it. */
 export interface Marks {
@@ -191,22 +163,6 @@ function listSubvolumes(
   }
   return found;
 }
-
-/**
- * The folder that `place` told of as btrfs lists it, with a slash at its end: such paths begin at the file system's
- * own root, whatever is mounted where. Undefined where `place` printed something else.
- */
-export function folderInFileSystem(stdout: string): string | undefined {
-  const real = /^real (.+)$/m.exec(stdout)?.[1];
-  const [, , , root, target] = (PLACE.exec(stdout) ?? []).map(unescapeMount);
-  if (real === undefined || root === undefined || target === undefined) return undefined;
-  const below = target === "/" ? real : real.slice(target.length);
-  return `${root === "/" ? "" : root}${below}/`.replace(/^\//, "");
-}
-
-/** `findmnt --raw` writes blanks and other odd bytes as `\x20`; one character can be several of them. */
-const unescapeMount = (text: string): string =>
-  text.replace(/(?:\\x[0-9a-f]{2})+/g, (bytes) => Buffer.from(bytes.replaceAll("\\x", ""), "hex").toString());
 
 const dash = (field: string | undefined): string | null =>
   field === undefined || field === "-" ? null : field;

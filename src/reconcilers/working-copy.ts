@@ -8,6 +8,7 @@ import { sh } from "../transport/quote.ts";
 import { isHydrated } from "./complete.ts";
 import { hydrateId } from "./hydrate.ts";
 import { hydratedFolder } from "./layout.ts";
+import { type Place, parsePlace } from "./place.ts";
 import { serverLock } from "./receive-script.ts";
 import {
   actionId,
@@ -20,7 +21,7 @@ import {
   warning,
 } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
-import { entryOf, type Place, parsePlace, type SubvolumeFolder } from "./subvolumes.ts";
+import { entryOf, type SubvolumeFolder } from "./subvolumes.ts";
 import { labelsToReceive } from "./to-receive.ts";
 import { type Replacement, replaceScript } from "./working-copy-script.ts";
 

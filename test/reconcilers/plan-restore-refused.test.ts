@@ -237,7 +237,7 @@ const rows: readonly Row[] = [
   {
     name: "a target that is a file, a link or a folder that holds something",
     restore: BESIDE,
-    change: { target: known({ kind: "other", inode: "1:2", fsType: "btrfs", leftBeside: false }) },
+    change: { target: known({ kind: "other", inode: "1:2", place: HOME, leftBeside: false }) },
     code: "target-exists",
     text: /\/home\/dev\/old is there, and is no empty folder/,
     next: /does not exist yet, or is empty/,
@@ -259,7 +259,7 @@ const rows: readonly Row[] = [
   {
     name: "a target among the snapshots",
     restore: beside("/home/dev/snapshots/old"),
-    change: { target: known({ kind: "absent", inode: "-", fsType: "btrfs", leftBeside: false }) },
+    change: { target: known({ kind: "absent", inode: "-", place: HOME, leftBeside: false }) },
     code: "target-ours",
     text: /\/home\/dev\/snapshots\/old lies in \/home\/dev\/snapshots/,
     next: /elsewhere/,
@@ -274,7 +274,7 @@ const rows: readonly Row[] = [
       serverLayout: known({ place: { ...SRV, freeBytes: 1024 }, present: new Map() }),
     },
     code: "no-space",
-    text: /1 KiB free at \/srv\/dev; the restore needs at least 240 B \(120 B to fetch/,
+    text: /1 KiB free at \/srv\/dev; needed: at least 240 B \(120 B to fetch/,
     next: /free some space there, .*; nothing has been changed/,
   },
 ];
@@ -291,7 +291,7 @@ describe("a restore that is refused says what, why, and what to type", () => {
 });
 
 test("beside what is there, and inside the dataset: no subvolume, which its backups would leave out", () => {
-  const target = known({ kind: "absent" as const, inode: "-", fsType: "btrfs", leftBeside: false });
+  const target = known({ kind: "absent" as const, inode: "-", place: HOME, leftBeside: false });
   const way = (folder: string) => {
     const plan = planOf({ rows: THREE, target: "2026-04", restore: beside(folder), change: { target } });
     return plan.actions.map(({ input }) => (input as { way: string }).way);

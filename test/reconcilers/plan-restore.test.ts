@@ -253,7 +253,7 @@ const rows: readonly Row[] = [
   {
     name: "beside what is there: only what the label needs, and nothing of the dataset is touched",
     restore: beside("2026-02"),
-    change: { target: known({ kind: "absent", inode: "-", fsType: "btrfs", leftBeside: false }) },
+    change: { target: known({ kind: "absent", inode: "-", place: HOME, leftBeside: false }) },
     actions: ["extract:dev@2026-02"],
   },
   {
@@ -261,7 +261,7 @@ const rows: readonly Row[] = [
     restore: beside("2026-02"),
     change: {
       ...WORKSTATION_WIPED,
-      target: known({ kind: "absent", inode: "-", fsType: "btrfs", leftBeside: false }),
+      target: known({ kind: "absent", inode: "-", place: HOME, leftBeside: false }),
     },
     actions: ["extract:dev@2026-02"],
   },
@@ -277,7 +277,7 @@ const rows: readonly Row[] = [
   {
     name: "beside what is there: not over what is there",
     restore: beside("2026-02"),
-    change: { target: known({ kind: "other", inode: "1:2", fsType: "btrfs", leftBeside: false }) },
+    change: { target: known({ kind: "other", inode: "1:2", place: HOME, leftBeside: false }) },
     problems: ["target-exists"],
   },
   {

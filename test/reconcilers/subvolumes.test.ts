@@ -27,6 +27,8 @@ test("entries are joined with the listing by their path in the file system, what
     fsUuid: "1234-abcd",
     freeBytes: 1000,
     sizeBytes: 4000,
+    readOnly: false,
+    quota: null,
   });
   assert.deepEqual(fact.value.entries.get("dev@2026-01"), {
     uuid: "u-7",

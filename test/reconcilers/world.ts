@@ -10,8 +10,9 @@ import { escrowFingerprint } from "../../src/reconcilers/escrow-files.ts";
 import type { BucketFacts, DatasetFacts, Observation, RecoveredFacts } from "../../src/reconcilers/facts.ts";
 import { repositoryFolders } from "../../src/reconcilers/layout.ts";
 import type { SystemFacts } from "../../src/reconcilers/packages.ts";
+import type { Place } from "../../src/reconcilers/place.ts";
 import type { Request, RestoreRequest } from "../../src/reconcilers/request.ts";
-import type { Place, Subvolume, SubvolumeFolder } from "../../src/reconcilers/subvolumes.ts";
+import type { Subvolume, SubvolumeFolder } from "../../src/reconcilers/subvolumes.ts";
 import { history, label } from "../domain/history.ts";
 
 const YAML = `
@@ -42,8 +43,9 @@ export function desired(withCloud = true): DesiredState {
   return loaded.desired;
 }
 
-const HOME: Place = { fsType: "btrfs", fsUuid: "home", freeBytes: 1e9, sizeBytes: 4e9 };
-const SRV: Place = { fsType: "btrfs", fsUuid: "srv", freeBytes: 1e9, sizeBytes: 8e9 };
+const WRITABLE = { fsType: "btrfs", freeBytes: 1e9, sizeBytes: 1.5e9, readOnly: false, quota: null };
+const HOME: Place = { ...WRITABLE, fsUuid: "home" };
+const SRV: Place = { ...WRITABLE, fsUuid: "srv" };
 /** Of the manifest. */
 export const M1 = "11".repeat(32) as Sha256;
 /** Of the escrow, and of the keys in it. */
