@@ -104,7 +104,9 @@ function diffIdentity({ spec, course, facts, recovered }: View, key: KeyFacts): 
   const files = { identity: identityFile(spec), recipient: publishedFile(spec) };
   if (key.identityRights === null) {
     if (recovered.kind === "known") return { actions: [putBack(spec, draft, recovered.value, files)] };
-    if (course.rows.length > 0 || key.published !== null)
+    // an artifact that waits for its row is encrypted to it as well
+    const encrypted = course.rows.length > 0 || course.pending.some(({ made }) => made !== null);
+    if (encrypted || key.published !== null)
       return {
         problems: [
           damage(
@@ -212,8 +214,10 @@ function putRecipient({ spec, course, recovered }: View, present: string | null)
 const createScript = ({ identity, recipient }: { identity: string; recipient: string }): string =>
   `${sh`
 umask 077
-k=${identity}; rm -f -- "$k.new"
-age-keygen -o "$k.new"
+k=${identity}
+# age-keygen does not tell where its output found no room; cat does
+{ age-keygen 2>/dev/null || :; } | cat >"$k.new"
+age-keygen -y "$k.new" >/dev/null
 chmod 400 "$k.new"; sync "$k.new"; mv -T -- "$k.new" "$k"; sync "$(dirname -- "$k")"`}${publishScript({ identity, recipient })}`;
 
 const putBackScript = (files: { identity: string; recipient: string }): string =>
@@ -227,5 +231,5 @@ const publishScript = ({ identity, recipient }: { identity: string; recipient: s
 umask 022
 k=${identity} p=${recipient}
 chown root:root "$k"; chmod 400 "$k"
-age-keygen -y "$k" >"$p.new"
+age-keygen -y "$k" | cat >"$p.new"; [ -s "$p.new" ]
 chmod 444 "$p.new"; sync "$p.new"; mv -T -- "$p.new" "$p"; sync "$(dirname -- "$p")"`;

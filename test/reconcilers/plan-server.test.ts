@@ -20,6 +20,7 @@ import {
 import { filesOf, folder, M1, planOf, SRV, subvolume, taken } from "./world.ts";
 
 const later = "dev/artifacts/incr/dev@2026-04.incr.from_2026-03.send.zst.age";
+const FIRST = history("2026-01 full 100");
 const withLater = new Map([
   ...objects,
   ...[...objects.values()].slice(0, 1).map((one) => [later, { ...one, key: later }] as const),
@@ -123,6 +124,16 @@ testRows([
     actions: ["key:dev", "recipient:dev", ...monthOf("2026-01")],
     hazards: { "key:dev": "destructive" },
     says: { "key:dev": /is its disk mounted/ },
+  },
+  {
+    name: "the key is gone before the first artifact has its row: a new one would not open it",
+    rows: "",
+    target: "2026-01",
+    change: {
+      key: known({ identityRights: null, derived: null, published: null }),
+      store: known({ ...store, files: filesOf(FIRST), made: FIRST }),
+    },
+    problems: ["key-lost"],
   },
   {
     name: "the key can be read by others",
