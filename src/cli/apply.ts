@@ -1,7 +1,7 @@
 import { hostname, userInfo } from "node:os";
 import { type ApplyOptions, apply } from "../apply/apply.ts";
 import { type Approval, isApproved, parseApproval } from "../plan/approval.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Action, Plan } from "../plan/plan.ts";
 import { planFrom } from "../reconcilers/diff-all.ts";
 import { planJson } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
@@ -88,7 +88,8 @@ type CarryOut = Pick<ApplyOptions, "desired" | "request" | "plan" | "approval" |
 };
 
 async function carryOut({ session, terminal, narrowed, ...agreed }: CarryOut): Promise<number> {
-  const { signal, stop } = interruptible();
+  let running: Action | undefined;
+  const { signal, stop } = interruptible(() => afterStop(running, agreed.command));
   const progress = createProgress({
     kind: terminal.json ? "json" : terminal.live ? "tty" : "plain",
     out: process.stdout,
@@ -113,7 +114,11 @@ async function carryOut({ session, terminal, narrowed, ...agreed }: CarryOut): P
       trust: session.trust,
       keepEscrow: session.keepEscrow,
       look: session.look,
-      emit: progress.emit,
+      emit: (event) => {
+        if (event.event === "action-started") running = event.action;
+        if (event.event === "action-done" || event.event === "action-failed") running = undefined;
+        progress.emit(event);
+      },
       now: () => new Date(),
       signal,
     });
@@ -123,4 +128,13 @@ async function carryOut({ session, terminal, narrowed, ...agreed }: CarryOut): P
     stop();
     await progress.end();
   }
+}
+
+/** What a run that is stopped at once leaves to the next one. */
+function afterStop(running: Action | undefined, command: string): string {
+  const cut =
+    running === undefined
+      ? "No action was running"
+      : `${running.id} on ${running.host} was cut off: the next run looks at what has become of it, and finishes it or begins it afresh`;
+  return `${cut}. What was done before stays.\nnext: ${command}`;
 }

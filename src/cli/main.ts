@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { heedSignals } from "./interrupt.ts";
 import type { CommonFlags } from "./terminal.ts";
 
 declare const DEVBACKUP_VERSION: string;
@@ -173,4 +174,5 @@ common(program.command("rescue-kit"))
   .description("write sh scripts and a page that restore without devbackup; contacts nothing")
   .action((flags) => run(flags, async () => (await import("./rescue-kit.ts")).rescueKitCommand(flags)));
 
+heedSignals();
 await program.parseAsync();

@@ -59,7 +59,7 @@ export async function onServer(
   const identities = await identitiesOf(flags, terminal);
   const alone = serversAlone(desired, request);
   const session = openSession(desired, alone, identities, (text) => process.stderr.write(text), "keys");
-  const { signal, stop } = interruptible();
+  const { signal, stop } = interruptible(() => `What was complete stays.\nnext: ${command}`);
   const holder = {
     who: `${userInfo().username}@${hostname()}`,
     pid: process.pid,

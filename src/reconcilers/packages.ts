@@ -62,7 +62,9 @@ export const installCommand = (manager: Manager, packages: readonly string[]): s
   const names = packages.join(" ");
   switch (manager) {
     case "apt":
+      // apt refuses to work behind an installation that was cut off
       return `export DEBIAN_FRONTEND=noninteractive
+dpkg --force-confdef --force-confold --configure -a || :
 apt-get -qq update || echo 'apt-get update failed: going on with the lists that are there' >&2
 apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install ${names}`;
     case "dnf":

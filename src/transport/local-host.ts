@@ -4,6 +4,7 @@ import { constants } from "node:os";
 import type { HostName } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { bootstrapArgv } from "./bootstrap.ts";
+import { endWithUs } from "./end-with-us.ts";
 import type { Host } from "./host.ts";
 import { scriptedHost } from "./scripted-host.ts";
 import type { SessionEnd, SessionSource } from "./ssh/session.ts";
@@ -26,6 +27,7 @@ function processes(name: HostName, argv: readonly string[], env: NodeJS.ProcessE
     open: async () => {
       // a group of its own: Ctrl-C on the terminal is ours to handle, not the script's
       const child = spawn(file, args, { env, stdio: "pipe", detached: true });
+      endWithUs(child);
       return {
         stdin: child.stdin,
         stdout: child.stdout,

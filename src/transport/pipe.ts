@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";
 import { DevbackupError } from "../domain/trouble.ts";
 import { notStarted } from "./bootstrap.ts";
+import { endGroup, endWithUs } from "./end-with-us.ts";
 import { LET_GO } from "./fence.ts";
 import { framed, type Host } from "./host.ts";
 import { type Kept, KILLED, keepEnd, PIPE_BROKEN, readCodes } from "./pipe-ends.ts";
@@ -51,6 +52,7 @@ export async function pipe(options: PipeOptions): Promise<PipeResult> {
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
   });
+  endWithUs(child);
   const gone = new Promise<void>((resolve, reject) => {
     child.once("close", () => resolve());
     child.once("error", reject);
@@ -144,19 +146,10 @@ async function endBoth(
         host.run(killGroupOf(pid, signal), { regardless: true }).catch(() => {}),
       );
     }
-    signalGroup(child, `SIG${signal}`);
+    if (child.pid !== undefined) endGroup(child.pid, `SIG${signal}`);
     if ((await within(GRACE_MS, gone)) !== "late") return;
   }
   await gone;
-}
-
-function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, signal);
-  } catch {
-    // gone in the meantime, or what is left of it is root's and was signalled through sudo
-  }
 }
 
 const linkLost = (host: Host, said: string): DevbackupError =>

@@ -31,8 +31,7 @@ export function scriptedHost({ name, source, shellArgv, ...means }: Means): Host
     const session = await slots.open(signal);
     // a host that ends early closes the pipe; its exit code says what happened
     session.stdin.on("error", () => {});
-    session.stdin.write(framed(marked(script)));
-    if (stdin !== undefined) session.stdin.write(stdin);
+    session.stdin.write(stdin === undefined ? framed(marked(script)) : withStdin(script, stdin));
     const heard = listen(session);
     running.set(session, heard);
     void session.ended.then(() => running.delete(session));
@@ -104,6 +103,20 @@ export function scriptedHost({ name, source, shellArgv, ...means }: Means): Host
   };
 
   return { name, run, start, shellArgv: () => shellArgv, close, ...means };
+}
+
+/**
+ * The script with all that it reads, in one piece: what is small arrives whole or not at all. It waits for no byte
+ * more than that: the end of its stdin comes hours late where the link has died, and whatever it would do then, to
+ * what another run has made since, it must have done now or never.
+ */
+function withStdin(script: string, stdin: string | Uint8Array): Uint8Array {
+  const bytes = Buffer.from(stdin);
+  const counted =
+    bytes.length === 0
+      ? `exec </dev/null\n${script}`
+      : `dd bs=${bytes.length} count=1 iflag=fullblock 2>/dev/null | {\n${script}\n}`;
+  return Buffer.concat([Buffer.from(framed(marked(counted))), bytes]);
 }
 
 async function result(name: HostName, session: Session, heard: Listening): Promise<RunResult> {

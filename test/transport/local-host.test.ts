@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
+import { Writable } from "node:stream";
 import { test } from "node:test";
 import { parseHostName } from "../../src/domain/names.ts";
 import { DevbackupError } from "../../src/domain/trouble.ts";
 import { framed } from "../../src/transport/host.ts";
 import { localHost } from "../../src/transport/local-host.ts";
+import { scriptedHost } from "../../src/transport/scripted-host.ts";
+import type { SessionEnd } from "../../src/transport/ssh/session.ts";
 import { processesWith, until } from "./processes.ts";
 
 const name = parseHostName("ws");
@@ -14,6 +18,30 @@ const host = localHost({ name, become: "none", env: process.env });
 test("a script's exit code, outputs and stdin are its own", async () => {
   const result = await host.run("cat; echo to-stderr >&2; exit 3", { stdin: "ä\n" });
   assert.deepEqual(result, { exitCode: 3, stdout: "ä\n", stderr: "to-stderr\n" });
+});
+
+test("a script that has read what it was given does not wait for a link that has died to say that it ends", async () => {
+  const [file = "", ...args] = host.shellArgv();
+  const deaf = scriptedHost({
+    name,
+    shellArgv: host.shellArgv(),
+    source: {
+      open: async () => {
+        const child = spawn(file, args, { stdio: "pipe" });
+        const { stdin, stdout, stderr } = child;
+        const neverEnding = new Writable({ write: (bytes, _, done) => void stdin.write(bytes, done) });
+        const ended = new Promise<SessionEnd>((resolve) =>
+          child.once("close", (code) => resolve({ kind: "exited", exitCode: code ?? 1 })),
+        );
+        return { stdin: neverEnding, stdout, stderr, ended, abandon: () => child.kill() };
+      },
+      close: async () => {},
+    },
+  });
+  for (const stdin of ["ä\n", ""])
+    assert.deepEqual(await deaf.run("cat; exit 3", { stdin, timeoutMs: 10_000 }), {
+      ...{ exitCode: 3, stdout: stdin, stderr: "" },
+    });
 });
 
 test("a script gets no stdin by default, and ends", async () => {

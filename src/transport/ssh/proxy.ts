@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { Duplex } from "node:stream";
+import { endGroup, endWithUs } from "../end-with-us.ts";
 import { within } from "../within.ts";
 
 /** A local program whose stdin and stdout are the way to the host; how OpenSSH does ProxyJump and ProxyCommand. */
@@ -72,6 +73,7 @@ export interface RunningProxy {
 export function startProxy(proxy: SshProxy, env: NodeJS.ProcessEnv): RunningProxy {
   const [file = "ssh", ...args] = proxy.argv;
   const child = spawn(file, args, { env, stdio: "pipe", detached: true });
+  endWithUs(child);
   let said = "";
   child.stderr.on("data", (chunk: Buffer) => {
     said = (said + chunk.toString("utf8")).slice(-4096);
@@ -92,18 +94,10 @@ export function startProxy(proxy: SshProxy, env: NodeJS.ProcessEnv): RunningProx
     stop: async () => {
       stream.destroy();
       for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-        signalGroup(child, signal);
+        const { pid, exitCode, signalCode } = child;
+        if (pid !== undefined && exitCode === null && signalCode === null) endGroup(pid, signal);
         if ((await within(STOP_GRACE_MS, gone)) !== "late") return;
       }
     },
   };
-}
-
-function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  try {
-    process.kill(-child.pid, signal);
-  } catch {
-    // gone in the meantime
-  }
 }
