@@ -1,8 +1,9 @@
 /**
- * `run.ts unit|lab|all [FILE…]`: unit tests side by side, then lab tests one after the other, told as one run.
+ * `run.ts unit|lab|all [FILE…]`: unit tests side by side, then lab tests in two labs, told as one run.
  * With CI=true a skipped test is a failure.
  */
-import { globSync } from "node:fs";
+import { globSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -28,6 +29,9 @@ const LIMITS = ["--test-timeout=1200000", "--test-force-exit"];
 /** `tests 12`, `duration_ms 31.4`: the lines that close a run. */
 const CLOSING_LINE = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 
+/** What tells two labs apart that stand at the same time. */
+const LABS = labs(process.env.LAB_ID ?? "lab", process.env.LAB_NET ?? "10.77.0");
+
 const [which = "all", ...named] = process.argv.slice(2);
 const files = (named.length > 0 ? named : globSync("test/**/*.test.ts", { cwd: ROOT }).sort()).map((file) =>
   join(ROOT, relative(ROOT, file)),
@@ -40,11 +44,12 @@ let success = true;
 
 async function* told(): AsyncGenerator<TestEvent> {
   if (which !== "lab")
+    // they wait for other processes more than they compute
     yield* counted(
       files.filter((file) => !isLab(file)),
-      true,
+      availableParallelism() + 1,
     );
-  if (which !== "unit") yield* counted(files.filter(isLab), 1);
+  if (which !== "unit") yield* inLabs(files.filter(isLab));
   for (const [name, count] of totals) {
     yield { type: "test:diagnostic", data: { nesting: 0, message: `${name} ${count}` } };
   }
@@ -52,13 +57,35 @@ async function* told(): AsyncGenerator<TestEvent> {
   yield { type: "test:summary", data: { success } };
 }
 
+/** Each lab takes the next file when it has done with one, the longest first; a file is told as a whole when it has ended. */
+async function* inLabs(labFiles: readonly string[]): AsyncGenerator<TestEvent> {
+  const waiting = labFiles.toSorted((a, b) => statSync(b).size - statSync(a).size);
+  const told = new ReadableStream<TestEvent[]>({
+    start: async (out) => {
+      await Promise.all(
+        LABS.map(async (env) => {
+          for (let file = waiting.shift(); file !== undefined; file = waiting.shift())
+            out.enqueue(await Array.fromAsync(counted([file], 1, env)));
+        }),
+      );
+      out.close();
+    },
+  });
+  for await (const events of told) yield* events;
+}
+
 /** One run, its closing lines and summary added to the whole's instead of told. */
-async function* counted(testFiles: string[], concurrency: number | true): AsyncGenerator<TestEvent> {
+async function* counted(
+  testFiles: string[],
+  concurrency: number,
+  env: Readonly<Record<string, string>> = {},
+): AsyncGenerator<TestEvent> {
   if (testFiles.length === 0) return;
+  const setEnv = `data:text/javascript,Object.assign(process.env,${JSON.stringify(env)})`;
   const events: AsyncIterable<TestEvent> = run({
     files: testFiles,
     concurrency,
-    execArgv: [...LIMITS, "--import", import.meta.resolve("tsx")],
+    execArgv: [...LIMITS, "--import", setEnv, "--import", import.meta.resolve("tsx")],
   });
   for await (const event of events) {
     const { data, type } = event;
@@ -81,3 +108,13 @@ if (skipped.length > 0) {
   success &&= !inCi;
 }
 process.exitCode = success ? 0 : 1;
+
+/** The second one's /24 is the next but one hundred. */
+function labs(id: string, net: string) {
+  const [, front, third] = /^(.*\.)(\d+)$/.exec(net) ?? [];
+  const beside = `${front}${(Number(third) + 100) % 256}`;
+  return [
+    { LAB_ID: id, LAB_NET: net },
+    { LAB_ID: `${id.slice(0, 5)}2`, LAB_NET: beside },
+  ];
+}

@@ -111,7 +111,7 @@ export interface LabOptions {
 const ROOT = join(import.meta.dirname, "../..");
 const LAB_SH = join(import.meta.dirname, "lab.sh");
 const TSX = import.meta.resolve("tsx");
-const BUCKET_START_MS = 60_000;
+const BUCKET_START_MS = 240_000;
 
 /** Why there can be no lab on this machine, or false: fits `{ skip: whyNoLab() }`. */
 export function whyNoLab(): string | false {
