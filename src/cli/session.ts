@@ -4,7 +4,9 @@ import { escrowHere, escrowPath, keepEscrow, keepSeen, memoryPlace, recall } fro
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { knownSigner, type NewestSeen, rememberAllowed } from "../domain/memory.ts";
 import type { DatasetName, HostName, Signer } from "../domain/names.ts";
+import type { Reopen } from "../observe/manifest-copy.ts";
 import { observe } from "../observe/observe.ts";
+import { decryptThere } from "../reconcilers/escrow-proof.ts";
 import type { Observation, RecoveredFacts } from "../reconcilers/facts.ts";
 import { newlySeen } from "../reconcilers/memory.ts";
 import type { Tools } from "../reconcilers/reconciler.ts";
@@ -69,6 +71,19 @@ export function openSession(
       wanted: recovering === "keys" ? null : (request.restore?.label ?? "latest"),
     });
   };
+  const reopen: Reopen = async (spec, signer) => {
+    if (desired.cloud === null) throw new RangeError("no cloud is declared");
+    const [{ openCopy }, seen] = await Promise.all([
+      import("../recovery/manifest-copy.ts"),
+      recall(placeOf(spec)),
+    ]);
+    return openCopy({
+      spec,
+      cloud: { spec: desired.cloud, bucket: await bucket() },
+      signer: knownSigner(desired.signers, spec.name, seen) ?? signer,
+      decrypt: async (bytes) => decryptThere(await host(spec.server), spec, bytes),
+    });
+  };
   const recovered = (spec: DatasetSpec): Promise<Recovered> => {
     const promise = opening.get(spec.name) ?? recoverDataset(spec);
     opening.set(spec.name, promise);
@@ -100,6 +115,7 @@ export function openSession(
         hosts: hostsOf(desired, request),
         target: request.restore?.to ?? null,
         recall: async (spec) => recall(placeOf(spec)),
+        reopen,
         recover:
           identities.length === 0 || request.restore === null
             ? null

@@ -57,8 +57,10 @@ export const renderManifest = (rows: Manifest): string =>
  * that the labels make.
  */
 export function parseManifest(text: string, dataset: DatasetName): ManifestReading {
+  if (text === "") return damaged(1, "it is empty: not even the first line is there");
   const lines = text.split("\n");
   if (lines.pop() !== "") return damaged(lines.length + 1, "the last line has no end: the file was cut off");
+  if (lines[0] === `${HEADER}\r`) return damaged(1, "its lines end in CR LF");
   if (lines[0] !== HEADER) return damaged(1, `the first line is not ${JSON.stringify(HEADER)}`);
   const rows: ManifestRow[] = [];
   for (const [index, line] of lines.slice(1).entries()) {
@@ -66,7 +68,12 @@ export function parseManifest(text: string, dataset: DatasetName): ManifestReadi
     if (typeof row === "string") return damaged(index + 2, row);
     const last = rows.at(-1);
     if (last !== undefined && compareLabels(last.label, row.label) >= 0)
-      return damaged(index + 2, `${row.label} stands below ${last.label}: labels must grow`);
+      return damaged(
+        index + 2,
+        row.label === last.label
+          ? `${row.label} stands there twice`
+          : `${row.label} stands below ${last.label}: labels must grow`,
+      );
     if (row.parent !== null && !rows.some(({ label }) => label === row.parent))
       return damaged(index + 2, `${row.label} builds on ${row.parent}, which no line above has`);
     rows.push(row);

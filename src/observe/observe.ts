@@ -2,7 +2,6 @@ import type { CloudSpec, DatasetSpec, DesiredState } from "../desired-state/desi
 import { type Fact, known, unknown } from "../domain/fact.ts";
 import type { Memory } from "../domain/memory.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
-import { DevbackupError } from "../domain/trouble.ts";
 import { doubtfulKey } from "../reconcilers/cloud.ts";
 import {
   type BucketFacts,
@@ -17,7 +16,9 @@ import type { RestoreTarget } from "../reconcilers/request.ts";
 import { registered } from "../reconcilers/store.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
+import { type Reopen, withManifestCopies } from "./manifest-copy.ts";
 import { mergedScript, type ProbeAnswer, readAnswers } from "./merge.ts";
+import { unknownWhilePassing } from "./passing.ts";
 
 export interface ObserveOptions {
   readonly desired: DesiredState;
@@ -32,6 +33,8 @@ export interface ObserveOptions {
   readonly target: RestoreTarget | null;
   /** Opens escrow and bucket for a dataset whose server has lost its keys or its manifest; null for never. */
   readonly recover: ((spec: DatasetSpec) => Promise<RecoveredFacts>) | null;
+  /** Opens the bucket's manifest for a dataset whose server has lost its own, and has its keys. */
+  readonly reopen: Reopen;
   /** What this controller remembers of a dataset. */
   readonly recall: (spec: DatasetSpec) => Promise<Fact<Memory>>;
   /** What the bucket held when last looked at; it is not asked again then. */
@@ -71,7 +74,10 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     takenAt: now,
     systems: new Map(hosts.map((host) => [host, byKey.get(`system ${host}`) as Fact<SystemFacts>])),
     datasets,
-    buckets: buckets === null ? null : await lookCloser(options, buckets, datasets),
+    buckets:
+      buckets === null
+        ? null
+        : await withManifestCopies(options, await lookCloser(options, buckets, datasets), datasets),
     recovered: await recoverLost(options, datasets),
     memory: new Map(
       await Promise.all(
@@ -196,10 +202,3 @@ async function lookCloser(
   };
   return new Map(await Promise.all(desired.datasets.map(look)));
 }
-
-function unknownWhilePassing(error: unknown): Fact<never> {
-  if (!(error instanceof DevbackupError && PASSING.has(error.trouble.code))) throw error;
-  return unknown([error.trouble.what, error.trouble.why].filter((text) => text !== undefined).join(": "));
-}
-
-const PASSING = new Set(["cloud-unreachable", "cloud-unavailable"]);

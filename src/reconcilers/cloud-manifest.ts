@@ -9,6 +9,7 @@ import { isNoted, type Pushed, push, whyPush } from "./pushed.ts";
 import { keepSignature, pushedNote, sentSignature, signatureNote } from "./pushed-manifest.ts";
 import { actionId, propose, type Reconciler, type View } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
+import { replacementOf } from "./replacement.ts";
 import { expectSuccess } from "./run-script.ts";
 import { isAuthentic } from "./sign.ts";
 import { signatureFunctions } from "./signature.ts";
@@ -40,7 +41,9 @@ export const cloudManifest: Reconciler<Input> = {
     const noted = facts.pushedManifest.kind === "known" ? facts.pushedManifest.value : null;
     const reason = whyPushEither(view, noted, present, objects.get(keys.signature));
     if (labels.length === 0 || reason === null) return {};
-    const anothers = present !== undefined && whyAnothers(view, noted, present);
+    // what is put back from the bucket is this repository's own again
+    const replaced = replacementOf(view)?.kind === "ready";
+    const anothers = present !== undefined && !replaced && whyAnothers(view, noted, present);
     return {
       actions: [
         propose("upload-manifest", spec, {
@@ -142,7 +145,8 @@ function whyPushEither(
 ): string | null {
   const { facts, course } = view;
   if (course.pending.length > 0) return "it gets new rows";
-  if (facts.manifest.kind !== "known") return null;
+  // one that was put back is the bucket's
+  if (facts.manifest.kind !== "known" || facts.manifest.value.reading.kind === "damaged") return null;
   const { sha256, signatureSha256 } = facts.manifest.value;
   const why = whyPush(sha256, noted, manifest);
   if (why !== null) return why;

@@ -31,6 +31,10 @@ function inBucket(row: ManifestRow, spec: View["spec"], cloud: NonNullable<View[
   return isCopyOf(row, object) ? "whole" : "damaged";
 }
 
+/** `missing on the server and damaged in the bucket`. */
+export const whereabouts = ({ server, bucket }: Copies): string =>
+  `${server} on the server${bucket === "undeclared" ? "" : ` and ${bucket} in the bucket`}`;
+
 /** On the server or else in the bucket; unknown where not everything could be looked at. */
 export function sourceOf(row: ManifestRow, places: Places): CopyPlace | "unknown" | "nowhere" {
   const { server, bucket } = copiesOf(row, places);

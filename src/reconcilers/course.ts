@@ -17,20 +17,20 @@ import { entryOf } from "./subvolumes.ts";
 /** Where a dataset is to be brought, and what is still to be made for it. */
 export interface Course {
   readonly target: Label;
-  /** What is registered; empty where there is no readable manifest (which the manifest's reconciler reports). */
+  /** What is registered, or will be once a lost manifest is put back; empty where nobody can tell. */
   readonly rows: Manifest;
   /** Labels without a row, oldest first; the last is the target. */
   readonly pending: readonly PendingLabel[];
 }
 
-/** Works out which labels are due from what is there, and whether each becomes an anchor or an increment. */
+/** Works out which labels are due after `rows` from what is there, and whether each becomes an anchor or an increment. */
 export function courseOf(
   spec: DatasetSpec,
   facts: DatasetFacts,
   cloud: View["cloud"],
   target: Label,
+  rows: Manifest,
 ): Course {
-  const rows = registered(facts.manifest);
   const made = facts.store.kind === "known" ? waitingRows(facts.store.value, rows) : [];
   const pending = pendingLabels({
     rows,
@@ -48,19 +48,21 @@ export function courseOf(
 }
 
 /**
- * A restore makes nothing new. Its manifest is the server's, or the bucket's where the server has lost its own;
- * a problem where there is none, or none with that label.
+ * A restore makes nothing new. Its manifest is the server's, or the bucket's where the server has lost its own
+ * (`replaced`: opened by the server itself, else with a recovery identity); a problem where there is none, or none
+ * with that label.
  */
 export function restoreCourse(
   spec: DatasetSpec,
   facts: DatasetFacts,
   recovered: Fact<RecoveredFacts>,
+  replaced: Manifest | null,
   label: Label | "latest",
   hasCloud: boolean,
 ): Course | { readonly problem: Problem } {
   const { manifest } = facts;
   const fromBucket = recovered.kind === "known" ? recovered.value.manifest : null;
-  const rows = manifest.kind === "absent" ? (fromBucket ?? []) : registered(facts.manifest);
+  const rows = replaced ?? (manifest.kind === "absent" ? (fromBucket ?? []) : registered(facts.manifest));
   // what keeps the manifest from being read is told by its own reconciler
   const unread = manifest.kind === "unknown" || (manifest.kind === "known" && rows.length === 0);
   const target = label === "latest" ? rows.at(-1)?.label : rows.find((row) => row.label === label)?.label;

@@ -10,9 +10,11 @@ import { type Course, courseOf, restoreCourse } from "./course.ts";
 import { cloudOf, type Observation } from "./facts.ts";
 import { memoryProblems } from "./memory.ts";
 import { type Answer, problem, together, type View } from "./reconciler.ts";
+import { replacementOf } from "./replacement.ts";
 import { hostsOf, type Request } from "./request.ts";
 import { lookForRoom } from "./room.ts";
 import { restingOnManifest } from "./sign.ts";
+import { registered } from "./store.ts";
 import { afterTrust } from "./trust.ts";
 
 /** More than this between two clocks, and labels or time-outs may come out wrong. */
@@ -84,16 +86,18 @@ function viewOf(
   const cloud = cloudOf(desired, spec, observed);
   const recovered = observed.recovered.get(spec.name) ?? absent;
   const target = request.labels.get(spec.name);
+  const memory = observed.memory.get(spec.name) ?? unknown("it was not read");
+  const replacement = replacementOf({ spec, facts, cloud, memory });
+  const replaced = replacement?.kind === "ready" ? replacement.rows : null;
   const course =
     request.restore === null
-      ? target !== undefined && courseOf(spec, facts, cloud, target)
-      : restoreCourse(spec, facts, recovered, request.restore.label, desired.cloud !== null);
+      ? target !== undefined && courseOf(spec, facts, cloud, target, replaced ?? registered(facts.manifest))
+      : restoreCourse(spec, facts, recovered, replaced, request.restore.label, desired.cloud !== null);
   if (course === false) throw new RangeError(`no label for ${spec.name}`);
   if ("problem" in course) return { kind: "nothing", answer: { problems: [course.problem] } };
   const { restore } = request;
   const hosts = hostsOf(desired, request);
   const { systems, takenAt } = observed;
-  const memory = observed.memory.get(spec.name) ?? unknown("it was not read");
   const view = {
     ...{ desired, spec, facts, systems, cloud, memory, takenAt },
     ...{ course, restore, hosts, recovered },

@@ -3,6 +3,7 @@ import type { AbsolutePath, Sha256 } from "../domain/names.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import { escrowFile, testedNote } from "./escrow-files.ts";
+import { identityFile } from "./key-files.ts";
 import { expectSuccess, replaceFile } from "./run-script.ts";
 import { signatureFile } from "./signature.ts";
 import { manifestFile } from "./store.ts";
@@ -29,6 +30,16 @@ export async function readSigned(
     readBytes(host, signatureFile(spec)),
   ]);
   return { manifest, signature: signature.toString("latin1") };
+}
+
+/** What `bytes` are to the server's identity, which opens them where it lies. Text; for small files. */
+export async function decryptThere(
+  host: Host,
+  spec: DatasetSpec,
+  bytes: Uint8Array,
+): Promise<{ readonly text: string } | { readonly why: string }> {
+  const { exitCode, stdout, stderr } = await host.run(sh`age -d -i ${identityFile(spec)}`, { stdin: bytes });
+  return exitCode === 0 ? { text: stdout } : { why: stderr.trim() || `exit code ${exitCode}` };
 }
 
 /** Where an artifact can be read: on the server, or through an address of the bucket, which is a secret. */

@@ -1,6 +1,7 @@
 import type { CloudSpec, DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import type { Fact } from "../domain/fact.ts";
 import type { Manifest } from "../domain/manifest.ts";
+import type { ManifestCopy } from "../domain/manifest-copy.ts";
 import type { Memory } from "../domain/memory.ts";
 import type { AgeRecipient, DatasetName, HostName, Signer } from "../domain/names.ts";
 import type { BucketObject, UnfinishedUpload } from "../transport/bucket/bucket.ts";
@@ -69,6 +70,8 @@ export interface SeenObject extends BucketObject {
 export interface BucketFacts {
   readonly objects: ReadonlyMap<string, SeenObject>;
   readonly unfinished: Fact<readonly UnfinishedUpload[]>;
+  /** Left out where the server has a manifest that it can read, or lacks the keys: then nobody looked into it. */
+  readonly manifest?: ManifestCopy;
 }
 
 /** What was opened with a recovery identity where the server has lost its keys or its manifest. No secrets. */

@@ -4,7 +4,7 @@ import { type Hole, type RestoreChain, restoreChain } from "../domain/restore-ch
 import { formatBytes, plural } from "../domain/units.ts";
 import type { Problem } from "../plan/plan.ts";
 import { behindBucket } from "./cloud.ts";
-import { cloudKey, copiesOf } from "./copies.ts";
+import { cloudKey, copiesOf, whereabouts } from "./copies.ts";
 import { memoryProblems } from "./memory.ts";
 import { damage, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { isAuthentic } from "./sign.ts";
@@ -101,7 +101,7 @@ function holes(view: View, { holes: found }: RestoreChain) {
       "chain-hole",
       spec,
       spec.server,
-      `${spec.name}@${course.target} can't be made: ${hole.row.localPath} is ${whereabouts(hole)}. It costs ${plural(hole.costs.length, "label")}: ${hole.costs.join(", ")}`,
+      `${spec.name}@${course.target} can't be made: ${hole.row.localPath} is ${whereabouts(hole.copies)}. It costs ${plural(hole.costs.length, "label")}: ${hole.costs.join(", ")}`,
       back(hole) + other,
     ),
   );
@@ -109,9 +109,6 @@ function holes(view: View, { holes: found }: RestoreChain) {
 
 const newestWhole = (view: View): Label | undefined =>
   view.course.rows.map(({ label }) => label).findLast((label) => chainTo(view, label)?.restorable === true);
-
-const whereabouts = ({ copies: { server, bucket } }: Hole): string =>
-  `${server} on the server${bucket === "undeclared" ? "" : ` and ${bucket} in the bucket`}`;
 
 function unknownBucket({ spec, cloud }: View, { restorable }: RestoreChain) {
   if (restorable !== "unknown" || cloud === null || cloud.bucket.kind === "known") return [];

@@ -1,6 +1,7 @@
 import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
-import { datasetKeys, objectKey, snapshotName } from "../domain/artifact.ts";
+import { objectKey, snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
+import { labelsResting } from "../domain/lineage.ts";
 import {
   type Manifest,
   type ManifestRow,
@@ -12,23 +13,16 @@ import { plural } from "../domain/units.ts";
 import type { Action, ActionId, Warning } from "../plan/plan.ts";
 import { sha256Of } from "../transport/hash.ts";
 import { artifactId } from "./artifact.ts";
-import { sourceOf } from "./copies.ts";
+import { copiesOf, sourceOf, whereabouts } from "./copies.ts";
+import { manifestProblems } from "./manifest-problems.ts";
 import { packagesId } from "./packages.ts";
 import { adopting, isAdopted } from "./pushed-manifest.ts";
-import {
-  type Answer,
-  actionId,
-  damage,
-  problem,
-  propose,
-  type Reconciler,
-  unknownProblem,
-  type View,
-  warning,
-} from "./reconciler.ts";
+import { actionId, propose, type Reconciler, type View, warning } from "./reconciler.ts";
+import { type Replacement, replacementOf } from "./replacement.ts";
 import { neverSigned, signKeyId } from "./sign-key.ts";
 import type { SignatureState } from "./signature.ts";
-import { looksLikeArtifact, manifestFile, strangers } from "./store.ts";
+import { manifestFile } from "./store.ts";
+import { hydratedLabels } from "./to-receive.ts";
 import { writeManifest } from "./write-manifest.ts";
 
 interface Input {
@@ -41,6 +35,8 @@ interface Input {
   readonly row: ManifestRow | null;
   /** The rows are the bucket's: what it has is this dataset's own. */
   readonly putBack?: true;
+  /** What stands there stays beside it under this name. */
+  readonly keepAs?: string;
 }
 
 /** The manifest, the only truth about artifacts, and `state.env`, derived from it. */
@@ -48,10 +44,15 @@ export const register: Reconciler<Input> = {
   kind: "register",
   diff: (view) => {
     const { spec, facts, course, cloud } = view;
-    const broken = unreadable(view);
-    if (broken !== null) return broken;
-    if (view.restore !== null) return { actions: putBack(view) };
-    const reads = facts.manifest.kind === "known" ? facts.manifest.value : null;
+    const replacement = replacementOf(view);
+    const ready = replacement?.kind === "ready" ? replacement : null;
+    const problems = ready === null ? manifestProblems(view, replacement) : [];
+    if (problems.length > 0) return { problems };
+    if (view.restore !== null)
+      return {
+        actions: ready === null || view.recovered.kind === "known" ? putBack(view) : [replace(view, ready)],
+      };
+    const reads = facts.manifest.kind === "known" && ready === null ? facts.manifest.value : null;
     const base = { onSha256: reads?.sha256 ?? null, dataset: spec };
     const actions = course.pending.map(({ label, made }, index) => {
       const complete = made !== null && index === 0;
@@ -60,7 +61,8 @@ export const register: Reconciler<Input> = {
     const keyed = course.rows.map((row) => ({ ...row, objectKey: declaredKey(spec, cloud?.spec, row) }));
     const unsigned = reads === null ? null : whyRewrite(view, reads.signature);
     const moved = course.rows.filter((row, index) => row.objectKey !== keyed[index]?.objectKey);
-    if (moved.length > 0 && cloud !== null)
+    if (ready !== null) actions.unshift(replace(view, ready));
+    else if (moved.length > 0 && cloud !== null)
       actions.unshift(
         rewrite(
           spec,
@@ -82,15 +84,15 @@ export const register: Reconciler<Input> = {
       actions,
       warnings: course.rows
         .filter((row) => sourceOf(row, view) !== "server" && sourceOf(row, view) !== "bucket")
-        .map((row) => lost(spec, row)),
+        .map((row) => lost(view, row)),
     };
   },
   run: async (action, tools) => {
-    const { dataset, rows, onSha256, row, putBack } = action.input;
+    const { dataset, putBack, rows, ...write } = action.input;
     if (rows === null) throw new RangeError(`${action.id} has nothing to register`);
     const host = tools.host(action.host);
-    const write = () => writeManifest(host, dataset, { rows, onSha256, row });
-    await (putBack ? adopting(host, dataset, sha256Of(renderManifest(rows)), write) : write());
+    const written = () => writeManifest(host, dataset, { ...write, rows });
+    await (putBack ? adopting(host, dataset, sha256Of(renderManifest(rows)), written) : written());
     return null;
   },
 };
@@ -99,65 +101,6 @@ export const registerId = (spec: DatasetSpec, label: Label): ActionId =>
   actionId("register", spec.name, label);
 /** What everything that reads the manifest's rows as they are declared waits for. */
 export const manifestId = (spec: DatasetSpec): ActionId => actionId("manifest", spec.name);
-
-function unreadable(view: View): Answer<Input> | null {
-  const { spec, facts, course, restore } = view;
-  const { manifest, store } = facts;
-  if (manifest.kind === "unknown")
-    return { problems: [unknownProblem(spec, spec.server, "the manifest", manifest)] };
-  if (store.kind === "unknown")
-    return { problems: [unknownProblem(spec, spec.server, "the artifacts", store)] };
-  if (manifest.kind === "known" && manifest.value.reading.kind === "damaged") {
-    const { line, why } = manifest.value.reading;
-    return {
-      problems: [
-        damage(
-          "manifest-damaged",
-          spec,
-          spec.server,
-          `${manifestFile(spec)}:${line}: ${why}`,
-          `put back a good copy, or make it again from the artifacts: devbackup manifest rebuild --dataset ${spec.name}; nothing is done on the strength of a damaged one`,
-        ),
-      ],
-    };
-  }
-  if (manifest.kind !== "absent" || restore !== null) return null;
-  if (store.kind !== "known") return foundInBucket(view);
-  const orphans = strangers(store.value, course.rows).filter((path) => looksLikeArtifact(spec, path));
-  if (orphans.length === 0) return foundInBucket(view);
-  return {
-    problems: [
-      damage(
-        "manifest-lost",
-        spec,
-        spec.server,
-        `${manifestFile(spec)} is gone, and ${plural(orphans.length, "artifact")} (${orphans[0]}${orphans.length === 1 ? ") is" : ", …) are"} there`,
-        `devbackup apply --restore latest --identity FILE puts it back from the bucket, devbackup manifest rebuild makes it from the artifacts; a new chain is not begun over the old one`,
-      ),
-    ],
-  };
-}
-
-/** A server that was wiped, or another one: the dataset has backups already, which a new chain would overwrite. */
-function foundInBucket({ spec, cloud }: View): Answer<Input> | null {
-  if (cloud?.bucket.kind !== "known") return null;
-  const { artifacts, manifest } = datasetKeys(cloud.spec.prefix, spec.name);
-  const found = [...cloud.bucket.value.objects.keys()].filter(
-    (key) => key === manifest || key.startsWith(artifacts),
-  );
-  if (found.length === 0) return null;
-  return {
-    problems: [
-      problem(
-        "found-in-bucket",
-        spec,
-        spec.server,
-        `the bucket holds backups of ${spec.name} (${plural(found.length, "object")}), and ${spec.server} has no manifest: a new chain is not begun over them`,
-        "devbackup plan --restore latest --identity FILE brings them back; to begin anew beside them, declare another prefix",
-      ),
-    ],
-  };
-}
 
 /**
  * Where the server has lost its manifest, the bucket's, which the escrowed key signs anew; and the last steps of such
@@ -192,6 +135,37 @@ function putBack({ spec, facts, course, recovered }: View): Action<Input>[] {
   ];
 }
 
+/** The bucket's manifest, proven, in place of one that is gone or can't be read; what stands there is kept. */
+function replace(
+  { spec, facts, takenAt }: View,
+  { rows, sha256, hazard, because }: Extract<Replacement, { kind: "ready" }>,
+): Action<Input> {
+  const there = facts.manifest.kind === "known" ? facts.manifest.value : null;
+  const keepAs = takenAt.toISOString().replace(/[-:]|\.\d+/g, "");
+  const onSha256 = there?.sha256 ?? null;
+  const input = { onSha256, dataset: spec, row: null, rows, putBack: true as const };
+  const wrong =
+    there?.reading.kind === "damaged"
+      ? `the one on ${spec.server} is damaged (line ${there.reading.line}: ${there.reading.why})`
+      : `${spec.server} has lost it`;
+  return {
+    ...rewrite(
+      spec,
+      there === null ? input : { ...input, keepAs },
+      `${wrong}; the bucket's has ${plural(rows.length, "row")}, the newest ${rows.at(-1)?.label}, and a good signature; ${because}`,
+    ),
+    change: there === null ? "create" : "update",
+    hazard,
+    ...(hazard === "none" ? {} : { exitCode: 6 as const }),
+    summary: `put the manifest of ${spec.name} back from the bucket`,
+    details: [
+      manifestFile(spec),
+      ...(there === null ? [] : [`what stands there is kept as ${manifestFile(spec)}.before-${keepAs}`]),
+    ],
+    assumes: { manifest: onSha256, bucket: sha256 },
+  };
+}
+
 const addRow = (spec: DatasetSpec, label: Label, input: Input): Action<Input> =>
   propose("register", spec, {
     id: registerId(spec, label),
@@ -220,13 +194,26 @@ const rewrite = (spec: DatasetSpec, input: Input, reason: string): Action<Input>
     input,
   });
 
-const lost = (spec: DatasetSpec, { localPath }: ManifestRow): Warning =>
-  warning(
+/** What is whole nowhere, and what that means; snapshots that stand are not lost with it. */
+function lost(view: View, row: ManifestRow): Warning {
+  const { spec, course } = view;
+  const hydrated = hydratedLabels(view);
+  const costs = labelsResting(
+    course.rows,
+    row.label,
+    (label) => hydrated.kind === "known" && hydrated.value.has(label),
+  );
+  const cost =
+    costs.length === 0
+      ? `its snapshot still stands on ${spec.server}`
+      : `it costs ${plural(costs.length, "label")}: ${costs.join(", ")}`;
+  return warning(
     "artifact-lost",
     spec,
     spec.server,
-    `${localPath} is missing, or is not what the manifest says: put it back from the bucket or another copy`,
+    `${row.localPath} is ${whereabouts(copiesOf(row, view))}; ${cost}. Put it back from another copy: devbackup manifest import DIR`,
   );
+}
 
 const declaredKey = (spec: DatasetSpec, cloud: CloudSpec | undefined, row: ManifestRow): string | null =>
   cloud === undefined ? row.objectKey : objectKey(cloud.prefix, refOf(spec.name, row));

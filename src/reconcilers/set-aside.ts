@@ -1,6 +1,7 @@
 import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import { actionId, propose, type Reconciler } from "./reconciler.ts";
+import { replacementOf } from "./replacement.ts";
 import { expectSuccess } from "./run-script.ts";
 import { asideFolder, strangers } from "./store.ts";
 
@@ -12,11 +13,14 @@ interface Input {
 /** Files among the artifacts that the manifest does not know: moved out of the way, never used, never deleted. */
 export const setAside: Reconciler<Input> = {
   kind: "set-aside",
-  diff: ({ spec, facts, course }) => {
+  diff: (view) => {
+    const { spec, facts, course } = view;
     const { store, manifest } = facts;
+    const readable =
+      (manifest.kind === "known" && manifest.value.reading.kind === "valid") ||
+      replacementOf(view)?.kind === "ready";
     // without a manifest that can be read, every artifact would look like a stranger
-    if (store.kind !== "known" || manifest.kind !== "known" || manifest.value.reading.kind === "damaged")
-      return {};
+    if (store.kind !== "known" || !readable) return {};
     const folder = asideFolder(spec);
     return {
       actions: strangers(store.value, course.rows).map((path) =>

@@ -57,6 +57,7 @@ test("an object that was there before the artifact of its name and size is asked
       hosts: new Set([here.workstation, here.server]),
       target: null,
       recover: null,
+      reopen: () => assert.fail("there is a manifest"),
       recall: async () => ({ kind: "absent" }),
       ...(buckets !== undefined && { buckets }),
     });
