@@ -1,5 +1,6 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { joinPath } from "../domain/names.ts";
+import { jsonLine } from "../domain/printable.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import type { Holder } from "./lock.ts";
@@ -28,7 +29,7 @@ export const openJournal =
   async (entry) => {
     const ts = now().toISOString();
     const file = joinPath(repository, "logs", `apply-${ts.slice(0, 7)}.jsonl`);
-    const line = JSON.stringify({ ts, who, pid, dataset: name, ...entry });
+    const line = jsonLine({ ts, who, pid, dataset: name, ...entry });
     const script = sh`umask 027; mkdir -p ${`${repository}/logs`}; cat >>${file}`;
     await host.run(script, { stdin: `${line}\n`, timeoutMs: 30_000 }).catch(() => undefined);
   };

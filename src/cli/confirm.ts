@@ -1,3 +1,4 @@
+import { printable } from "../domain/printable.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { type Approval, isApproved } from "../plan/approval.ts";
 import type { ActionId, Plan } from "../plan/plan.ts";
@@ -14,10 +15,10 @@ export async function confirmHazards(plan: Plan, approval: Approval): Promise<Ac
   const confirmed: ActionId[] = [];
   for (const action of plan.actions) {
     if (isApproved(action, approval)) continue;
-    const message = `${action.hazard}: ${action.summary}\n  Type ${action.id} to let it through, Enter to leave it:`;
+    const message = `${action.hazard}: ${printable(action.summary)}\n  Type ${printable(action.id)} to let it through, Enter to leave it:`;
     // a mistyped id is asked for again, not taken for a no
     const validate = (text: string): true | string =>
-      ["", action.id].includes(text.trim()) || `Either ${action.id} or nothing`;
+      ["", action.id].includes(text.trim()) || `Either ${printable(action.id)} or nothing`;
     if ((await answered(input({ message, validate }))).trim() === action.id) confirmed.push(action.id);
   }
   return confirmed;

@@ -1,4 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
+import { printable } from "../domain/printable.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { answered } from "./confirm.ts";
 import type { Terminal } from "./terminal.ts";
@@ -15,7 +16,7 @@ export async function askPassphrase(
   if (passphraseFile !== undefined) return readPassphrase(passphraseFile, terminal);
   if (!terminal.interactive) throw nobodyToAsk(`the passphrase of ${identityFile}`);
   const { password } = await import("@inquirer/prompts");
-  return answered(password({ message: `Passphrase of ${identityFile}:`, mask: true }));
+  return answered(password({ message: `Passphrase of ${printable(identityFile)}:`, mask: true }));
 }
 
 /** The whole file but one line feed at its end; warns where others can read it. `file` may be a pipe. */

@@ -1,3 +1,4 @@
+import { jsonLine, printableText } from "../domain/printable.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 
 /** The flags that every command has. */
@@ -40,10 +41,9 @@ export function openTerminal(flags: CommonFlags): Terminal {
     verbose: flags.verbose ?? false,
     interactive: process.stdin.isTTY === true && process.stdout.isTTY === true && !json,
     say: (text) => {
-      if (!flags.quiet) people.write(text);
+      if (!flags.quiet) people.write(printableText(text));
     },
     document: async (value) => {
-      const { jsonLine } = await import("../report/printable.ts");
       process.stdout.write(jsonLine(value));
     },
   };
@@ -53,7 +53,9 @@ export function openTerminal(flags: CommonFlags): Terminal {
 export async function showError(error: unknown, flags: CommonFlags): Promise<number> {
   if (!(error instanceof DevbackupError)) {
     process.stderr.write(
-      `devbackup: this is a defect of devbackup, please report it\n${error instanceof Error ? error.stack : String(error)}\n`,
+      printableText(
+        `devbackup: this is a defect of devbackup, please report it\n${error instanceof Error ? error.stack : String(error)}\n`,
+      ),
     );
     return 1;
   }

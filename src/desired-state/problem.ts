@@ -24,8 +24,8 @@ export interface Position {
 }
 
 const EXCERPT_WIDTH = 110;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal must not obey what stands in a file
-const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/g;
+/** What `domain/printable.ts` names; here a place stays as wide as it is in the file, for the caret below it. */
+const UNPRINTABLE = /(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /** Where `offset` (in UTF-16 units) lies in the text. */
 export function positionAt(source: Pick<Source, "file" | "text">, offset: number): Position {
@@ -39,19 +39,20 @@ export function problemAt(source: Source, offset: number, wrong: string, right: 
   const said = source.secrets.reduce((text, secret) => text.replaceAll(secret, HIDDEN), wrong);
   return {
     ...position,
+    file: oneLine(position.file),
     excerpt: excerptAt(source, position),
-    wrong: printable(hidePrivateKeys(said)),
+    wrong: oneLine(hidePrivateKeys(said)),
     right: printable(right),
   };
 }
 
 /** A problem of a file or folder that has no text to show. */
 export const problemOf = (file: string, wrong: string, right: string): StateProblem => ({
-  file: printable(file),
+  file: oneLine(file),
   line: 1,
   col: 1,
   excerpt: "",
-  wrong: printable(wrong),
+  wrong: oneLine(wrong),
   right: printable(right),
 });
 
@@ -76,4 +77,7 @@ function withoutHidden(source: Source, line: string, start: number): string {
   return line.slice(0, Math.max(indent, Math.min(...hidden))) + HIDDEN;
 }
 
-const printable = (text: string): string => text.replace(CONTROL, "\u{fffd}");
+const printable = (text: string): string =>
+  text.replace(UNPRINTABLE, (found) => "\u{fffd}".repeat(found.length));
+/** For what may quote the file. */
+const oneLine = (text: string): string => printable(text).replaceAll("\n", "\u{fffd}");

@@ -1,4 +1,5 @@
 import { renderSVG } from "uqr";
+import { printableText } from "../domain/printable.ts";
 import { quote } from "../transport/quote.ts";
 import type { NewIdentity } from "./new-identity.ts";
 
@@ -89,4 +90,4 @@ const html = (parts: TemplateStringsArray, ...values: readonly (string | Raw)[])
   });
 
 const escaped = (text: string): string =>
-  text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  printableText(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);

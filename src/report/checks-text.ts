@@ -1,5 +1,5 @@
+import { printable } from "../domain/printable.ts";
 import { painter, type TextOptions, wrapAfter } from "./lines.ts";
-import { printable } from "./printable.ts";
 
 /** One thing that was tried, and what came of it. */
 export interface Check {

@@ -1,10 +1,10 @@
 import type { ApplyEvent } from "../apply/events.ts";
+import { printable } from "../domain/printable.ts";
 import type { Trouble } from "../domain/trouble.ts";
 import { formatDuration, plural } from "../domain/units.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { type Paint, painter, type TextOptions, wrap } from "./lines.ts";
 import { titleLines } from "./plan-text.ts";
-import { printable } from "./printable.ts";
 
 type Finished = Extract<ApplyEvent, { event: "finished" }>;
 type Skipped = Extract<ApplyEvent, { event: "action-skipped" }>;

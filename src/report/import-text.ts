@@ -1,6 +1,6 @@
+import { printable } from "../domain/printable.ts";
 import { formatBytes } from "../domain/units.ts";
 import { type TextOptions, wrap, wrapAfter } from "./lines.ts";
-import { printable } from "./printable.ts";
 
 /** What a folder holds that is not taken, and what is to be copied. */
 export interface ImportReport {

@@ -1,5 +1,5 @@
+import { printable } from "../domain/printable.ts";
 import { painter, type TextOptions, wrap } from "./lines.ts";
-import { printable } from "./printable.ts";
 
 /** What is told of one dataset's keys: nothing secret. The document of `devbackup keys show --json`. */
 export interface KeysShown {

@@ -1,8 +1,8 @@
+import { printable } from "../domain/printable.ts";
 import { plural } from "../domain/units.ts";
 import { approveCommand } from "../plan/approval.ts";
 import type { Action, Change, Plan, Problem, Warning } from "../plan/plan.ts";
 import { type Paint, painter, type TextOptions, wrap, wrapAfter } from "./lines.ts";
-import { printable } from "./printable.ts";
 
 export interface PlanTextOptions extends TextOptions {
   /** Details of every action; without it only those of actions that have a hazard. */

@@ -1,7 +1,7 @@
 import type { ApplyEvent } from "../apply/events.ts";
+import { jsonLine } from "../domain/printable.ts";
 import { createTally } from "./closing-text.ts";
 import { planJson, publicAction } from "./plan-json.ts";
-import { jsonLine } from "./printable.ts";
 import type { Progress, SizedProgressOptions } from "./progress.ts";
 import { troubleText } from "./trouble-text.ts";
 

@@ -1,8 +1,8 @@
 import type { ApplyEvent } from "../apply/events.ts";
+import { printable } from "../domain/printable.ts";
 import { formatDuration } from "../domain/units.ts";
 import type { ActionId } from "../plan/plan.ts";
 import { createTally, skippedText } from "./closing-text.ts";
-import { printable } from "./printable.ts";
 import type { Progress, SizedProgressOptions } from "./progress.ts";
 import { createTransfer, type Transfer } from "./transfer.ts";
 import { troubleText } from "./trouble-text.ts";

@@ -1,12 +1,12 @@
 import type { Writable } from "node:stream";
 import type { ListrTask } from "listr2";
 import type { ApplyEvent } from "../apply/events.ts";
+import { printable } from "../domain/printable.ts";
 import type { Trouble } from "../domain/trouble.ts";
 import { formatDuration } from "../domain/units.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { createTally, skippedText } from "./closing-text.ts";
 import { type Paint, painter } from "./lines.ts";
-import { printable } from "./printable.ts";
 import type { Progress, SizedProgressOptions } from "./progress.ts";
 import { createTransfer, type Transfer } from "./transfer.ts";
 import { troubleText } from "./trouble-text.ts";

@@ -1,4 +1,5 @@
 import type { Manifest, ManifestRow } from "../domain/manifest.ts";
+import { printable } from "../domain/printable.ts";
 import {
   type FieldChange,
   isSame,
@@ -9,7 +10,6 @@ import {
 import { formatBytes } from "../domain/units.ts";
 import { chainText, typeOf } from "./chain-text.ts";
 import { painter, type TextOptions, wrap, wrapAfter } from "./lines.ts";
-import { printable } from "./printable.ts";
 
 /** What artifacts come to, beside the manifest that stands. */
 export interface RebuildReport {

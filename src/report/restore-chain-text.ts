@@ -1,9 +1,9 @@
 import type { Label } from "../domain/label.ts";
+import { printable } from "../domain/printable.ts";
 import type { Hole, RestoreChain, RestoreStep, Source, Standing } from "../domain/restore-chain.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import { madeAt, typeOf } from "./chain-text.ts";
 import { type Paint, painter, type TextOptions, wrap } from "./lines.ts";
-import { printable } from "./printable.ts";
 import { type Column, descent, fitting, headingLine, rowLine } from "./table.ts";
 
 /** What a label is made from, and what is known of where that stands. */

@@ -1,5 +1,5 @@
+import { printable } from "../domain/printable.ts";
 import type { Paint } from "./lines.ts";
-import { printable } from "./printable.ts";
 
 /** One column of a table whose rows form chains. */
 export interface Column<Row> {

@@ -1,6 +1,6 @@
+import { printable, printableLines } from "../domain/printable.ts";
 import type { Trouble } from "../domain/trouble.ts";
 import { painter, type TextOptions, wrap } from "./lines.ts";
-import { printable, printableLines } from "./printable.ts";
 
 const INDENT = "  ";
 /** The end of a command's stderr tells what went wrong; what stands before is seldom missed. */

@@ -1,4 +1,5 @@
 import type { SecretRef } from "../desired-state/desired-state.ts";
+import { printableText } from "../domain/printable.ts";
 import { fingerprintOf } from "../transport/hash.ts";
 import { command, quote } from "../transport/quote.ts";
 import { type Settings, UNKNOWN_SERVER } from "./settings.ts";
@@ -263,7 +264,9 @@ export function pageText({ title, intro, sections }: Page): string {
   };
   const section = ({ title: heading, blocks }: Section): string =>
     [`${heading}\n${"-".repeat(heading.length)}`, ...blocks.map(block)].join("\n\n");
-  return `${[`${title}\n${"=".repeat(title.length)}`, wrapped(intro), ...sections.map(section)].join("\n\n")}\n`;
+  return printableText(
+    `${[`${title}\n${"=".repeat(title.length)}`, wrapped(intro), ...sections.map(section)].join("\n\n")}\n`,
+  );
 }
 
 function wrapped(paragraph: string): string {
@@ -313,4 +316,4 @@ u { flex: 1; border-bottom: 0.3mm dotted; text-decoration: none }
 `;
 
 const escaped = (given: string): string =>
-  given.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  printableText(given).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { jsonLine, printable, printableLines } from "../../src/report/printable.ts";
+import { jsonLine, printable, printableLines } from "../../src/domain/printable.ts";
 
 const rows: readonly { name: string; text: string; shown: string }[] = [
   { name: "plain text stays", text: "größer · 1.2 GiB — ok", shown: "größer · 1.2 GiB — ok" },

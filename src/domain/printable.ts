@@ -16,6 +16,15 @@ export function printableLines(text: string): string[] {
   return first === -1 ? [] : lines.slice(first, lines.findLastIndex((line) => line !== "") + 1);
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the styles that `report/` paints with, and no other
+const STYLE_OR_UNPRINTABLE = /\n|\u001b\[(?:1|2|22|3[1236]|39)m|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** A text of ours as it goes to a terminal: its lines and its own styles stay, anything else is made visible. */
+export const printableText = (text: string): string =>
+  text.replace(STYLE_OR_UNPRINTABLE, (found) =>
+    found === "\n" || found.startsWith("\u001b[") ? found : visible(found),
+  );
+
 /** `value` as one line of JSON; what JSON itself lets through raw and a terminal would obey is escaped. */
 export const jsonLine = (value: unknown): string =>
   JSON.stringify(value).replace(UNPRINTABLE, (found) =>
