@@ -1,9 +1,11 @@
 import type { CloudSpec } from "../../desired-state/desired-state.ts";
-import { type Fact, known, unknown } from "../../domain/fact.ts";
+import type { Fact } from "../../domain/fact.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import type { Host } from "../host.ts";
 import { type Downloaded, type DownloadRequest, download } from "./download.ts";
+import { StrangeAnswer, unquoted } from "./failure.ts";
 import { get } from "./get.ts";
+import { list, unfinishedUploads } from "./list.ts";
 import { readSecret } from "./secret.ts";
 import { type BucketKeys, type BucketTuning, openStore, type Store } from "./store.ts";
 import { type Uploaded, type UploadRequest, upload } from "./upload.ts";
@@ -92,52 +94,12 @@ export async function connectBucket(
   };
 }
 
-async function list(store: Store, prefix: string): Promise<readonly BucketObject[]> {
-  const { sdk, client, cloud, listPageSize } = store;
-  return store.ask("list the objects", async () => {
-    const objects: BucketObject[] = [];
-    const paging = { client, ...(listPageSize === undefined ? {} : { pageSize: listPageSize }) };
-    for await (const page of sdk.paginateListObjectsV2(paging, { Bucket: cloud.bucket, Prefix: prefix })) {
-      for (const { Key = "", Size = 0, ETag, LastModified = new Date(0) } of page.Contents ?? []) {
-        objects.push({ key: Key, sizeBytes: Size, etag: unquoted(ETag), lastModified: LastModified });
-      }
-    }
-    return objects;
-  });
-}
-
-async function unfinishedUploads(store: Store, prefix: string): Promise<Fact<readonly UnfinishedUpload[]>> {
-  const { sdk, client, cloud } = store;
-  const uploads: UnfinishedUpload[] = [];
-  let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
-  try {
-    while (marker !== undefined) {
-      const from: { KeyMarker?: string; UploadIdMarker?: string } = marker;
-      const page = await store.ask("list the unfinished uploads", () =>
-        client.send(new sdk.ListMultipartUploadsCommand({ Bucket: cloud.bucket, Prefix: prefix, ...from })),
-      );
-      for (const { Key = "", UploadId = "", Initiated } of page.Uploads ?? []) {
-        uploads.push({ key: Key, uploadId: UploadId, initiated: Initiated });
-      }
-      const { NextKeyMarker, NextUploadIdMarker } = page;
-      marker =
-        page.IsTruncated && NextKeyMarker
-          ? { KeyMarker: NextKeyMarker, ...(NextUploadIdMarker && { UploadIdMarker: NextUploadIdMarker }) }
-          : undefined;
-    }
-    return known(uploads);
-  } catch (error) {
-    const trouble = error instanceof DevbackupError ? error.trouble : undefined;
-    if (trouble?.code !== "cloud-unsupported") throw error;
-    return unknown(`the store does not list unfinished uploads (${trouble.why})`);
-  }
-}
-
 async function head(store: Store, key: string): Promise<BucketHead | undefined> {
   const { sdk, client, cloud } = store;
   return store.ask(`look at ${key}`, async () => {
     try {
       const found = await client.send(new sdk.HeadObjectCommand({ Bucket: cloud.bucket, Key: key }));
+      if (!found.ETag) throw new StrangeAnswer("the answer has no ETag, which every object has");
       return {
         key,
         sizeBytes: found.ContentLength ?? 0,
@@ -147,7 +109,11 @@ async function head(store: Store, key: string): Promise<BucketHead | undefined> 
         opaqueEtag: found.ServerSideEncryption?.startsWith("aws:") ?? false,
       };
     } catch (error) {
-      if (error instanceof sdk.S3ServiceException && error.$metadata.httpStatusCode === 404) return undefined;
+      if (!(error instanceof sdk.S3ServiceException)) throw error;
+      const status = error.$metadata.httpStatusCode;
+      if (status === 404) return undefined;
+      // an answer to HEAD has no document that would say more
+      if (status === 403) error.name = "AccessDenied";
       throw error;
     }
   });
@@ -168,5 +134,3 @@ async function abortUpload(
     if (!(error instanceof DevbackupError && error.trouble.code === "cloud-upload-gone")) throw error;
   }
 }
-
-const unquoted = (etag: string | undefined): string => (etag ?? "").replace(/^"|"$/g, "");

@@ -1,19 +1,22 @@
-import { type Failure, parseErrorDocument, parseRetryAfter } from "./failure.ts";
+import { type Failure, parseErrorDocument, parseRetryAfter, withoutDocument } from "./failure.ts";
+import { STALLED_BYTES_PER_SECOND } from "./retry.ts";
 
-/** With less than this over {@link STALLED_SECONDS} a connection is given up. */
-const STALLED_BYTES_PER_SECOND = 1_024;
-const STALLED_SECONDS = 60;
+export interface CurlLimits {
+  /** Undefined for no limit. */
+  readonly limitBytesPerSecond: number | undefined;
+  readonly stalledSeconds: number;
+}
 
 /**
  * What every curl on a host is called with. The address is no part of it: it goes through a here-document on
  * descriptor 3 ({@link withAddress}), so that it stands in no argument list.
  */
-export function curlOptions(limitBytesPerSecond: number | undefined): readonly string[] {
+export function curlOptions({ limitBytesPerSecond, stalledSeconds }: CurlLimits): readonly string[] {
   const limit = limitBytesPerSecond && Math.max(1, Math.floor(limitBytesPerSecond));
   const stalled = Math.max(1, Math.min(STALLED_BYTES_PER_SECOND, Math.floor((limit ?? Infinity) / 4)));
   return [
     ...["-q", "-sS", "--http1.1", "--suppress-connect-headers", "--connect-timeout", "15"],
-    ...["--speed-limit", String(stalled), "--speed-time", String(STALLED_SECONDS)],
+    ...["--speed-limit", String(stalled), "--speed-time", String(stalledSeconds)],
     ...(limit === undefined ? [] : ["--limit-rate", String(limit)]),
   ];
 }
@@ -30,7 +33,9 @@ export const withAddress = (command: string): string =>
 
 /** A refusal from its status and what curl printed of it, headers and body. */
 export function refused(status: number, answer: string, now: Date): Failure {
-  const retryAfter = /^retry-after: *(.*?)\r?$/im.exec(answer)?.[1];
+  const retryAfterMs = parseRetryAfter(/^retry-after: *(.*?)\r?$/im.exec(answer)?.[1], now);
   const document = parseErrorDocument(answer);
-  return { kind: "refused", status, ...document, retryAfterMs: parseRetryAfter(retryAfter, now) };
+  return document.code === ""
+    ? withoutDocument(status, retryAfterMs)
+    : { kind: "refused", status, ...document, retryAfterMs };
 }

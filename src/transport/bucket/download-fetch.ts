@@ -3,7 +3,7 @@ import type { BucketHead } from "./bucket.ts";
 import type { DownloadJob } from "./download.ts";
 import { getScript, lookScript, parseGetAnswer } from "./download-script.ts";
 import { downloadBroken, noRoom, objectMissing } from "./download-trouble.ts";
-import { type Failure, verdictOf } from "./failure.ts";
+import { type Failure, isPassing, verdictOf } from "./failure.ts";
 import { type Attempt, withRetries } from "./retry.ts";
 import { ADDRESS_VALID_SECONDS } from "./store.ts";
 import { bucketError } from "./trouble.ts";
@@ -41,8 +41,9 @@ async function attempt(
 ): Promise<Attempt<Progress>> {
   const { host, store, request } = job;
   const url = await store.presignGet(request.key, ADDRESS_VALID_SECONDS);
-  const limitBytesPerSecond = store.cloud.bandwidthLimitBytesPerSecond ?? undefined;
-  const script = getScript({ file: request.file, sizeBytes, etag, limitBytesPerSecond });
+  const { cloud, stalledSeconds } = store;
+  const limits = { limitBytesPerSecond: cloud.bandwidthLimitBytesPerSecond ?? undefined, stalledSeconds };
+  const script = getScript({ file: request.file, sizeBytes, etag, limits });
   const { exitCode, stdout, stderr } = await host.run(script, { stdin: `${url}\n`, signal });
   const answer = parseGetAnswer(exitCode, stdout, stderr, new Date());
   switch (answer.kind) {
@@ -57,7 +58,7 @@ async function attempt(
       const failure = answer.failure ?? ENDED_EARLY;
       const error = bucketError(failure, store.cloud, { doing: `get ${request.key}`, host: host.name });
       const verdict = verdictOf(failure);
-      if (verdict !== "again" && verdict !== "expired") throw error;
+      if (!isPassing(verdict) && verdict !== "expired") throw error;
       if (answer.sizeBytes >= goalBytes) {
         return { kind: "done", value: { kind: "part", sizeBytes: answer.sizeBytes } };
       }

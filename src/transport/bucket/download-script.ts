@@ -1,6 +1,7 @@
 import { type AbsolutePath, parentOf } from "../../domain/names.ts";
+import { LET_GO } from "../fence.ts";
 import { sh } from "../quote.ts";
-import { curlOptions, READ_ADDRESS, refused, withAddress } from "./curl.ts";
+import { type CurlLimits, curlOptions, READ_ADDRESS, refused, withAddress } from "./curl.ts";
 import { type Failure, failureOfCurl } from "./failure.ts";
 
 /** One GET as the host carries it out. The address is no part of it: that comes on the script's stdin. */
@@ -11,8 +12,7 @@ export interface GetScript {
   readonly sizeBytes: number;
   /** The object is taken only as long as it has this ETag; without quotes. */
   readonly etag: string;
-  /** Undefined for no limit. */
-  readonly limitBytesPerSecond: number | undefined;
+  readonly limits: CurlLimits;
 }
 
 /** What the script reports. */
@@ -30,13 +30,14 @@ export type GetAnswer =
  * script that outlived its controller may still be adding to it, and then this one goes on where that one ends.
  * Only the body of the very answer that was asked for reaches the file, and no more of it than is missing.
  */
-export function getScript({ file, sizeBytes, etag, limitBytesPerSecond }: GetScript): string {
-  const options = [...curlOptions(limitBytesPerSecond), "-i", "-H", `If-Match: "${etag}"`];
+export function getScript({ file, sizeBytes, etag, limits }: GetScript): string {
+  const options = [...curlOptions(limits), "-i", "-H", `If-Match: "${etag}"`];
   return [
     ...READ_ADDRESS,
     "umask 077",
     sh`exec 5>&1 9>>${file} && flock 9 || exit 73`,
-    sh`all=${sizeBytes}`,
+    LET_GO,
+    sh`all=${sizeBytes} etag=${etag}`,
     sh`at=$(wc -c <${file}) || exit 73`,
     `[ "$at" -lt "$all" ] || { printf '\\nstatus \\nstored \\ncurl 0\\nsize %s\\n' "$at"; exit; }`,
     TAKE,
@@ -49,23 +50,29 @@ export function getScript({ file, sizeBytes, etag, limitBytesPerSecond }: GetScr
 const TAKE = `
 cr=$(printf '\\r')
 take() {
-  status= range= stored=
-  while IFS= read -r line; do
+  status= range= tag= stored= lines=0
+  while [ $lines -lt 200 ] && IFS= read -r line; do
+    lines=$((lines + 1))
     printf '%s\\n' "$line"
     line=\${line%"$cr"}
     case $line in
-      HTTP/*) status=\${line#* }; status=\${status%% *}; range= ;;
+      HTTP/*) status=\${line#* }; status=\${status%% *}; range= tag= ;;
       [Cc]ontent-[Rr]ange:*) range=\${line#*:}; range=\${range# } ;;
+      [Ee][Tt]ag:*) tag=\${line#*:}; tag=\${tag# }; tag=\${tag#\\"}; tag=\${tag%\\"} ;;
       '') case $status in 1??) ;; *) break ;; esac ;;
     esac
   done
   case "$at $status $range" in
-    "$at 206 bytes $at-"*"/$all" | "0 200 "*)
+    "$at 206 bytes $at-"*"/$all" | "0 200 "*) [ "$tag" = "$etag" ] || status="other $status" ;;
+    *) status="other $status" ;;
+  esac
+  case $status in
+    2*)
       # head goes by 8 KiB, which costs Btrfs and the pipe a second of CPU for every GiB
       dd bs=256K count="$((all - at))" iflag=fullblock,count_bytes status=none >&9; stored=$? ;;
     *) head -c 8192 ;;
   esac
-  printf '\\nstatus %s\\nstored %s\\n' "$status" "$stored"
+  printf '\\nstatus %s\\nstored %s\\n' "\${status#other }" "$stored"
 }`;
 
 /** Reads what {@link getScript} printed. `now` is what a `Retry-After` date is counted from. */
@@ -83,12 +90,13 @@ export function parseGetAnswer(exitCode: number, stdout: string, stderr: string,
 }
 
 function notTaken(status: number, answer: string, sizeBytes: number, now: Date): GetAnswer {
-  // 412: another ETag; 416: shorter than what is here already; 200 and 206: not the bytes that were asked for
-  if (status === 412 || status === 416 || status < 300) {
+  const failure = refused(status, answer, now);
+  // 412: another ETag; 416: shorter than what is here already; 200 and 206: not the bytes that were asked for,
+  // where they are an object's at all
+  if (status === 412 || status === 416 || (status < 300 && /^etag:/im.test(answer))) {
     const range = /^content-range: *(.*?)\r?$/im.exec(answer)?.[1];
     return { kind: "changed", why: [`HTTP ${status}`, range].filter(Boolean).join(", ") };
   }
-  const failure = refused(status, answer, now);
   const missing = status === 404 && failure.kind === "refused" && failure.code !== "NoSuchBucket";
   return missing ? { kind: "missing" } : { kind: "got", sizeBytes, failure };
 }

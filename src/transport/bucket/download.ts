@@ -13,7 +13,7 @@ import {
   objectMissing,
   objectOfWrongSize,
 } from "./download-trouble.ts";
-import { get } from "./get.ts";
+import { list } from "./list.ts";
 import type { Store } from "./store.ts";
 
 export interface DownloadRequest {
@@ -44,9 +44,9 @@ export interface DownloadJob {
 
 /**
  * Brings an object into a file of the host: the host's curl fetches the bytes from addresses signed here. The
- * file's size is all that is remembered of a download that was cut off: the next one asks for what follows it,
- * and where the whole then is not what was asked for, the beginning may have been of other bytes, and all of it
- * is fetched once more. When this resolves, size and SHA-256 are those of the request and the file is synced.
+ * file's size is all that is remembered of a download that was cut off: the next one asks for what follows it.
+ * Where the whole then is not what was asked for, the beginning may have been of other bytes, or a byte was damaged
+ * on the way, and all of it is fetched once more. When this resolves, size and SHA-256 are those of the request and the file is synced.
  *
  * One GET at a time: several ranges side by side were no quicker than one (512 MiB from Swift, best of three:
  * 3.4 s with one, 3.3 with two, 3.4 with four), and only one lets the file's size tell how far it came.
@@ -62,7 +62,6 @@ export async function download(job: DownloadJob): Promise<Downloaded> {
     const first = await fetchAndCheck(job, resumedBytes);
     if (first.kind === "good") return done(request, resumedBytes);
     await host.run(removeScript(request.file));
-    if (first.kind === "damaged" && resumedBytes === 0) throw objectDamaged(job, first.why);
     const second = await fetchAndCheck(job, 0);
     if (second.kind === "good") return done(request, 0);
     await host.run(removeScript(request.file));
@@ -81,9 +80,9 @@ async function fetchAndCheck(job: DownloadJob, fromBytes: number): Promise<Outco
   const { request, head, store } = job;
   const object = await head(request.key);
   if (object === undefined) {
-    // HEAD does not tell a missing bucket from a missing object; GET does
-    await get(store, request.key, 0);
-    throw objectMissing(job);
+    // an answer to HEAD tells nothing of a missing bucket, nor whose answer it is; a listing does
+    const listed = (await list(store, request.key)).some(({ key }) => key === request.key);
+    throw listed ? objectChanged(job, "it is listed, and is not there") : objectMissing(job);
   }
   if (object.sizeBytes !== request.sizeBytes) throw objectOfWrongSize(job, object.sizeBytes);
   const fetched = await fetchRest(job, object, fromBytes);

@@ -1,8 +1,8 @@
+import { Readable } from "node:stream";
 import { DevbackupError } from "../../domain/trouble.ts";
-import { failureOf } from "./failure.ts";
-import { type Attempt, withRetries } from "./retry.ts";
+import { StrangeAnswer } from "./failure.ts";
+import { BodyTooLarge, readBody } from "./read-body.ts";
 import type { Store } from "./store.ts";
-import { bucketError } from "./trouble.ts";
 
 /**
  * A small object as it is; undefined where it is not there.
@@ -10,53 +10,21 @@ import { bucketError } from "./trouble.ts";
  *   `maxBytes`: no more of it is read.
  */
 export function get(store: Store, key: string, maxBytes: number): Promise<Uint8Array | undefined> {
-  // the SDK tries again until an answer begins; one that breaks off is asked for again here
-  const attempt = async (): Promise<Attempt<Uint8Array | undefined>> => {
-    const body = await open(store, key);
-    if (body === undefined) return { kind: "done", value: undefined };
-    try {
-      return { kind: "done", value: await readUpTo(body, maxBytes, store, key) };
-    } catch (error) {
-      const failure = failureOf(error, new Date());
-      if (failure === undefined) throw error;
-      return {
-        kind: "again",
-        error: bucketError(failure, store.cloud, { doing: `get ${key}` }),
-        retryAfterMs: undefined,
-      };
-    }
-  };
-  return withRetries(attempt, store.patience, new AbortController().signal);
-}
-
-function open(store: Store, key: string): Promise<ReadableStream<Uint8Array> | undefined> {
-  const { sdk, client, cloud } = store;
+  const { sdk, client, cloud, stalledSeconds } = store;
   return store.ask(`get ${key}`, async () => {
     try {
-      const { Body } = await client.send(new sdk.GetObjectCommand({ Bucket: cloud.bucket, Key: key }));
-      return Body?.transformToWebStream();
+      const { Body, ETag } = await client.send(new sdk.GetObjectCommand({ Bucket: cloud.bucket, Key: key }));
+      if (!(Body instanceof Readable)) throw new TypeError("an answer's body is a stream");
+      if (ETag === undefined) {
+        Body.destroy();
+        throw new StrangeAnswer("the answer has no ETag, which every object has");
+      }
+      return await readBody(Body, { maxBytes, stalledSeconds });
     } catch (error) {
       if (error instanceof sdk.NoSuchKey) return undefined;
-      throw error;
+      throw error instanceof BodyTooLarge ? tooLarge(store, key, maxBytes) : error;
     }
   });
-}
-
-async function readUpTo(
-  body: ReadableStream<Uint8Array>,
-  maxBytes: number,
-  store: Store,
-  key: string,
-): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  // leaving the loop lets go of the connection
-  for await (const chunk of body) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > maxBytes) throw tooLarge(store, key, maxBytes);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 const tooLarge = (store: Store, key: string, maxBytes: number): DevbackupError =>

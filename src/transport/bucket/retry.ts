@@ -11,6 +11,16 @@ export interface Patience {
 /** Rides out about two minutes of trouble for each part. */
 export const DEFAULT_PATIENCE: Patience = { attempts: 8, firstDelayMs: 1_000, longestDelayMs: 60_000 };
 
+/** For the requests of the controller itself, where somebody waits for a plan: some 6 seconds of trouble. */
+export const REQUEST_PATIENCE: Patience = { attempts: 5, firstDelayMs: 500, longestDelayMs: 10_000 };
+
+/** A store that asks for more than this is not waited for: the next run may ask it again. */
+const LONGEST_RETRY_AFTER_MS = 5 * 60_000;
+
+/** A connection that carries less than this, averaged over {@link STALLED_SECONDS}, is given up. */
+export const STALLED_BYTES_PER_SECOND = 1_024;
+export const STALLED_SECONDS = 60;
+
 /** What one attempt came to. */
 export type Attempt<Value> =
   | { readonly kind: "done"; readonly value: Value }
@@ -27,8 +37,8 @@ export function delayMs(attempt: number, patience: Patience, retryAfterMs: numbe
 
 /**
  * Calls `attempt` until it is done.
- * @throws the error of the last attempt where patience is at its end, what `attempt` itself throws, and
- *   `signal.reason` on abort.
+ * @throws the error of the last attempt where patience is at its end, or the store asks for more of it than
+ *   there is; what `attempt` itself throws; and `signal.reason` on abort.
  */
 export async function withRetries<Value>(
   attempt: () => Promise<Attempt<Value>>,
@@ -40,8 +50,9 @@ export async function withRetries<Value>(
     signal.throwIfAborted();
     const outcome = await attempt();
     if (outcome.kind === "done") return outcome.value;
-    if (number >= patience.attempts) throw outcome.error;
-    const wait = delayMs(number, patience, outcome.retryAfterMs ?? 0, random());
+    const asked = outcome.retryAfterMs ?? 0;
+    if (number >= patience.attempts || asked > LONGEST_RETRY_AFTER_MS) throw outcome.error;
+    const wait = delayMs(number, patience, asked, random());
     // an AbortError would hide why; the check above throws the reason
     await sleep(wait, undefined, { signal }).catch(() => {});
   }

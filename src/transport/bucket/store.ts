@@ -1,7 +1,16 @@
+import { Readable } from "node:stream";
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { CloudSpec } from "../../desired-state/desired-state.ts";
-import { failureOf } from "./failure.ts";
-import { DEFAULT_PATIENCE, type Patience } from "./retry.ts";
+import { failureOf, isPassing, StrangeAnswer, verdictOf } from "./failure.ts";
+import { BodyTooLarge, readBody } from "./read-body.ts";
+import {
+  type Attempt,
+  DEFAULT_PATIENCE,
+  type Patience,
+  REQUEST_PATIENCE,
+  STALLED_SECONDS,
+  withRetries,
+} from "./retry.ts";
 import { bucketError } from "./trouble.ts";
 
 /** The S3 credentials themselves; they never leave the controller. */
@@ -13,6 +22,7 @@ export interface BucketKeys {
 /** What the user has no need to set; tests do. */
 export interface BucketTuning {
   readonly patience?: Patience;
+  readonly stalledSeconds?: number;
   /** Objects asked for at once when listing; the store's own limit is 1000. */
   readonly listPageSize?: number;
 }
@@ -24,9 +34,12 @@ export interface Store {
   readonly cloud: CloudSpec;
   readonly sdk: Sdk;
   readonly client: S3Client;
+  /** For the bytes of one part. */
   readonly patience: Patience;
+  readonly stalledSeconds: number;
   readonly listPageSize: number | undefined;
   /**
+   * Asks again, within {@link REQUEST_PATIENCE}, while that may help.
    * @param doing what the request is for, as in "cannot …"
    * @throws DevbackupError for every failure of network or store
    */
@@ -41,13 +54,17 @@ export interface Store {
 /** Of an address that is used at once: checked when a request begins, not while its bytes are under way. */
 export const ADDRESS_VALID_SECONDS = 3_600;
 
+/** What the controller reads of an answer that is XML: a full page of a listing is a tenth of it. */
+const MOST_ANSWER_BYTES = 16 * 1024 * 1024;
+
 /** Loads the SDK (about 100 ms) and makes a client; contacts nothing. */
 export async function openStore(cloud: CloudSpec, keys: BucketKeys, tuning: BucketTuning): Promise<Store> {
   const [sdk, { getSignedUrl }] = await Promise.all([
     import("@aws-sdk/client-s3"),
     import("@aws-sdk/s3-request-presigner"),
   ]);
-  const client = new sdk.S3Client(clientConfig(cloud, keys));
+  const stalledSeconds = tuning.stalledSeconds ?? STALLED_SECONDS;
+  const client = new sdk.S3Client(clientConfig(cloud, keys, stalledSeconds));
   const Bucket = cloud.bucket;
   const valid = (seconds: number) => ({
     expiresIn: seconds,
@@ -61,16 +78,14 @@ export async function openStore(cloud: CloudSpec, keys: BucketKeys, tuning: Buck
     sdk,
     client,
     patience: tuning.patience ?? DEFAULT_PATIENCE,
+    stalledSeconds,
     listPageSize: tuning.listPageSize,
-    ask: async (doing, request) => {
-      try {
-        return await request();
-      } catch (error) {
-        const failure = failureOf(error, new Date());
-        // no `cause`: the SDK's error carries the whole request
-        throw failure === undefined ? error : bucketError(failure, cloud, { doing });
-      }
-    },
+    ask: (doing, request) =>
+      withRetries(
+        () => attempt(cloud, doing, request),
+        tuning.patience ?? REQUEST_PATIENCE,
+        new AbortController().signal,
+      ),
     presignPut: (Key, sha256) =>
       getSignedUrl(
         client,
@@ -88,8 +103,32 @@ export async function openStore(cloud: CloudSpec, keys: BucketKeys, tuning: Buck
   };
 }
 
+async function attempt<Answer>(
+  cloud: CloudSpec,
+  doing: string,
+  request: () => Promise<Answer>,
+): Promise<Attempt<Answer>> {
+  try {
+    return { kind: "done", value: await request() };
+  } catch (error) {
+    const failure = failureOf(error, new Date());
+    if (failure === undefined) throw error;
+    // no `cause`: the SDK's error carries the whole request
+    const told = bucketError(failure, cloud, { doing });
+    // the SDK signs by the store's clock from then on
+    const { clockSkewCorrected } =
+      (error as { $metadata?: { clockSkewCorrected?: boolean } }).$metadata ?? {};
+    if (!isPassing(verdictOf(failure)) && !clockSkewCorrected) throw told;
+    return {
+      kind: "again",
+      error: told,
+      retryAfterMs: failure.kind === "refused" ? failure.retryAfterMs : undefined,
+    };
+  }
+}
+
 /** For R2 as in https://developers.cloudflare.com/r2/examples/aws/aws-sdk-js-v3/ and aws-sdk-js-v3 issue 6810. */
-const clientConfig = (cloud: CloudSpec, keys: BucketKeys) => ({
+const clientConfig = (cloud: CloudSpec, keys: BucketKeys, stalledSeconds: number) => ({
   endpoint: cloud.endpoint,
   region: cloud.region,
   // a copy: the SDK writes into it
@@ -98,13 +137,25 @@ const clientConfig = (cloud: CloudSpec, keys: BucketKeys) => ({
   requestChecksumCalculation: "WHEN_REQUIRED" as const,
   responseChecksumValidation: "WHEN_REQUIRED" as const,
   expectContinueHeader: false,
-  maxAttempts: 5,
+  // what may help is asked again by `ask`, by the same rule as the bytes
+  maxAttempts: 1,
+  streamCollector: (body: unknown) => collect(body, stalledSeconds),
   requestHandler: {
     connectionTimeout: 10_000,
-    // joining 10,000 parts can take the store minutes
-    requestTimeout: 300_000,
+    requestTimeout: stalledSeconds * 1000,
     throwOnRequestTimeout: true,
     // R2's simulator is several times slower on a connection that is kept
     httpAgent: { keepAlive: false },
   },
 });
+
+/** Without it, the SDK reads whatever comes for as long as it comes. */
+async function collect(body: unknown, stalledSeconds: number): Promise<Uint8Array> {
+  if (!(body instanceof Readable)) throw new TypeError("an answer's body is a stream");
+  try {
+    return await readBody(body, { maxBytes: MOST_ANSWER_BYTES, stalledSeconds });
+  } catch (error) {
+    if (error instanceof BodyTooLarge) throw new StrangeAnswer("its answer does not end");
+    throw error;
+  }
+}

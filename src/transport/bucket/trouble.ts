@@ -28,9 +28,11 @@ export function bucketError(failure: Failure, store: Store, { doing, host }: Att
 }
 
 function whyOf(failure: Failure): string {
-  if (failure.kind === "unreached") return withoutQueries(failure.message).slice(0, 500);
-  const said = [failure.code, failure.message].filter((text) => text !== "" && text !== "UnknownError");
-  return withoutQueries(`HTTP ${failure.status} ${said.join(": ")}`.trim()).slice(0, 500);
+  if (failure.kind !== "refused") return withoutQueries(failure.message).slice(0, 500);
+  const { status, code, message, retryAfterMs } = failure;
+  const said = [code, message].filter((text) => text !== "").join(": ");
+  const asked = retryAfterMs === undefined ? "" : `; it asks to wait ${Math.ceil(retryAfterMs / 1000)} s`;
+  return withoutQueries(`HTTP ${status} ${said}`.trim()).slice(0, 500) + asked;
 }
 
 const TOKEN =
@@ -66,12 +68,17 @@ function saidOf(verdict: Verdict, failure: Failure, store: Store): Pick<Trouble,
     case "region":
       return {
         code: "cloud-region",
-        next: `cloud.region is ${store.region}; set it to the one that the store expects`,
+        next: `cloud.region is ${store.region}; set it, and cloud.endpoint, to those that the store expects`,
       };
     case "unsupported":
       return {
         code: "cloud-unsupported",
         next: "the store lacks a part of the S3 interface: check cloud.endpoint",
+      };
+    case "strange":
+      return {
+        code: "cloud-strange",
+        next: `something else than the store may have answered (a captive portal, a proxy), or cloud.endpoint lacks a path; see for yourself: curl -i ${store.endpoint}`,
       };
     case "upload-gone":
       return {
@@ -81,13 +88,10 @@ function saidOf(verdict: Verdict, failure: Failure, store: Store): Pick<Trouble,
         next: "devbackup apply",
       };
     case "again":
-      if (failure.kind === "refused") return { code: "cloud-unavailable", next: "devbackup apply, later" };
-      return { code: "cloud-unreachable", next: nextWhereUnreached(failure.reason, store) };
     case "unreached":
-      return {
-        code: "cloud-unreachable",
-        next: nextWhereUnreached(failure.kind === "unreached" ? failure.reason : "other", store),
-      };
+      return failure.kind === "unreached"
+        ? { code: "cloud-unreachable", next: nextWhereUnreached(failure.reason, store) }
+        : { code: "cloud-unavailable", next: "devbackup apply, later" };
     case "refused":
       return { code: "cloud-refused", next: "check cloud.endpoint and cloud.bucket" };
   }

@@ -27,11 +27,12 @@ export async function checkStored(
   });
 }
 
-function differenceOf(
+/** In what `stored` is not `wanted`; undefined where it is. Without `md5s`, by size and SHA-256 note alone. */
+export function differenceOf(
   stored: BucketHead,
   wanted: UploadJob["request"],
   kind: "single" | "parts",
-  md5s: readonly string[],
+  md5s: readonly string[] | undefined,
 ): string | undefined {
   if (stored.sizeBytes !== wanted.sizeBytes) {
     return `it has ${stored.sizeBytes} bytes, not ${wanted.sizeBytes}`;
@@ -39,6 +40,7 @@ function differenceOf(
   if (stored.sha256 !== wanted.sha256) {
     return `its SHA-256 note is ${stored.sha256 ?? "missing"}, not ${wanted.sha256}`;
   }
+  if (md5s === undefined) return undefined;
   const etag = expectedEtag(kind, md5s);
   if (stored.opaqueEtag || !isMd5Etag(kind, stored.etag) || stored.etag === etag) return undefined;
   return `its ETag is ${stored.etag}, not ${etag}`;

@@ -1,6 +1,7 @@
 import type { ListPartsCommandOutput } from "@aws-sdk/client-s3";
 import { DevbackupError } from "../../domain/trouble.ts";
 import type { Host } from "../host.ts";
+import { StrangeAnswer } from "./failure.ts";
 import type { UploadJob } from "./upload.ts";
 import type { PartPlan } from "./upload-parts.ts";
 import { beginStateScript, endStateScript, lookScript, readStateScript } from "./upload-script.ts";
@@ -66,7 +67,10 @@ async function storedParts({ store }: UploadJob, { key, uploadId }: UploadState)
   const { sdk, client, cloud, ask } = store;
   const stored = new Map<number, { readonly etag: string; readonly sizeBytes: number }>();
   // not the SDK's paginator: it asks for ever where a store names a next marker on the last page, as Swift does
-  for (let marker: string | undefined = "0"; marker !== undefined; ) {
+  let [marker, before]: [string | undefined, number] = ["0", -1];
+  // a page that brings nothing new is the last, whatever it says: what has not been told of is sent again
+  while (marker !== undefined && stored.size > before) {
+    before = stored.size;
     const input = { Bucket: cloud.bucket, Key: key, UploadId: uploadId, PartNumberMarker: marker };
     const page: ListPartsCommandOutput = await ask(`list the parts of ${key}`, () =>
       client.send(new sdk.ListPartsCommand(input)),
@@ -83,19 +87,17 @@ async function storedParts({ store }: UploadJob, { key, uploadId }: UploadState)
 export async function begin(job: UploadJob, plan: PartPlan): Promise<UploadState> {
   const { store, host, request } = job;
   const { sdk, client, cloud, ask } = store;
-  const { UploadId = "" } = await ask(`begin the upload of ${request.key}`, () =>
-    client.send(
-      new sdk.CreateMultipartUploadCommand({
-        Bucket: cloud.bucket,
-        Key: request.key,
-        Metadata: { sha256: request.sha256 },
-      }),
-    ),
-  );
+  const input = { Bucket: cloud.bucket, Key: request.key, Metadata: { sha256: request.sha256 } };
+  const uploadId = await ask(`begin the upload of ${request.key}`, async () => {
+    const { UploadId = "" } = await client.send(new sdk.CreateMultipartUploadCommand(input));
+    // it becomes a line of the state file
+    if (!/^[!-~]+$/.test(UploadId)) throw new StrangeAnswer("the answer names no upload");
+    return UploadId;
+  });
   const state = {
     store: storeName(job),
     key: request.key,
-    uploadId: UploadId,
+    uploadId,
     sizeBytes: plan.sizeBytes,
     sha256: request.sha256,
     partSizeBytes: plan.partSizeBytes,

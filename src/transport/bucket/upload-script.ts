@@ -1,5 +1,6 @@
+import { LET_GO } from "../fence.ts";
 import { sh } from "../quote.ts";
-import { curlOptions, READ_ADDRESS, refused, withAddress } from "./curl.ts";
+import { type CurlLimits, curlOptions, READ_ADDRESS, refused, withAddress } from "./curl.ts";
 import { type Failure, failureOfCurl } from "./failure.ts";
 import type { Part } from "./upload-parts.ts";
 
@@ -10,8 +11,7 @@ export interface PutScript {
   readonly part: Part;
   /** Sent besides Content-Length and Content-MD5. */
   readonly headers: readonly string[];
-  /** Undefined for no limit. */
-  readonly limitBytesPerSecond: number | undefined;
+  readonly limits: CurlLimits;
   /** Where the part is written down once the store has it; left out for a single PUT. */
   readonly noteIn?: { readonly statePath: string; readonly uploadId: string };
 }
@@ -27,21 +27,25 @@ export type PutAnswer =
  * A script that sends one part with curl; the address is the first line of its stdin. Content-MD5 makes the
  * store refuse bytes damaged on the way.
  */
-export function putScript({ file, part, headers, limitBytesPerSecond, noteIn }: PutScript): string {
+export function putScript({ file, part, headers, limits, noteIn }: PutScript): string {
   const options = [
-    ...curlOptions(limitBytesPerSecond),
+    ...curlOptions(limits),
     ...["-D", "-", "-w", "\\ndevbackup-status %{http_code}\\n"],
     ...["-H", `Content-Length: ${part.sizeBytes}`, "-H", "Transfer-Encoding:", "-H", "Expect:"],
     ...headers.flatMap((header) => ["-H", header]),
   ];
   return [
     ...READ_ADDRESS,
+    // a part is the same whoever sends it; a whole object might replace one that another run has sent
+    ...(noteIn === undefined ? [] : [LET_GO]),
     sh`[ -r ${file} ] || { echo cannot read ${file} >&2; exit 66; }`,
     sh`bytes() { tail -c ${`+${part.offsetBytes + 1}`} ${file} | head -c ${part.sizeBytes}; }`,
     "md5=$(bytes | openssl dgst -md5 -binary | base64)",
     "case $md5 in ?*==) ;; *) echo openssl made no MD5 >&2; exit 65 ;; esac",
-    `answer=$(${withAddress(sh`bytes | curl ${options} -H "Content-MD5: $md5" -T -`)})`,
-    "rc=$?",
+    // of an answer that does not end, only its beginning comes, and not how curl ended
+    `answer=$({ ${withAddress(sh`bytes | curl ${options} -H "Content-MD5: $md5" -T -`)}printf '\\ndevbackup-curl %s\\n' "$?"; } | head -c 65536)`,
+    `rc=$(printf '%s\\n' "$answer" | sed -n 's/^devbackup-curl //p' | tail -n 1)`,
+    `rc=$\{rc:-23}`,
     `status=$(printf '%s\\n' "$answer" | sed -n 's/^devbackup-status //p' | tail -n 1)`,
     `etag=$(printf '%s\\n' "$answer" | tr -d '\\r' | sed -n 's/^[Ee][Tt][Aa][Gg]: *"\\{0,1\\}\\([^" ]*\\).*/\\1/p' | head -n 1)`,
     ...(noteIn === undefined ? [] : [noteDown(part.number, noteIn)]),

@@ -1,6 +1,8 @@
 import { DevbackupError } from "../../domain/trouble.ts";
-import { verdictOf } from "./failure.ts";
+import type { CurlLimits } from "./curl.ts";
+import { isPassing, verdictOf } from "./failure.ts";
 import { type Attempt, withRetries } from "./retry.ts";
+import type { Store } from "./store.ts";
 import { bucketError } from "./trouble.ts";
 import type { UploadJob } from "./upload.ts";
 import type { Part, PartPlan, SentPart } from "./upload-parts.ts";
@@ -16,7 +18,7 @@ export async function sendWhole(job: UploadJob, plan: PartPlan): Promise<SentPar
     file,
     part,
     headers: [`x-amz-meta-sha256: ${sha256}`],
-    limitBytesPerSecond: job.store.cloud.bandwidthLimitBytesPerSecond ?? undefined,
+    limits: limitsOf(job.store, 1),
   };
   return send(job, script, () => job.store.presignPut(key, sha256), signal ?? new AbortController().signal);
 }
@@ -35,7 +37,6 @@ export async function sendParts(
   const report = () => request.onProgress?.(sizeOf(plan.parts.filter(({ number }) => sent.has(number))));
   const missing = plan.parts.filter(({ number }) => !sent.has(number));
   const lanes = Math.min(store.cloud.concurrency, missing.length);
-  const limit = store.cloud.bandwidthLimitBytesPerSecond;
   const failed = new AbortController();
   const signal = request.signal ? AbortSignal.any([request.signal, failed.signal]) : failed.signal;
   const queue = missing.values();
@@ -46,7 +47,7 @@ export async function sendParts(
         file: request.file,
         part,
         headers: [],
-        limitBytesPerSecond: limit === null ? undefined : limit / lanes,
+        limits: limitsOf(store, lanes),
         noteIn: { statePath: request.statePath, uploadId: state.uploadId },
       };
       const address = () => store.presignPart(request.key, state.uploadId, part.number);
@@ -103,7 +104,7 @@ async function attempt(
       const doing = `put ${request.key} (${nameOf(script.part)})`;
       const error = bucketError(failure, store.cloud, { doing, host: host.name });
       const verdict = verdictOf(failure);
-      if (verdict !== "again" && verdict !== "expired") throw error;
+      if (!isPassing(verdict) && verdict !== "expired") throw error;
       return {
         kind: "again",
         error,
@@ -112,6 +113,11 @@ async function attempt(
     }
   }
 }
+
+const limitsOf = ({ cloud, stalledSeconds }: Store, lanes: number): CurlLimits => {
+  const limit = cloud.bandwidthLimitBytesPerSecond;
+  return { limitBytesPerSecond: limit === null ? undefined : limit / lanes, stalledSeconds };
+};
 
 const nameOf = (part: Part): string => `part ${part.number}, ${part.sizeBytes} bytes`;
 

@@ -2,13 +2,17 @@ import type { Sha256 } from "../../domain/names.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import type { Host } from "../host.ts";
 import type { BucketHead, UnfinishedUpload } from "./bucket.ts";
+import { StrangeAnswer } from "./failure.ts";
 import type { Store } from "./store.ts";
-import { checkStored } from "./upload-check.ts";
+import { checkStored, differenceOf } from "./upload-check.ts";
 import { type PartPlan, planParts, type SentPart } from "./upload-parts.ts";
 import { begin, forget, look, resumable } from "./upload-resume.ts";
 import { endStateScript } from "./upload-script.ts";
 import { sendParts, sendWhole } from "./upload-send.ts";
 import type { UploadState } from "./upload-state.ts";
+
+/** Joining 10,000 parts can take the store minutes. */
+const COMPLETION_TIMEOUT_MS = 300_000;
 
 export interface UploadRequest {
   /** On the server; not changed while it is sent. */
@@ -78,19 +82,21 @@ async function inParts(job: UploadJob, plan: PartPlan, found: UploadState | unde
   let state = (await resumable(job, plan, found)) ?? (await begin(job, plan));
   for (let restarted = false; ; restarted = true) {
     const resumedParts = state.sent.size;
+    let sent: readonly SentPart[] = [...state.sent.values()];
     try {
-      const sent = await sendParts(job, plan, state);
+      sent = await sendParts(job, plan, state);
       await complete(job, state, sent);
+      const { etag } = await checkStored(job, "parts", md5sOf(sent));
+      // not before: an answer that was none of the store's leaves the parts to be joined by the next run
       await job.host.run(endStateScript(job.request.statePath));
-      const md5s = sent.map(({ md5 }) => md5);
-      const { etag } = await checkStored(job, "parts", md5s);
       return { etag, sizeBytes: plan.sizeBytes, parts, resumedParts };
     } catch (error) {
       if (!isGone(error)) throw error;
       await forget(job, state);
       // completed already, but the answer never came through
       const there = await job.head(job.request.key);
-      if (there?.sizeBytes === plan.sizeBytes && there.sha256 === job.request.sha256) {
+      const md5s = sent.length === parts ? md5sOf(sent) : undefined;
+      if (there !== undefined && differenceOf(there, job.request, "parts", md5s) === undefined) {
         return { etag: there.etag, sizeBytes: plan.sizeBytes, parts, resumedParts };
       }
       if (restarted) throw error;
@@ -104,16 +110,21 @@ const complete = (
   { uploadId }: UploadState,
   sent: readonly SentPart[],
 ): Promise<unknown> =>
-  store.ask(`complete the upload of ${request.key}`, () =>
-    store.client.send(
+  store.ask(`complete the upload of ${request.key}`, async () => {
+    const { ETag } = await store.client.send(
       new store.sdk.CompleteMultipartUploadCommand({
         Bucket: store.cloud.bucket,
         Key: request.key,
         UploadId: uploadId,
         MultipartUpload: { Parts: sent.map(({ number, etag }) => ({ PartNumber: number, ETag: etag })) },
       }),
-    ),
-  );
+      { requestTimeout: COMPLETION_TIMEOUT_MS },
+    );
+    if (!ETag) throw new StrangeAnswer("the answer names no object");
+  });
+
+const md5sOf = (sent: readonly SentPart[]): readonly string[] =>
+  [...sent].sort((a, b) => a.number - b.number).map(({ md5 }) => md5);
 
 const isGone = (error: unknown): boolean =>
   error instanceof DevbackupError && error.trouble.code === "cloud-upload-gone";

@@ -6,10 +6,10 @@ import type { AbsolutePath, HostName } from "../../../src/domain/names.ts";
 import type { Bucket } from "../../../src/transport/bucket/bucket.ts";
 import type { Host } from "../../../src/transport/host.ts";
 import { connectSsh } from "../../../src/transport/ssh/host.ts";
+import { faultProxy } from "../../lab/s3/fault-proxy.ts";
 import { type S3Server, startR2 } from "../../lab/s3/servers.ts";
 import { processesWith, until } from "../processes.ts";
 import { noSshd, startSshd } from "../sshd.ts";
-import { downloadProxy } from "./download-proxy.ts";
 import { bucketOf, host, MIB, troubleOf, workFolder } from "./fixture.ts";
 
 const notRoot = process.getuid?.() === 0 ? undefined : "needs root: mounts a small file system";
@@ -59,10 +59,13 @@ describe("download: what the host itself can lack", () => {
     assert.equal((await stat(request.file)).size, 4 * MIB);
 
     await host.run(`rm ${small}/other`);
-    const proxy = await downloadProxy(server, () => undefined);
+    const proxy = await faultProxy(server);
     const far = await bucketOf(proxy.server);
     assert.equal((await far.download(host, request)).resumedBytes, 4 * MIB);
-    assert.deepEqual(proxy.starts(), [4 * MIB]);
+    assert.deepEqual(
+      proxy.of("get").map(({ from }) => from),
+      [4 * MIB],
+    );
     assert.ok((await readFile(request.file)).equals(await readFile(source.file)));
     far.close();
     await proxy.stop();
@@ -84,9 +87,9 @@ describe("download: what the host itself can lack", () => {
   test("over a real sshd, an abort leaves no curl behind", { skip: noSshd }, async (t) => {
     const sshd = await startSshd();
     const far = await connectSsh(sshd.spec, { name: "ls" as HostName, become: "none", ...sshd });
-    const proxy = await downloadProxy(server, (before) =>
-      before === 0 ? { afterBytes: 2 * MIB, ending: "stall" } : undefined,
-    );
+    const proxy = await faultProxy(server, [
+      { on: "get", faults: [{ afterBytes: 2 * MIB, ending: "stall" }] },
+    ]);
     const through = await bucketOf(proxy.server);
     t.after(async () => {
       through.close();

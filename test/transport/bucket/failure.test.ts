@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { refused as curlRefused } from "../../../src/transport/bucket/curl.ts";
 import {
   type Failure,
   failureOf,
@@ -42,6 +43,9 @@ const verdicts = [
   [refused(404, "NoSuchUpload"), "upload-gone"],
   [refused(400, "AuthorizationHeaderMalformed"), "region"],
   [refused(400, "InvalidPart"), "upload-gone"],
+  [refused(301, "PermanentRedirect"), "region"],
+  [{ kind: "strange", message: "a page" }, "strange"],
+  [failureOfCurl(1, "curl: (1) Received HTTP/0.9 when not allowed"), "again"],
   [failureOfCurl(7, "curl: (7) refused"), "again"],
   [failureOfCurl(56, "curl: (56) reset"), "again"],
   [failureOfCurl(60, "curl: (60) certificate"), "unreached"],
@@ -62,14 +66,27 @@ test("failure: errors of Node's network are told apart", () => {
   assert.equal(reasonOf("ECONNREFUSED"), "connect");
   assert.equal(reasonOf("ECONNRESET"), "broken");
   assert.equal(reasonOf("DEPTH_ZERO_SELF_SIGNED_CERT"), "tls");
+  assert.equal(reasonOf("ERR_STREAM_PREMATURE_CLOSE"), "broken");
+  assert.equal(reasonOf("EPERM"), "connect");
   assert.equal(reasonOf("ERR_TLS_CERT_ALTNAME_INVALID"), "tls");
   assert.equal(failureOf(new TypeError("a defect of ours"), new Date()), undefined);
 });
 
-test("an answer that is no S3 service's is told in our words", () => {
-  const error = new Error("x\n  Deserialization error: to see the raw response, inspect the hidden field");
-  const failure = failureOf(Object.assign(error, { $metadata: { httpStatusCode: 200 } }), new Date());
-  assert.match(failure?.message ?? "", /not that of an S3 service/);
+test("an answer that is no S3 service's is told in our words, unless a gateway of the store may have made it", () => {
+  const fromSdk = (status: number) => {
+    const error = new Error("x\n  Deserialization error: to see the raw response, inspect the hidden field");
+    return failureOf(Object.assign(error, { $metadata: { httpStatusCode: status } }), new Date());
+  };
+  for (const status of [200, 302, 403, 404]) {
+    for (const failure of [fromSdk(status), curlRefused(status, "HTTP/1.1 X\r\n\r\n<html>", new Date())])
+      assert.deepEqual(failure, {
+        kind: "strange",
+        message: `HTTP ${status}, and no answer of an S3 service`,
+      });
+  }
+  for (const status of [429, 500, 503])
+    for (const failure of [fromSdk(status), curlRefused(status, "<html>busy", new Date())])
+      assert.equal(failure && verdictOf(failure), "again");
 });
 
 const now = new Date("2026-03-01T00:00:00Z");
@@ -110,6 +127,16 @@ test("retry: until done, or until patience is at its end", async () => {
   );
 });
 
+test("retry: what asks for more patience than there is gets none", async () => {
+  let attempts = 0;
+  const busy = async (): Promise<Attempt<never>> => {
+    attempts += 1;
+    return { ...again, retryAfterMs: 3_600_000 };
+  };
+  await assert.rejects(withRetries(busy, patience, new AbortController().signal), /busy/);
+  assert.equal(attempts, 1);
+});
+
 test("retry: an abort ends the wait with its own reason", async () => {
   const stop = new AbortController();
   const long = { attempts: 9, firstDelayMs: 60_000, longestDelayMs: 60_000 };
@@ -130,6 +157,14 @@ test("errors: an S3 document is read for its code and message only", () => {
 test("errors: a presigned address loses its query", () => {
   const text = 'cannot open "https://x.test/b/k?X-Amz-Signature=ab&x=1" for <http://y.test/?a=b>, really?';
   assert.equal(withoutQueries(text), 'cannot open "https://x.test/b/k?…" for <http://y.test/?…>, really?');
+});
+
+test("errors: so does what is left of one in a store's words", () => {
+  const text = "canonical: X-Amz-Credential=AK%2F1&X-Amz-Signature=ab, signature=cd; AWSAccessKeyId%3DAK";
+  assert.equal(
+    withoutQueries(text),
+    "canonical: X-Amz-Credential=…&X-Amz-Signature=…, signature=…; AWSAccessKeyId%3D…",
+  );
 });
 
 test("errors: name the bucket, the cause and the next step", () => {

@@ -46,8 +46,17 @@ const rows = [
   },
   {
     name: "another range",
-    stdout: printed("HTTP/1.1 206 OK\r\nContent-Range: bytes 0-9/11\r\n\r\nabc", "206", "", 0, 5),
+    stdout: printed("HTTP/1.1 206 OK\r\nETag: x\r\nContent-Range: bytes 0-9/11\r\n\r\nabc", "206", "", 0, 5),
     answer: { kind: "changed", why: "HTTP 206, bytes 0-9/11" },
+  },
+  {
+    name: "a page of somebody else's",
+    stdout: printed("HTTP/1.1 200 OK\r\n\r\n<html>Log in", "200", "", 0, 5),
+    answer: {
+      kind: "got",
+      sizeBytes: 5,
+      failure: { kind: "strange", message: "HTTP 200, and no answer of an S3 service" },
+    },
   },
   { name: "gone", stdout: printed(document("NoSuchKey"), "404", "", 0, 5), answer: { kind: "missing" } },
   {
@@ -82,7 +91,12 @@ for (const { name, stdout, answer, ...row } of rows) {
 
 test("a name with anything in it is one word of the script", () => {
   const file = "/srv/a 'b' $(c)\\".concat("/x") as AbsolutePath;
-  const script = getScript({ file, sizeBytes: 1, etag: 'a"; rm', limitBytesPerSecond: undefined });
+  const script = getScript({
+    file,
+    sizeBytes: 1,
+    etag: 'a"; rm',
+    limits: { limitBytesPerSecond: undefined, stalledSeconds: 60 },
+  });
   assert.ok(script.includes(`9>>'/srv/a '\\''b'\\'' $(c)\\/x'`));
   assert.ok(script.includes(`'If-Match: "a"; rm"'`));
 });

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import type { Sha256 } from "../../../src/domain/names.ts";
+import type { AbsolutePath, Sha256 } from "../../../src/domain/names.ts";
 import type { Bucket } from "../../../src/transport/bucket/bucket.ts";
 import { readUploadState } from "../../../src/transport/bucket/upload-resume.ts";
+import { faultProxy, takenParts } from "../../lab/s3/fault-proxy.ts";
 import { type S3Server, startR2, startSwift, whyNoSwift } from "../../lab/s3/servers.ts";
-import { bucketOf, faultProxy, host, MIB, sameBytes, troubleOf, workFolder } from "./fixture.ts";
+import { bucketOf, host, MIB, sameBytes, troubleOf, workFolder } from "./fixture.ts";
 
 const STORES = [
   { name: "R2's simulator", start: startR2, skip: undefined, listsUploads: false },
@@ -67,7 +68,7 @@ for (const { name, start, skip, listsUploads } of STORES) {
     test("no head of what is not there", async () => assert.equal(await bucket.head("nothing"), undefined));
 
     test("an interrupted upload goes on with the missing parts", async (t) => {
-      const proxy = await faultProxy(server, () => undefined);
+      const proxy = await faultProxy(server);
       t.after(proxy.stop);
       const through = await bucketOf(proxy.server, { concurrency: 1 });
       const request = await folder.file("resumed", 23 * MIB);
@@ -76,7 +77,7 @@ for (const { name, start, skip, listsUploads } of STORES) {
       const trouble = await troubleOf(through.upload(host, { ...request, onProgress, signal: stop.signal }));
       assert.deepEqual([trouble.code, trouble.exitCode], ["interrupted", 130]);
       assert.match(trouble.state ?? "", /parts that were sent are kept/);
-      assert.deepEqual(proxy.taken, [1, 2]);
+      assert.deepEqual(takenParts(proxy), [1, 2]);
 
       const state = await readUploadState(host, request.statePath);
       assert.deepEqual([...(state?.sent.keys() ?? [])], [1, 2]);
@@ -88,10 +89,10 @@ for (const { name, start, skip, listsUploads } of STORES) {
         assert.deepEqual([only?.key, only?.uploadId], [request.key, state?.uploadId]);
       }
 
-      proxy.taken.length = 0;
+      proxy.asked.length = 0;
       const done = await through.upload(host, request);
       assert.deepEqual([done.parts, done.resumedParts], [5, 2]);
-      assert.deepEqual(proxy.taken, [3, 4, 5]);
+      assert.deepEqual(takenParts(proxy), [3, 4, 5]);
       assert.ok(await sameBytes(bucket, request));
       assert.equal(existsSync(request.statePath), false);
       if (listsUploads) assert.deepEqual(await bucket.unfinishedUploads(""), { kind: "known", value: [] });
@@ -199,6 +200,19 @@ for (const { name, start, skip, listsUploads } of STORES) {
     // the simulator takes any region
     if (listsUploads) test("says so: a wrong region", wrongRegion);
 
+    // the simulator does not say what time it is
+    if (listsUploads)
+      for (const hours of [-30, 30])
+        test(`a clock here that is wrong by ${hours} h: the store's is used`, async (t) => {
+          t.mock.timers.enable({ apis: ["Date"], now: Date.now() + hours * 3_600_000 });
+          const skewed = await bucketOf(server);
+          t.after(() => skewed.close());
+          const request = await folder.file(`clock ${hours}`, 12 * MIB);
+          assert.deepEqual(await skewed.list("clock/"), []);
+          assert.equal((await skewed.upload(host, request)).parts, 3);
+          await skewed.download(host, { ...request, file: `${request.file}.fetched` as AbsolutePath });
+        });
+
     test("says so: a file that is gone, or has another size", async () => {
       const request = await folder.file("here", 100);
       const gone = await troubleOf(bucket.upload(host, { ...request, file: `${request.file}.not` }));
@@ -210,7 +224,9 @@ for (const { name, start, skip, listsUploads } of STORES) {
 
     test("says so: what is stored is not what was sent", async (t) => {
       const request = await folder.file("wrong", 100);
-      const liar = await faultProxy(server, () => ({ status: 200, headers: { etag: '"abc"' } }));
+      const liar = await faultProxy(server, [
+        { on: "put", always: { status: 200, headers: { etag: '"abc"' } } },
+      ]);
       t.after(liar.stop);
       const through = await bucketOf(liar.server);
       const absent = await troubleOf(through.upload(host, request));
