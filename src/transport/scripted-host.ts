@@ -34,6 +34,7 @@ export function scriptedHost({ name, source, shellArgv, ...means }: Means): Host
     session.stdin.write(stdin === undefined ? framed(marked(script)) : withStdin(script, stdin));
     const heard = listen(session);
     running.set(session, heard);
+    void heard.tooMuch.then(() => terminate(session, heard, slots));
     void session.ended.then(() => running.delete(session));
     return { session, heard };
   };
@@ -121,6 +122,7 @@ function withStdin(script: string, stdin: string | Uint8Array): Uint8Array {
 
 async function result(name: HostName, session: Session, heard: Listening): Promise<RunResult> {
   const end = await session.ended;
+  if (heard.saidTooMuch()) throw saidTooMuch(name);
   if (end.kind === "lost") throw end.error;
   const { pid, stderr } = readStart(heard.stderr());
   if (pid === undefined) throw notStarted(name, end.exitCode, stderr, heard.stdout());
@@ -151,4 +153,14 @@ const timedOut = (host: HostName, timeoutMs: number): DevbackupError =>
     host,
     what: `a command did not end within ${Math.round(timeoutMs / 1000)} s`,
     state: "It was told to end, and ended or was cut off",
+  });
+
+const saidTooMuch = (host: HostName): DevbackupError =>
+  new DevbackupError({
+    code: "said-too-much",
+    exitCode: 1,
+    host,
+    what: "a command printed more than any answer has, and was ended",
+    state: "Nothing was taken from what it printed",
+    next: "see what prints there without end: a full disk of odd file names, or a login shell",
   });
