@@ -5,7 +5,7 @@ import type { BucketObject } from "../transport/bucket/bucket.ts";
 import { sh } from "../transport/quote.ts";
 import { unknownToManifest, uploadId } from "./cloud.ts";
 import { publishedFile } from "./key-files.ts";
-import { isNoted, type Pushed, push, whyPush } from "./pushed.ts";
+import { isNoted, type Pushed, push, unreadNote, whyPush } from "./pushed.ts";
 import { keepSignature, pushedNote, sentSignature, signatureNote } from "./pushed-manifest.ts";
 import { actionId, propose, type Reconciler, type View } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
@@ -34,6 +34,8 @@ export const cloudManifest: Reconciler<Input> = {
   diff: (view) => {
     const { spec, cloud, facts, course, desired } = view;
     if (cloud?.bucket.kind !== "known") return {};
+    const unread = unreadNote(spec, "the manifest", [facts.pushedManifest, facts.pushedSignature]);
+    if (unread.length > 0) return { warnings: unread };
     const labels = [...course.rows, ...course.pending].map(({ label }) => label);
     const { objects } = cloud.bucket.value;
     const keys = datasetKeys(cloud.spec.prefix, spec.name);
@@ -111,15 +113,11 @@ was=${sentSignature(dataset)}
       tools,
     );
     await expectSuccess(host, keepSignature(dataset, `${sentSignature(dataset)}.begun`), failure);
+    const settle = `${keepSignature(dataset, sentSignature(dataset))}${sh`
+rm -f -- ${`${sentSignature(dataset)}.begun`} ${encrypted} ${blocks}`}`;
     await push(
-      { host, failure, sha256, file: encrypted, key: keys.manifest, note: pushedNote(dataset) },
+      { host, failure, sha256, settle, file: encrypted, key: keys.manifest, note: pushedNote(dataset) },
       tools,
-    );
-    await expectSuccess(
-      host,
-      `${keepSignature(dataset, sentSignature(dataset))}${sh`
-rm -f -- ${`${sentSignature(dataset)}.begun`} ${encrypted} ${blocks}`}`,
-      failure,
     );
     return null;
   },

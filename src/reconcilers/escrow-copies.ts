@@ -8,7 +8,7 @@ import { escrowId, escrowToKeep } from "./escrow.ts";
 import { escrowFile, escrowPushedNote } from "./escrow-files.ts";
 import { readBytes } from "./escrow-proof.ts";
 import { packagesId } from "./packages.ts";
-import { push, whyPush } from "./pushed.ts";
+import { push, unreadNote, whyPush } from "./pushed.ts";
 import { actionId, propose, type Reconciler } from "./reconciler.ts";
 
 interface Copy {
@@ -80,6 +80,8 @@ export const cloudEscrow: Reconciler<Upload> = {
     const { spec, cloud, facts } = view;
     const sha256 = escrowToKeep(view);
     if (sha256 === undefined || cloud?.bucket.kind !== "known") return {};
+    const unread = unreadNote(spec, "the escrow", [facts.pushedEscrow]);
+    if (unread.length > 0) return { warnings: unread };
     const key = datasetKeys(cloud.spec.prefix, spec.name).escrow;
     const object = cloud.bucket.value.objects.get(key);
     const noted = facts.pushedEscrow.kind === "known" ? facts.pushedEscrow.value : null;

@@ -1,9 +1,11 @@
-import { absent, known } from "../domain/fact.ts";
+import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import { absent, type Fact, known } from "../domain/fact.ts";
 import { type AbsolutePath, type HostName, parseSha256 } from "../domain/names.ts";
+import type { Warning } from "../plan/plan.ts";
 import type { BucketObject } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
-import type { Probe, Tools } from "./reconciler.ts";
+import { type Probe, type Tools, warning } from "./reconciler.ts";
 import { expectSuccess, type Failure, replaceFile } from "./run-script.ts";
 
 /** What the server noted when it last put something into the bucket that is replaced from time to time. */
@@ -26,6 +28,24 @@ export const pushedProbe = (host: HostName, note: AbsolutePath): Probe<Pushed> =
       : known({ sha256, etag, sizeBytes: Number(size) });
   },
 });
+
+/** A note that could not be read: whose the object in the bucket is can't be told, and it is left alone. */
+export const unreadNote = (spec: DatasetSpec, what: string, notes: readonly Fact<Pushed>[]): Warning[] =>
+  notes.flatMap((note) =>
+    note.kind === "unknown"
+      ? [
+          {
+            ...warning(
+              "note-unread",
+              spec,
+              spec.server,
+              `${what} is not sent: what was last sent there could not be read: ${note.why}`,
+            ),
+            hides: "cloud",
+          },
+        ]
+      : [],
+  );
 
 /** Whether the object is the one that was noted. */
 export const isNoted = (noted: Pushed | null, object: BucketObject): boolean =>
@@ -51,11 +71,13 @@ export interface Push {
   /** Of what it was made from; what the note will say. */
   readonly sha256: string;
   readonly failure: Failure;
+  /** Runs before the note is written, which tells the next look that nothing is left to do. */
+  readonly settle?: string;
 }
 
 /** Sends a small file, replacing what is there, and notes it. Whatever is cut off once it has begun, what is there is ours. */
 export async function push(
-  { host, file, key, note, sha256, failure }: Push,
+  { host, file, key, note, sha256, failure, settle = "" }: Push,
   { bucket, signal }: Pick<Tools, "bucket" | "signal">,
 ): Promise<void> {
   const made = await expectSuccess(
@@ -77,7 +99,7 @@ sha256sum <${file} | cut -c1-64; stat -c %s ${file}`,
     statePath: `${file}.upload`,
     signal,
   });
-  await expectSuccess(host, `umask 077${replaceFile(note)}`, {
+  await expectSuccess(host, `umask 077${settle}${replaceFile(note)}`, {
     ...failure,
     stdin: `${sha256} ${sizeBytes} ${etag}\n`,
   });

@@ -3,7 +3,7 @@ import { sh } from "../transport/quote.ts";
 import { actionId, propose, type Reconciler } from "./reconciler.ts";
 import { replacementOf } from "./replacement.ts";
 import { expectSuccess } from "./run-script.ts";
-import { asideFolder, strangers } from "./store.ts";
+import { asideFolder, looksLikeArtifact, strangers } from "./store.ts";
 
 interface Input {
   readonly from: AbsolutePath;
@@ -19,22 +19,24 @@ export const setAside: Reconciler<Input> = {
     const readable =
       (manifest.kind === "known" && manifest.value.reading.kind === "valid") ||
       replacementOf(view)?.kind === "ready";
-    // without a manifest that can be read, every artifact would look like a stranger
-    if (store.kind !== "known" || !readable) return {};
+    if (store.kind !== "known" || !(readable || manifest.kind === "absent")) return {};
     const folder = asideFolder(spec);
     return {
-      actions: strangers(store.value, course.rows).map((path) =>
-        propose("set-aside", spec, {
-          id: actionId("set-aside", `${spec.name}/${fileName(path)}`),
-          host: spec.server,
-          // before any artifact is made: one of them may be about to get the same name
-          stage: "provision",
-          change: "update",
-          summary: `move ${path} out of the way, into tmp/set-aside`,
-          reason: "the manifest has no row for it, and devbackup did not just make it",
-          input: { from: joinPath(spec.repository, path), folder },
-        }),
-      ),
+      actions: strangers(store.value, course.rows)
+        // without a manifest that can be read, every artifact would look like a stranger
+        .filter((path) => readable || !looksLikeArtifact(spec, path))
+        .map((path) =>
+          propose("set-aside", spec, {
+            id: actionId("set-aside", `${spec.name}/${fileName(path)}`),
+            host: spec.server,
+            // before any artifact is made: one of them may be about to get the same name
+            stage: "provision",
+            change: "update",
+            summary: `move ${path} out of the way, into tmp/set-aside`,
+            reason: "the manifest has no row for it, and devbackup did not just make it",
+            input: { from: joinPath(spec.repository, path), folder },
+          }),
+        ),
     };
   },
   run: async ({ host, input }, tools) => {

@@ -115,6 +115,10 @@ export const workingCopy: Reconciler<Replacement> = {
           ),
         ],
       };
+    if (facts.workingCopyBase.kind === "unknown" && bases(view, copy).own)
+      return {
+        problems: [unknownProblem(spec, spec.server, baseFolder(spec.workingCopy), facts.workingCopyBase)],
+      };
     const at = labelOfCopy(view, copy);
     // a restore to an older label is the workstation's: the copy stays where it is, unless it is lost
     const stays = restore !== null && at !== null && latest !== course.rows.at(-1)?.label;

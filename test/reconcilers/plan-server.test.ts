@@ -126,6 +126,29 @@ testRows([
     says: { "key:dev": /is its disk mounted/ },
   },
   {
+    name: "notes of what was last sent that cannot be read: nothing is replaced on the strength of that",
+    target: "2026-04",
+    change: { pushedManifest: unknown("input/output error"), pushedEscrow: unknown("input/output error") },
+    warnings: ["note-unread", "note-unread"],
+    actions: monthOf("2026-04").filter((id) => id !== "upload-manifest:dev"),
+  },
+  {
+    name: "what a working copy on another file system was made from cannot be looked at",
+    target: "2026-04",
+    change: {
+      workingCopy: known({ ...copy, place: { ...SRV, fsUuid: "other" }, noted: null }),
+      workingCopyBase: unknown("input/output error"),
+    },
+    problems: ["unknown-state"],
+  },
+  {
+    name: "a stranger's file in a repository that is new: moved out of the way at once",
+    rows: "",
+    target: "2026-01",
+    change: { store: known({ ...store, files: new Map([["artifacts/incr/notes.txt", 3]]) }) },
+    actions: ["set-aside:dev/notes.txt", ...monthOf("2026-01")],
+  },
+  {
     name: "the key is gone before the first artifact has its row: a new one would not open it",
     rows: "",
     target: "2026-01",
