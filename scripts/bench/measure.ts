@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Lab } from "../../test/lab/lab.ts";
+import { type Lab, withAnyLabel } from "../../test/lab/lab.ts";
 
 /** One program, run to its end. */
 export interface Run {
@@ -66,7 +66,7 @@ function peakOf(pid: number | undefined): number {
 
 /** `devbackup` as a user runs it against the lab. */
 export const devbackup = (lab: Lab, args: readonly string[]): Promise<Run> =>
-  measured(PROGRAM, args, {
+  measured(PROGRAM, withAnyLabel(args), {
     cwd: lab.dir,
     env: {
       ...process.env,

@@ -44,7 +44,7 @@ export async function apply(options: ApplyOptions): Promise<ExitCode | 0> {
     const progress = await runAll(options, observed, locks, journal.of);
     const after = await secondPlan(options);
     const result = resultOf(plan, progress, after);
-    const durationMs = now().getTime() - begun;
+    const durationMs = Math.max(0, now().getTime() - begun);
     await journal.all({ event: "apply-finished", result, durationMs });
     emit({ event: "finished", result, done: progress.done.size, durationMs, ...asSeen(after) });
     return exitCodeOf(result, progress, after);

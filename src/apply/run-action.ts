@@ -59,6 +59,8 @@ interface Running extends RunContext {
 export async function runAction(running: Running): Promise<Outcome> {
   const { planned, look, emit, now, signal } = running;
   const begun = now().getTime();
+  // a clock may be set back meanwhile
+  const elapsedMs = (): number => Math.max(0, now().getTime() - begun);
   emit({ event: "action-started", action: planned });
   try {
     const action = workedOut(running);
@@ -69,7 +71,7 @@ export async function runAction(running: Running): Promise<Outcome> {
         : await reconcilerOf(action.kind).run(action, await toolsOf(running, action));
     const latest = await lookAgain(running);
     if (freshPlan(running, latest).actions.some(({ id }) => id === planned.id)) throw notTaken(planned);
-    const durationMs = now().getTime() - begun;
+    const durationMs = elapsedMs();
     emit({ event: "action-done", id: planned.id, durationMs, outcome });
     return { latest, entry: { result: "done", durationMs, outcome }, failure: null, end: null };
   } catch (error) {
@@ -79,7 +81,7 @@ export async function runAction(running: Running): Promise<Outcome> {
       error instanceof DevbackupError ? error : wasInterrupted(planned),
       running.command,
     );
-    const durationMs = now().getTime() - begun;
+    const durationMs = elapsedMs();
     emit({ event: "action-failed", id: planned.id, durationMs, trouble: failure.trouble });
     // what follows must not rest on what was there before a failure
     const seen = await look(running.latest.buckets).catch(asTrouble);

@@ -11,6 +11,9 @@ const SHAPES: Record<Cadence, RegExp> = {
   daily: /^(\d{4})-(\d{2})-(\d{2})$/,
 };
 
+/** One period, for messages. */
+export const PERIOD: Record<Cadence, string> = { monthly: "month", weekly: "week", daily: "day" };
+
 /** What a label of this cadence looks like, for messages. */
 export const LABEL_SHAPE: Record<Cadence, string> = {
   monthly: "YYYY-MM",
@@ -48,6 +51,15 @@ export function monthsBetween(from: Label, to: Label): number {
   const [a, b] = [periodStart(from), periodStart(to)];
   const months = (b.getUTCFullYear() - a.getUTCFullYear()) * 12 + b.getUTCMonth() - a.getUTCMonth();
   return b.getUTCDate() < a.getUTCDate() ? months - 1 : months;
+}
+
+/** How many periods of `to`'s cadence it begins after `from`; negative where it lies before. */
+export function periodsBetween(from: Label, to: Label): number {
+  const cadence = cadenceOf(to) ?? "monthly";
+  const [a, b] = [periodStart(from), periodStart(to)];
+  if (cadence === "monthly")
+    return (b.getUTCFullYear() - a.getUTCFullYear()) * 12 + b.getUTCMonth() - a.getUTCMonth();
+  return Math.round((b.getTime() - a.getTime()) / DAY_MS / (cadence === "weekly" ? 7 : 1));
 }
 
 const cadenceOf = (text: string): Cadence | undefined =>

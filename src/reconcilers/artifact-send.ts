@@ -25,7 +25,8 @@ export interface Sending {
 }
 
 /**
- * Sends a snapshot from one host into `tmp` on the other, synced. What both ends agree on comes back.
+ * Sends a snapshot from one host into `tmp` on the other, synced. What both ends agree on comes back, and
+ * when it was there by the clock of `server`.
  * @throws DevbackupError where either end failed, or `ingest-mismatch` where they do not agree
  */
 export async function send(
@@ -34,7 +35,7 @@ export async function send(
   { dataset, label, parent }: Sending,
   tmp: AbsolutePath,
   signal: AbortSignal,
-): Promise<{ sizeBytes: number; sha256: Sha256 }> {
+): Promise<{ sizeBytes: number; sha256: Sha256; endedAt: Date }> {
   const result = await pipe({
     from: workstation,
     source: exportScript(dataset, label, parent),
@@ -49,7 +50,8 @@ export async function send(
   if (result.source.exitCode !== 0)
     throw endFailed(workstation.name, `${file} could not be sent`, result.source.stderr);
   const [, sentSha] = /^sha256 ([0-9a-f]{64})$/m.exec(result.source.stderr) ?? [];
-  const [, gotSha = "", size = ""] = /^([0-9a-f]{64}) (\d+)$/m.exec(result.sink.stdout) ?? [];
+  const [, gotSha = "", size = "", time = ""] =
+    /^([0-9a-f]{64}) (\d+) (\d+)$/m.exec(result.sink.stdout) ?? [];
   const sha256 = parseSha256(gotSha);
   if (sha256 === undefined || sha256 !== sentSha)
     throw new DevbackupError({
@@ -61,7 +63,7 @@ export async function send(
       state: "Nothing was registered; it is safe to run again",
       next: "devbackup apply",
     });
-  return { sizeBytes: Number(size), sha256 };
+  return { sizeBytes: Number(size), sha256, endedAt: new Date(Number(time) * 1000) };
 }
 
 const endFailed = (host: HostName, what: string, stderr: string): DevbackupError =>
@@ -111,4 +113,4 @@ openssl dgst -sha256 -r <"$w/sum" >"$w/sha256" & sum=$!
 tee "$w/sum" >&6
 wait "$sum"
 sync ${tmp}
-echo "$(cut -c1-64 "$w/sha256") $(stat -c %s -- ${tmp})"`}`;
+echo "$(cut -c1-64 "$w/sha256") $(stat -c %s -- ${tmp}) $(date +%s)"`}`;

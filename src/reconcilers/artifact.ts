@@ -20,6 +20,8 @@ import { ROW_SUFFIX, tmpFile } from "./store.ts";
 
 interface Input extends Sending {
   readonly objectKey: string | null;
+  /** When the artifact before it was made; null for the first. */
+  readonly after: string | null;
 }
 
 /** `btrfs send | zstd | age` on the workstation, into a proven file on the server. */
@@ -40,7 +42,7 @@ export const artifact: Reconciler<Input> = {
     const failed = { code: "artifact-failed", what: `${file} could not be made` };
     await expectSuccess(server, sh`rm -f -- ${tmp} ${`${tmp}${ROW_SUFFIX}`}`, failed);
     const stopWatching = watchSize(server, tmp, (bytes) => tools.progress(bytes, null));
-    const sent = await send(workstation, server, input, tmp, tools.signal)
+    const { endedAt, ...sent } = await send(workstation, server, input, tmp, tools.signal)
       .catch(async (error: unknown) => {
         await server.run(sh`rm -f -- ${tmp}`).catch(() => undefined);
         throw error;
@@ -48,7 +50,7 @@ export const artifact: Reconciler<Input> = {
       .finally(stopWatching);
     tools.assertHeld();
     const row: ManifestRow = {
-      ts: tools.now().toISOString(),
+      ts: latest([tools.now(), endedAt, ...(input.after === null ? [] : [new Date(input.after)])]),
       label,
       parent,
       ...sent,
@@ -66,7 +68,17 @@ export const artifact: Reconciler<Input> = {
 export const artifactId = (spec: DatasetSpec, label: Label): ActionId =>
   actionId("artifact", spec.name, label);
 
-function makeArtifact({ spec, cloud, facts }: View, { label, decision }: PendingLabel): Action<Input> {
+/**
+ * Never before what it builds on, whatever a clock is set to; and rather too late than too early, since an object in
+ * the bucket that is older than the artifact of its name is looked at more closely.
+ */
+const latest = (times: readonly Date[]): string =>
+  new Date(Math.max(...times.map((time) => time.getTime()))).toISOString();
+
+function makeArtifact(
+  { spec, cloud, facts, course }: View,
+  { label, decision }: PendingLabel,
+): Action<Input> {
   const parent = parentIn(decision);
   const ref = { dataset: spec.name, label, parent };
   const name = snapshotName(spec.name, label);
@@ -105,6 +117,7 @@ function makeArtifact({ spec, cloud, facts }: View, { label, decision }: Pending
       label,
       parent,
       objectKey: cloud === null ? null : objectKey(cloud.spec.prefix, ref),
+      after: course.pending.findLast(({ made }) => made !== null)?.made?.ts ?? course.rows.at(-1)?.ts ?? null,
     },
   });
 }

@@ -122,18 +122,25 @@ function noneThere({ spec, memory, cloud }: View): string {
 
 /** A test counts for the escrow that stands, and for a year. */
 function untested({ spec, takenAt }: View, { sha256, tested }: EscrowFacts): Warning[] {
+  const day = tested?.at.toISOString().slice(0, 10);
   const lasts = tested?.sha256 === sha256 ? new Date(tested.at) : null;
   lasts?.setUTCFullYear(lasts.getUTCFullYear() + 1);
-  if (lasts !== null && lasts > takenAt) return [];
+  // noted by a clock that was ahead, it would count for too long
+  const toCome = tested !== null && tested.at.getTime() > takenAt.getTime() + DAY_MS;
+  if (lasts !== null && lasts > takenAt && !toCome) return [];
   const when =
     tested === null
       ? "never been tested"
       : lasts === null
         ? "not been tested since it was made anew"
-        : `not been tested since ${tested.at.toISOString().slice(0, 10)}`;
+        : toCome
+          ? `been tested on ${day}, a day that is yet to come by the clock here`
+          : `not been tested since ${day}`;
   const text = `its escrow has ${when}; prove that you can open it: devbackup keys test --identity FILE`;
   return [warning("escrow-untested", spec, null, text)];
 }
+
+const DAY_MS = 86_400_000;
 
 /**
  * The plaintext stands in no file and in no argument list. An `age` that is cut off leaves what is there as it is;

@@ -1,15 +1,16 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { labelOfSnapshot, snapshotName } from "../domain/artifact.ts";
 import type { Fact } from "../domain/fact.ts";
-import type { Label } from "../domain/label.ts";
+import { type Label, labelAt, monthsBetween, PERIOD, periodsBetween } from "../domain/label.ts";
 import { type AbsolutePath, joinPath } from "../domain/names.ts";
+import { plural } from "../domain/units.ts";
 import type { ActionId, Problem } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { isSnapshot } from "./complete.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import type { Place } from "./place.ts";
-import { actionId, problem, propose, type Reconciler, unknownProblem } from "./reconciler.ts";
+import { actionId, problem, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
 import { subvolumeId } from "./subvolume.ts";
 import type { Subvolume, SubvolumeFolder } from "./subvolumes.ts";
@@ -36,7 +37,8 @@ const isOf = (snapshot: Subvolume, source: string | null): boolean =>
 /** The period's read-only snapshot on the workstation. */
 export const snapshot: Reconciler<Input> = {
   kind: "snapshot",
-  diff: ({ spec, facts, course }) => {
+  diff: (view) => {
+    const { spec, facts, course } = view;
     const { snapshots, source, workstationLayout } = facts;
     if (snapshots.kind === "unknown")
       return { problems: [unknownProblem(spec, spec.workstation, spec.snapshots, snapshots)] };
@@ -49,6 +51,7 @@ export const snapshot: Reconciler<Input> = {
     const target = snapshotName(spec.name, course.target);
     if (!course.pending.some(({ label }) => label === course.target) || folder?.entries.has(target))
       return {};
+    const misdated = whyMisdated(view);
     return {
       actions: [
         propose("snapshot", spec, {
@@ -58,7 +61,8 @@ export const snapshot: Reconciler<Input> = {
           stage: "snapshot",
           change: "create",
           summary: `take the read-only snapshot ${target} of ${spec.path}`,
-          reason: `no snapshot for ${course.target} yet`,
+          hazard: misdated === null ? "none" : "disruptive",
+          reason: `no snapshot for ${course.target} yet${misdated === null ? "" : `; ${misdated}`}`,
           needs: [packagesId(spec.workstation), layoutId(spec, spec.workstation), subvolumeId(spec)],
           assumes: { source: uuid },
           input: { path: spec.path, target: joinPath(spec.snapshots, target) },
@@ -76,6 +80,27 @@ export const snapshot: Reconciler<Input> = {
     return null;
   },
 };
+
+/**
+ * Why the label is most likely mistyped, or null: it can't be taken back, and none that lies before it can be given
+ * any more. The next period's may be had early; a clock that is behind is no reason to doubt the others.
+ */
+function whyMisdated({ spec, systems, takenAt, course: { target } }: View): string | null {
+  const { cadence, timezone } = spec;
+  const clocks = [takenAt.getTime()];
+  for (const system of systems.values())
+    if (system.kind === "known") clocks.push(system.value.epochSeconds * 1000);
+  const [earliest, latest] = [Math.min(...clocks), Math.max(...clocks)].map((at) =>
+    labelAt(new Date(at), cadence, timezone),
+  ) as [Label, Label];
+  const ahead = periodsBetween(latest, target);
+  if (ahead > 1)
+    return `it lies ${plural(ahead, PERIOD[cadence])} ahead of the calendar, which is at ${latest}: none before it could be given any more`;
+  const months = monthsBetween(target, earliest);
+  return months < 12
+    ? null
+    : `it lies ${plural(months, "month")} behind the calendar, which is at ${earliest}`;
+}
 
 export const snapshotId = (spec: DatasetSpec, label: Label): ActionId =>
   actionId("snapshot", spec.name, label);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import {
   type Cadence,
   compareLabels,
@@ -7,6 +8,8 @@ import {
   labelAt,
   monthsBetween,
   parseLabel,
+  periodStart,
+  periodsBetween,
 } from "../../src/domain/label.ts";
 
 const label = (text: string): Label => {
@@ -58,4 +61,66 @@ test("months between two labels are whole ones", () => {
   ];
   for (const [from, to, months] of rows)
     assert.equal(monthsBetween(label(from), label(to)), months, `${from} ${to}`);
+});
+
+test("periods between two labels: over year ends, long years, leap days and daylight saving", () => {
+  const rows: [string, string, number][] = [
+    ["2026-11", "2026-11", 0],
+    ["2026-11", "2027-11", 12],
+    ["2026-12", "2027-01", 1],
+    ["2027-01", "2026-12", -1],
+    ["2026-W53", "2027-W01", 1],
+    ["2026-W01", "2027-W01", 53],
+    ["2027-W01", "2028-W01", 52],
+    ["2024-02-28", "2024-03-01", 2],
+    ["2026-02-28", "2026-03-01", 1],
+    ["2026-03-28", "2026-03-30", 2],
+  ];
+  for (const [from, to, periods] of rows)
+    assert.equal(periodsBetween(label(from), label(to)), periods, `${from} ${to}`);
+});
+
+/** To the minute, over three centuries: every leap rule, and every change of a zone's clocks. */
+const minute = fc
+  .integer({ min: Date.UTC(1970, 0, 1) / 60_000, max: Date.UTC(2300, 0, 1) / 60_000 })
+  .map((minutes) => new Date(minutes * 60_000));
+const zone = fc.constantFrom(...Intl.supportedValuesOf("timeZone"));
+const cadence = fc.constantFrom<Cadence>("monthly", "weekly", "daily");
+
+test("in every zone, time that goes on never takes a label back, and leaves out none for longer than it lasts", () => {
+  fc.assert(
+    fc.property(
+      minute,
+      zone,
+      cadence,
+      fc.integer({ min: 1, max: 24 * 60 }),
+      (now, timezone, every, minutes) => {
+        const later = new Date(now.getTime() + minutes * 60_000);
+        const [first, second] = [labelAt(now, every, timezone), labelAt(later, every, timezone)];
+        const passed = periodsBetween(first, second);
+        assert.ok(passed >= 0, `${first} ${second} ${timezone}`);
+        // Samoa left out a day to get to the other side of the date line
+        assert.ok(passed <= (every === "daily" ? 2 : 1), `${first} ${second} ${timezone}`);
+      },
+    ),
+  );
+});
+
+test("a label is of the day that it says, wherever the machine thinks that it is", () => {
+  const here = process.env.TZ;
+  try {
+    fc.assert(
+      fc.property(minute, zone, zone, cadence, (now, timezone, elsewhere, every) => {
+        process.env.TZ = elsewhere;
+        const found = labelAt(now, every, timezone);
+        assert.equal(parseLabel(found, every), found);
+        const day = new Intl.DateTimeFormat("en-CA", { timeZone: timezone, dateStyle: "short" }).format(now);
+        const begun = (Date.parse(`${day}T00:00:00Z`) - periodStart(found).getTime()) / 86_400_000;
+        assert.ok(begun >= 0 && begun < { monthly: 31, weekly: 7, daily: 1 }[every], `${found} ${day}`);
+      }),
+    );
+  } finally {
+    if (here === undefined) delete process.env.TZ;
+    else process.env.TZ = here;
+  }
 });

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { assertUnchanged } from "../lab/footprint.ts";
 import { addDisk } from "../lab/from-outside.ts";
-import { type Changes, type Lab, type Result, startLab, whyNoLab } from "../lab/lab.ts";
+import { type Changes, type Lab, type Result, startLab, whyNoLab, withAnyLabel } from "../lab/lab.ts";
 import { noResidue } from "../lab/residue.ts";
 import { type Started, startDevbackup } from "../lab/started.ts";
 
@@ -371,9 +371,13 @@ describe("apply", { skip: whyNoLab() }, () => {
     const onMachine = async (machine: "ws" | "ls", state: string, ...args: string[]): Promise<Result> => {
       const yaml = await readFile(join(state, "devbackup.yaml"), "utf8");
       await lab.must(machine, "cat >~/devbackup.yaml", { user: "dev", input: yaml });
-      return lab.run(machine, `/opt/devbackup/bin/devbackup ${args.join(" ")} --config ~/devbackup.yaml`, {
-        user: "dev",
-      });
+      return lab.run(
+        machine,
+        `/opt/devbackup/bin/devbackup ${withAnyLabel(args).join(" ")} --config ~/devbackup.yaml`,
+        {
+          user: "dev",
+        },
+      );
     };
     const local = {
       connection: "local",

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Lab, Result } from "./lab.ts";
+import { type Lab, type Result, withAnyLabel } from "./lab.ts";
 
 /** A devbackup that runs while the test goes on. */
 export interface Started {
@@ -29,7 +29,7 @@ const PATIENCE_MS = 120_000;
 
 /** Like {@link Lab.devbackup}, without waiting for its end. */
 export function startDevbackup(lab: Lab, args: readonly string[], options: StartOptions = {}): Started {
-  const [program, ...rest] = argvOf([PROGRAM, ...args], options);
+  const [program, ...rest] = argvOf([PROGRAM, ...withAnyLabel(args)], options);
   const child = spawn(program ?? "", rest, {
     env: {
       ...process.env,
