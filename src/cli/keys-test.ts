@@ -1,18 +1,27 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { datasetKeys } from "../domain/artifact.ts";
+import type { ManifestRow } from "../domain/manifest.ts";
 import { joinPath, type Sha256 } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { cloudKey } from "../reconcilers/copies.ts";
 import { whyMake } from "../reconcilers/escrow.ts";
 import { escrowFile } from "../reconcilers/escrow-files.ts";
-import { noteTested, readBytes, readSigned, whyUnopened } from "../reconcilers/escrow-proof.ts";
+import {
+  type ArtifactPlace,
+  noteTested,
+  readBytes,
+  readSigned,
+  whyUnopened,
+} from "../reconcilers/escrow-proof.ts";
 import type { DatasetFacts, Observation } from "../reconcilers/facts.ts";
+import { damagedMark, prove } from "../reconcilers/prove-script.ts";
 import { holds, registered } from "../reconcilers/store.ts";
 import type { AgeIdentity } from "../recovery/age-file.ts";
 import { MOST_ESCROW_BYTES, type OpenedEscrow, openEscrow } from "../recovery/escrow.ts";
 import { verifySignature } from "../recovery/signature.ts";
 import { type Check, checksText } from "../report/checks-text.ts";
 import { fingerprintOf, sha256Of } from "../transport/hash.ts";
+import type { Host } from "../transport/host.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { load } from "./load.ts";
 import { readRequest, serversAlone } from "./request.ts";
@@ -166,11 +175,34 @@ async function opensArtifact(trial: Trial, { backupIdentity }: OpenedEscrow): Pr
       ? { kind: "bucket" as const, url: await (await session.bucket()).presignGet(key, 600) }
       : null;
   if (place === null) return { what, ok: false, said: "neither on the server nor in the bucket" };
-  const why = await whyUnopened(await session.host(spec.server), place, backupIdentity);
+  const host = await session.host(spec.server);
+  const why = await whyUnopened(host, place, backupIdentity);
   const from = place.kind === "server" ? `on ${spec.server}` : "in the bucket";
   return why === null
     ? { what, ok: true, said: `opens with the identity in the escrow (${from})` }
-    : { what, ok: false, said: `does not open with the identity in the escrow (${from}): ${why}` };
+    : {
+        what,
+        ok: false,
+        said: `does not open with the identity in the escrow (${from}): ${why}${await whetherDamaged(host, place, spec, row)}`,
+      };
+}
+
+/** What does not open may be damaged: then the next apply has to know. */
+async function whetherDamaged(
+  host: Host,
+  place: ArtifactPlace,
+  spec: DatasetSpec,
+  row: ManifestRow,
+): Promise<string> {
+  if (place.kind === "bucket") return "";
+  const proving = { path: place.file, sha256: row.sha256, damagedMark: damagedMark(spec, row) };
+  try {
+    await prove(host, proving, new AbortController().signal);
+    return "";
+  } catch (error) {
+    if (!(error instanceof DevbackupError) || error.trouble.code !== "artifact-damaged") throw error;
+    return `; it is damaged (${error.trouble.why}): devbackup apply fetches it where the bucket has it`;
+  }
 }
 
 async function signedBy({ spec, facts, session }: Trial, { signer }: OpenedEscrow): Promise<Check> {

@@ -3,13 +3,14 @@ import { objectKey, parseArtifactFile, snapshotName } from "../domain/artifact.t
 import { compareLabels, type Label } from "../domain/label.ts";
 import { parentIn } from "../domain/lineage.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
-import { type AbsolutePath, fileName, joinPath, type Sha256 } from "../domain/names.ts";
+import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action, ActionId, Warning } from "../plan/plan.ts";
 import { parseUploadState } from "../transport/bucket/upload-state.ts";
 import { cloudKey, isCopyOf } from "./copies.ts";
 import type { BucketFacts } from "./facts.ts";
 import { packagesId } from "./packages.ts";
+import { damagedMark, type Proving, prove } from "./prove-script.ts";
 import { actionId, propose, type Reconciler, type View, warning } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
 import { holds, manifestFile, tmpFile, UPLOAD_SUFFIX } from "./store.ts";
@@ -17,12 +18,7 @@ import { holds, manifestFile, tmpFile, UPLOAD_SUFFIX } from "./store.ts";
 interface Upload {
   readonly key: string;
   /** Null where the artifact is yet to be made. */
-  readonly file: {
-    readonly path: AbsolutePath;
-    readonly state: AbsolutePath;
-    readonly sizeBytes: number;
-    readonly sha256: Sha256;
-  } | null;
+  readonly file: (Proving & { readonly state: AbsolutePath; readonly sizeBytes: number }) | null;
 }
 
 /** Every registered artifact as an object in the bucket, of the same size. */
@@ -68,8 +64,10 @@ export const cloudObjects: Reconciler<Upload> = {
   run: async (action, tools) => {
     const { key, file } = action.input;
     if (file === null) throw new RangeError(`${action.id} has nothing to send`);
-    const bucket = await tools.bucket();
-    const done = await bucket.upload(tools.host(action.host), {
+    const [bucket, host] = [await tools.bucket(), tools.host(action.host)];
+    // its copy is to be as good as the manifest says: what has rotted since must not take the place of a good one
+    await prove(host, file, tools.signal);
+    const done = await bucket.upload(host, {
       file: file.path,
       key,
       sizeBytes: file.sizeBytes,
@@ -95,6 +93,7 @@ function uploadRow(view: View, cloud: CloudSpec, bucket: BucketFacts, row: Manif
     key,
     file: {
       path: joinPath(spec.repository, row.localPath),
+      damagedMark: damagedMark(spec, row),
       state: tmpFile(spec, fileName(row.localPath) + UPLOAD_SUFFIX),
       sizeBytes: row.sizeBytes,
       sha256: row.sha256,
@@ -102,8 +101,9 @@ function uploadRow(view: View, cloud: CloudSpec, bucket: BucketFacts, row: Manif
   });
   if (object === undefined)
     return { ...action, reason: `${formatBytes(row.sizeBytes)} registered, and not in the bucket` };
+  // left undone, there is no copy in the bucket: a schedule has to notice
   return overwriting(
-    action,
+    { ...action, exitCode: 6 },
     object.sizeBytes === row.sizeBytes
       ? "the object there is older than the artifact, and another"
       : `the object there has ${object.sizeBytes} bytes, the artifact ${row.sizeBytes}`,

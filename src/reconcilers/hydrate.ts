@@ -13,7 +13,7 @@ import { identityFile } from "./key-files.ts";
 import { keyId } from "./keys.ts";
 import { hydratedFolder, layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
-import { DAMAGED, damagedMark, type Proving, proveScript } from "./prove-script.ts";
+import { artifactDamaged, DAMAGED, damagedMark, type Proving, proveScript } from "./prove-script.ts";
 import {
   markOf,
   marksOnServer,
@@ -52,19 +52,16 @@ export const hydrate: Reconciler<Input> = {
       .run(hydrateScript(action.input, artifact), { signal: tools.signal });
     if (result.stdout === WAITED) return "a receive that an earlier run had begun was waited for";
     if (result.exitCode === 0) return `${formatBytes(artifact.sizeBytes)} verified and received`;
-    const damaged = result.exitCode === DAMAGED;
+    const why = result.stderr.trim();
+    if (result.exitCode === DAMAGED) throw artifactDamaged(action.host, artifact.path, why);
     throw new DevbackupError({
-      code: damaged ? "artifact-damaged" : "hydrate-failed",
-      exitCode: damaged ? 6 : 1,
+      code: "hydrate-failed",
+      exitCode: 1,
       host: action.host,
-      what: damaged
-        ? `${artifact.path} is damaged: its SHA-256 is not the manifest's`
-        : `${name} could not be received`,
-      why: result.stderr.trim(),
+      what: `${name} could not be received`,
+      why,
       state: "The artifact and the manifest are as they were; it is safe to run again",
-      next: damaged
-        ? "run it again: it fetches the artifact where the bucket has it; devbackup manifest import DIR takes it from another copy"
-        : "devbackup apply",
+      next: "devbackup apply",
     });
   },
 };

@@ -1,6 +1,8 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
-import { type AbsolutePath, fileName, type Sha256 } from "../domain/names.ts";
+import { type AbsolutePath, fileName, type HostName, type Sha256 } from "../domain/names.ts";
+import { DevbackupError } from "../domain/trouble.ts";
+import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import { AS_READ, DAMAGED_SUFFIX, tmpFile } from "./store.ts";
 
@@ -40,3 +42,36 @@ if [ "$found" = "$expected" ]; then rm -f -- "$damaged"; else
   exit ${DAMAGED}
 fi
 `;
+
+/**
+ * Reads an artifact to its end, before anything is made of it that is to be as good.
+ * @throws DevbackupError `artifact-damaged` (exit 6) where it is another or can't be read, and then the mark stays
+ */
+export async function prove(host: Host, proving: Proving, signal: AbortSignal): Promise<void> {
+  const { exitCode, stderr } = await host.run(`set -u\n${proveScript(proving)}`, { signal });
+  if (exitCode === 0) return;
+  if (exitCode === DAMAGED) throw artifactDamaged(host.name, proving.path, stderr.trim());
+  throw new DevbackupError({
+    code: "artifact-unread",
+    exitCode: 1,
+    host: host.name,
+    what: `${proving.path} could not be read`,
+    why: stderr.trim() || `exit code ${exitCode}`,
+    state: "Nothing was made of it; it is safe to run again",
+    next: "devbackup apply",
+  });
+}
+
+/** `why`: what {@link proveScript} said. */
+export const artifactDamaged = (host: HostName, path: AbsolutePath, why: string): DevbackupError =>
+  new DevbackupError({
+    code: "artifact-damaged",
+    exitCode: 6,
+    host,
+    what: /unreadable/.test(why)
+      ? `${path} is damaged: it can't be read to its end`
+      : `${path} is damaged: its SHA-256 is not the manifest's`,
+    why,
+    state: "The artifact and the manifest are as they were; it is safe to run again",
+    next: "run it again: it fetches the artifact where the bucket has it; devbackup manifest import DIR takes it from another copy",
+  });

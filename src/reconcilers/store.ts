@@ -76,18 +76,23 @@ elif signed_by_us "$m.new"; then s=ahead m=$m.new
 else s=wrong
 fi
 [ -e "$m" ] || { echo absent; exit 0; }
-sum=$(sha256sum <"$m") || exit
+why=$(cat -- "$m" 2>&1 >/dev/null) || s=unreadable
+# of as much as can be read
+sum=$(cat -- "$m" 2>/dev/null | sha256sum)
 of_signature=$([ ! -e "$sig" ] || sha256sum <"$sig" | cut -c1-64)
-echo "$s $sum $of_signature" && cat -- "$m"`}`,
+echo "$s $sum $of_signature" && if [ $s = unreadable ]; then echo "$why"; else cat -- "$m"; fi`}`,
   parse: (stdout) => {
     const [first = ""] = stdout.split("\n", 1);
     const [, state, sha256, ofSignature = ""] = /^(\w+) ([0-9a-f]{64}) +- ([0-9a-f]*)$/.exec(first) ?? [];
     if (state === undefined || sha256 === undefined) return absent;
-    const reading = parseManifest(stdout.slice(first.length + 1), spec.name);
+    const rest = stdout.slice(first.length + 1);
+    const unreadable = state === "unreadable";
     return known({
       sha256: sha256 as Sha256,
-      reading,
-      signature: state as SignatureState,
+      reading: unreadable
+        ? { kind: "damaged", line: 1, why: `it can't be read to its end: ${rest.trim()}` }
+        : parseManifest(rest, spec.name),
+      signature: unreadable ? "wrong" : (state as SignatureState),
       signatureSha256: parseSha256(ofSignature) ?? null,
     });
   },
@@ -108,7 +113,8 @@ export const storeProbe = (spec: DatasetSpec): Probe<StoreFacts> => ({
   script: sh`
 [ -e ${spec.repository} ] || { echo absent; exit 0; }
 cd ${spec.repository} || exit 1
-if [ -d artifacts ]; then find artifacts -type f -printf 'file %s %p\n' || exit 1; fi
+# no artifact has such a name, and a line end in one could pass for another file's line
+if [ -d artifacts ]; then find artifacts -type f ! -path '*[[:cntrl:]]*' -printf 'file %s %p\n' || exit 1; fi
 [ -d tmp ] || exit 0
 for f in tmp/*${ROW_SUFFIX}; do [ -e "$f" ] && printf 'row %s\n' "$(head -n 1 -- "$f")"; done
 for f in tmp/*${UPLOAD_SUFFIX}; do [ -e "$f" ] && { printf 'upload %s\n' "$f"; sed 's/^/| /' -- "$f"; }; done

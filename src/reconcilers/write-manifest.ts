@@ -69,7 +69,7 @@ umask 027
 m=${manifestFile(dataset)} s=${stateEnvFile(dataset)} d=$(dirname -- ${manifestFile(dataset)})
 # the last step of an earlier write
 if ! signed_by_us "$m" && signed_by_us "$m.new"; then mv -T -- "$m.new" "$m"; sync "$d"; fi
-now=$([ ! -e "$m" ] || sha256sum <"$m" | cut -c1-64)
+now=$([ ! -e "$m" ] || cat -- "$m" 2>/dev/null | sha256sum | cut -c1-64)
 [ "$now" = ${onSha256 ?? ""} ] || { echo "the manifest has changed since it was read" >&2; exit 1; }
 dd bs=${Buffer.byteLength(contents.state)} count=1 iflag=fullblock 2>/dev/null >"$s.new"
 cat >"$m.new"

@@ -225,11 +225,20 @@ describe("the server's keys, their escrow, and the manifest that they sign", { s
     await lab.must("ls", `cat >${MANIFEST}`, { input: good });
     assert.deepEqual(await ids("2090-02"), []);
 
+    const seen = join(await memory(), "seen.json");
+    await rename(seen, `${seen}.away`);
     await lab.must("ls", `rm ${MANIFEST}.sig`);
     // what the new signature will be is known only when it is made
     assert.deepEqual(await ids("2090-02"), ["sign:dev", "upload-manifest:dev"]);
     await expectExit(lab, 6, apply("2090-02"));
     await expectExit(lab, 0, apply("2090-02", "--approve", "sign:dev"));
+    assert.deepEqual(await ids("2090-02"), []);
+  });
+
+  test("a signature that is gone, of the very manifest that this machine has seen, is made again unasked", async () => {
+    await lab.must("ls", `rm ${MANIFEST}.sig`);
+    assert.deepEqual(await ids("2090-02"), ["sign:dev", "upload-manifest:dev"]);
+    await expectExit(lab, 0, apply("2090-02"));
     assert.deepEqual(await ids("2090-02"), []);
   });
 

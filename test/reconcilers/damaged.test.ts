@@ -14,8 +14,10 @@ import {
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type AbsolutePath, joinPath, type Sha256 } from "../../src/domain/names.ts";
-import { DAMAGED, damagedMark, proveScript } from "../../src/reconcilers/prove-script.ts";
+import { DevbackupError } from "../../src/domain/trouble.ts";
+import { DAMAGED, damagedMark, prove, proveScript } from "../../src/reconcilers/prove-script.ts";
 import { holds, storeProbe } from "../../src/reconcilers/store.ts";
+import type { Host } from "../../src/transport/host.ts";
 import { history } from "../domain/history.ts";
 import { desired } from "./world.ts";
 
@@ -153,4 +155,25 @@ test("a mark that cannot be written ends the script as any failure does", (conte
     left().filter((name) => !name.endsWith(".new")),
     [mark.slice(mark.lastIndexOf("/") + 1)],
   );
+});
+
+test("what is to be sent is read first: a damaged one is told by its name, and marked", async (context) => {
+  const { file, mark, look, path } = shelf(context, BAD);
+  const host = {
+    name: declared.server,
+    run: async (script: string) => {
+      const { status, stdout, stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8" });
+      return { exitCode: status ?? -1, stdout, stderr };
+    },
+  };
+  const proving = { path: file, sha256: sha256(GOOD), damagedMark: mark };
+  const { signal } = new AbortController();
+  const error = await prove(host as Partial<Host> as Host, proving, signal).catch((thrown) => thrown);
+  assert.ok(error instanceof DevbackupError);
+  assert.deepEqual([error.trouble.code, error.trouble.exitCode], ["artifact-damaged", 6]);
+  assert.match(error.trouble.what, /dev@2026-02\S+ is damaged: its SHA-256 is not the manifest's/);
+  assert.deepEqual([...look().damaged.keys()], [path]);
+  writeFileSync(file, GOOD);
+  await prove(host as Partial<Host> as Host, proving, signal);
+  assert.deepEqual([...look().damaged], []);
 });
