@@ -1,6 +1,6 @@
 import { parseLabel } from "../domain/label.ts";
 import type { Selection } from "./assemble.ts";
-import type { Plan } from "./plan.ts";
+import { type Action, type Plan, type Problem, STAGES, type Stage, type Warning } from "./plan.ts";
 
 /** What `plan --out` writes and `apply FILE` reads. */
 export interface SavedPlan {
@@ -17,38 +17,72 @@ export interface SavedPlan {
 }
 
 /**
- * Undefined where `text` is no saved plan of this format. Nothing in it is trusted further than to say which
- * actions were agreed to: one that was tampered with fits less, never more.
+ * Undefined where `text` is no saved plan of this format, in any part that is shown or gone by. Nothing in it is
+ * trusted further than to say which actions were agreed to: one that was tampered with fits less, never more.
  */
 export function parseSavedPlan(text: string): SavedPlan | undefined {
   try {
     const saved = JSON.parse(text) as SavedPlan;
-    const { kind, formatVersion, desiredSha256, selection, restore, plan } = saved;
+    const { kind, formatVersion, desiredSha256, labelled, selection, restore, plan } = saved;
     const whole =
       kind === "devbackup-plan" &&
       formatVersion === 1 &&
-      typeof desiredSha256 === "string" &&
-      (selection.host === null || typeof selection.host === "string") &&
-      (selection.stages === null || Array.isArray(selection.stages)) &&
-      (restore === null ||
-        (typeof restore.label === "string" && ["string", "object"].includes(typeof restore.to))) &&
+      isText(desiredSha256) &&
+      typeof labelled === "boolean" &&
+      isTextOrNull(selection.host) &&
+      (selection.stages === null || isListOf(selection.stages, isStage)) &&
+      (restore === null || (isText(restore.label) && isTextOrNull(restore.to))) &&
       plan.formatVersion === 1 &&
+      ["backup", "restore"].includes(plan.mode) &&
       isRecord(plan.labels) &&
       // they become part of paths
-      Object.values(plan.labels).every((label) => parseLabel(label) !== undefined) &&
+      Object.values(plan.labels).every((label) => isText(label) && parseLabel(label) !== undefined) &&
       isRecord(plan.summary) &&
-      Array.isArray(plan.warnings) &&
-      Array.isArray(plan.problems) &&
-      plan.actions.every(
-        ({ id, assumes, needs }) => typeof id === "string" && isRecord(assumes) && Array.isArray(needs),
-      );
+      Object.values(plan.summary).every((count) => typeof count === "number") &&
+      isListOf(plan.warnings, isWarning) &&
+      isListOf(plan.notes, isText) &&
+      isListOf(plan.problems, isProblem) &&
+      isListOf(plan.actions, isAction);
     return whole ? saved : undefined;
   } catch {
     return undefined;
   }
 }
 
-const isRecord = (value: unknown): boolean => typeof value === "object" && value !== null;
+const isText = (value: unknown): boolean => typeof value === "string";
+const isTextOrNull = (value: unknown): boolean => value === null || isText(value);
+const isRecord = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const isListOf = (value: unknown, is: (one: never) => boolean): boolean =>
+  Array.isArray(value) && value.every((one) => is(one as never));
+const isStage = (value: Stage): boolean => STAGES.includes(value);
+const isExitCode = (value: unknown): boolean => value === undefined || value === 6;
+
+const isWarning = ({ code, host, dataset, text, hides }: Warning): boolean =>
+  isText(code) &&
+  isTextOrNull(host) &&
+  isTextOrNull(dataset) &&
+  isText(text) &&
+  (hides === undefined || isStage(hides));
+
+const isProblem = (problem: Problem): boolean =>
+  isWarning(problem) && isText(problem.next) && isExitCode(problem.exitCode);
+
+const isAction = (action: Action): boolean => {
+  const { id, host, dataset, label, stage, kind, change, hazard, exitCode } = action;
+  const { summary, reason, details, needs, assumes } = action;
+  return (
+    [id, host, kind, summary, reason].every(isText) &&
+    [dataset, label].every(isTextOrNull) &&
+    isStage(stage) &&
+    ["create", "update", "delete"].includes(change) &&
+    ["none", "disruptive", "destructive"].includes(hazard) &&
+    isExitCode(exitCode) &&
+    isListOf(details, isText) &&
+    isListOf(needs, isText) &&
+    isRecord(assumes)
+  );
+};
 
 export const renderSavedPlan = (saved: SavedPlan): string =>
   `${JSON.stringify({ ...saved, plan: { ...saved.plan, actions: saved.plan.actions.map(({ input: _, ...action }) => action) } }, null, 2)}\n`;
