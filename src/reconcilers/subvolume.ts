@@ -173,12 +173,15 @@ function repair(spec: DatasetSpec, source: SourceFacts): Action<Input> {
   });
 }
 
+/** It gets its name with its owner: one that is there counts as made. */
 const createScript = (path: AbsolutePath, owner: string): string => sh`
-d=${path}
-if [ -d "$d" ]; then rmdir -- "$d"; fi
+d=${path} new=${`${path}.devbackup-new`}
 mkdir -p "$(dirname -- "$d")"
-btrfs -q subvolume create "$d"
-chown -h -- ${`${owner}:`} "$d"`;
+if [ -d "$new" ]; then rmdir -- "$new"; fi
+btrfs -q subvolume create "$new"
+chown -h -- ${`${owner}:`} "$new"
+if [ -d "$d" ]; then rmdir -- "$d"; fi
+mv -T -- "$new" "$d"`;
 
 /** The copy is proven before the first rename; from then on a cut-off run is finished by the next. */
 const convertScript = (path: AbsolutePath): string => sh`

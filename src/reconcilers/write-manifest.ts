@@ -1,12 +1,12 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { type Manifest, type ManifestRow, renderManifest, renderStateEnv } from "../domain/manifest.ts";
-import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
+import { type AbsolutePath, joinPath } from "../domain/names.ts";
 import { sha256Of } from "../transport/hash.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import { expectSuccess } from "./run-script.ts";
 import { signatureFunctions } from "./signature.ts";
-import { manifestFile, ROW_SUFFIX, stateEnvFile, tmpFile } from "./store.ts";
+import { manifestFile, ROW_SUFFIX, stateEnvFile } from "./store.ts";
 
 /** What a write of the manifest is to make of it. */
 interface ManifestWrite {
@@ -28,20 +28,14 @@ interface ManifestWrite {
 export async function writeManifest(host: Host, dataset: DatasetSpec, write: ManifestWrite): Promise<void> {
   const { rows, row = null, next = "devbackup apply" } = write;
   const contents = { state: renderStateEnv(dataset.name, rows), manifest: renderManifest(rows) };
-  const files =
-    row === null
-      ? null
-      : { artifact: joinPath(dataset.repository, row.localPath), waiting: waitingRow(dataset, row) };
-  await expectSuccess(host, writeScript(dataset, write, contents, files), {
+  const artifact = row === null ? null : joinPath(dataset.repository, row.localPath);
+  await expectSuccess(host, writeScript(dataset, write, contents, artifact), {
     code: "register-failed",
     what: `the manifest of ${dataset.name} could not be written`,
     next,
     stdin: contents.state + contents.manifest,
   });
 }
-
-const waitingRow = (dataset: DatasetSpec, row: ManifestRow): AbsolutePath =>
-  tmpFile(dataset, `${fileName(row.localPath)}${ROW_SUFFIX}`);
 
 /**
  * Refuses to write over a manifest that is not the one that was read, and what did not arrive whole: a link that
@@ -52,10 +46,9 @@ function writeScript(
   dataset: DatasetSpec,
   { onSha256, keepAs }: ManifestWrite,
   contents: { readonly state: string; readonly manifest: string },
-  files: { artifact: AbsolutePath; waiting: AbsolutePath } | null,
+  artifact: AbsolutePath | null,
 ): string {
-  const settle = files === null ? "" : sh`chown root:root ${files.artifact}; chmod 440 ${files.artifact}`;
-  const clear = files === null ? "" : sh`rm -f -- ${files.waiting}`;
+  const settle = artifact === null ? "" : sh`chown root:root ${artifact}; chmod 440 ${artifact}`;
   const keep =
     keepAs === undefined
       ? ""
@@ -77,6 +70,9 @@ cat >"$m.new"
   { echo "what was to be written did not arrive whole" >&2; exit 1; }
 `}${keep}${settle}${sh`
 sync "$m.new"; sign "$m.new"; mv -T -- "$m.new" "$m"; sync "$d"
-sync "$s.new"; mv -T -- "$s.new" "$s"; sync "$d"
-`}${clear}`;
+# what waited for its row has it now, also of a write that was cut off here; state.env, which goes last, tells of that
+for r in ${`${dataset.repository}/tmp/`}*${ROW_SUFFIX}; do
+  if cut -f7 <"$m" | sed 's|.*/||' | grep -qxF -- "$(basename -- "$r" ${ROW_SUFFIX})"; then rm -f -- "$r"; fi
+done
+sync "$s.new"; mv -T -- "$s.new" "$s"; sync "$d"`}`;
 }
