@@ -1,8 +1,8 @@
 #!/bin/sh
-# run.sh unit|test|demo|bench [ARGUMENTS]: what `npm run` of that name does, from a fresh clone on.
+# run.sh unit|test|demo|bench|torture [ARGUMENTS]: what `npm run` of that name does, from a fresh clone on.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?unit, test, demo or bench}
+what=${1:?unit, test, demo, bench or torture}
 shift
 sh scripts/setup.sh "$what"
 
@@ -35,7 +35,7 @@ test)
   node scripts/build.mjs
   as_root node --import tsx test/run.ts all "$@"
   ;;
-demo | bench)
+demo | bench | torture)
   node scripts/build.mjs
   as_root node --import tsx "scripts/$what.ts" "$@"
   ;;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# setup.sh unit|test|demo|bench: installs what is missing on a Debian or Ubuntu machine, and nothing else:
+# setup.sh unit|test|demo|bench|torture: installs what is missing on a Debian or Ubuntu machine, and nothing else:
 # apt packages (as root or through sudo; not for unit) and the npm packages of package-lock.json.
 set -eu
 cd "$(dirname "$0")/.."
@@ -12,7 +12,7 @@ case ${1:-} in
 unit) wanted= ;;
 test) wanted="$LAB $TEST $SWIFT" ;;
 demo) wanted=$LAB ;;
-bench) wanted="$LAB $SWIFT" ;;
+bench | torture) wanted="$LAB $SWIFT" ;;
 *) sed -n '2,3s/^# //p' "$0" >&2; exit 1 ;;
 esac
 

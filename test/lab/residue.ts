@@ -24,7 +24,7 @@ export async function noResidue(lab: Lab, patienceMs: number): Promise<void> {
 }
 
 /** OpenSSH clients that devbackup started towards this lab; the lab's own have other options. */
-async function clients({ addresses }: Lab): Promise<string[]> {
+export async function clients({ addresses }: Lab): Promise<string[]> {
   const found: string[] = [];
   for (const pid of await readdir("/proc")) {
     if (!/^\d+$/.test(pid)) continue;

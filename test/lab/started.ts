@@ -22,6 +22,9 @@ export interface StartOptions {
   readonly terminal?: boolean;
   /** A file that stands in for the machine's own /etc/ssh/ssh_config. OpenSSH heeds no HOME. */
   readonly sshConfig?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Called with what comes on its stdout. */
+  readonly onStdout?: (text: string) => void;
 }
 
 const PROGRAM = join(import.meta.dirname, "../../bin/devbackup");
@@ -37,6 +40,7 @@ export function startDevbackup(lab: Lab, args: readonly string[], options: Start
       XDG_STATE_HOME: join(lab.dir, "state"),
       R2_ACCESS_KEY_ID: lab.bucket.accessKeyId,
       R2_SECRET_ACCESS_KEY: lab.bucket.secretAccessKey,
+      ...options.env,
     },
     cwd: lab.dir,
   });
@@ -46,6 +50,7 @@ export function startDevbackup(lab: Lab, args: readonly string[], options: Start
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
     output += text;
+    options.onStdout?.(text);
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
