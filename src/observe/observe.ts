@@ -10,9 +10,11 @@ import {
   type Observation,
   type RecoveredFacts,
 } from "../reconcilers/facts.ts";
+import { isIdentityDamaged, toolsOn } from "../reconcilers/key-files.ts";
 import { type SystemFacts, systemProbe } from "../reconcilers/packages.ts";
 import type { Probe } from "../reconcilers/reconciler.ts";
 import type { RestoreTarget } from "../reconcilers/request.ts";
+import { isSignKeyDamaged } from "../reconcilers/signature.ts";
 import { registered } from "../reconcilers/store.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
@@ -70,15 +72,16 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   ]);
   const byKey = new Map(answers.flatMap((part) => [...part]));
   const datasets = new Map(desired.datasets.map((spec) => [spec.name, factsOf(options, spec, byKey)]));
+  const systems = new Map(hosts.map((host) => [host, byKey.get(`system ${host}`) as Fact<SystemFacts>]));
   return {
     takenAt: now,
-    systems: new Map(hosts.map((host) => [host, byKey.get(`system ${host}`) as Fact<SystemFacts>])),
+    systems,
     datasets,
     buckets:
       buckets === null
         ? null
         : await withManifestCopies(options, await lookCloser(options, buckets, datasets), datasets),
-    recovered: await recoverLost(options, datasets),
+    recovered: await recoverLost(options, datasets, systems),
     memory: new Map(
       await Promise.all(
         desired.datasets.map(async (spec) => [spec.name, await options.recall(spec)] as const),
@@ -91,20 +94,21 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
 async function recoverLost(
   { desired, recover }: ObserveOptions,
   datasets: Observation["datasets"],
+  systems: Observation["systems"],
 ): Promise<Observation["recovered"]> {
   const recovered = new Map<DatasetName, Fact<RecoveredFacts>>();
   for (const spec of desired.datasets) {
     const facts = datasets.get(spec.name);
-    if (recover !== null && facts !== undefined && hasLost(facts))
+    if (recover !== null && facts !== undefined && hasLost(facts, toolsOn(systems, spec.server)))
       recovered.set(spec.name, known(await recover(spec)));
   }
   return recovered;
 }
 
-const hasLost = ({ manifest, key, signKey }: DatasetFacts): boolean =>
+const hasLost = ({ manifest, key, signKey }: DatasetFacts, tools: ReadonlySet<string>): boolean =>
   manifest.kind === "absent" ||
-  (key.kind === "known" && key.value.identityRights === null) ||
-  (signKey.kind === "known" && signKey.value.keyRights === null);
+  (key.kind === "known" && (key.value.identityRights === null || isIdentityDamaged(key.value, tools))) ||
+  (signKey.kind === "known" && (signKey.value.keyRights === null || isSignKeyDamaged(signKey.value, tools)));
 
 interface Task {
   readonly key: string;

@@ -1,8 +1,15 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import { absent, known } from "../domain/fact.ts";
-import { type AbsolutePath, type AgeRecipient, joinPath, parseAgeRecipient } from "../domain/names.ts";
+import { absent, type Fact, known } from "../domain/fact.ts";
+import {
+  type AbsolutePath,
+  type AgeRecipient,
+  type HostName,
+  joinPath,
+  parseAgeRecipient,
+} from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import { CONFIG_FOLDER } from "./layout.ts";
+import type { SystemFacts } from "./packages.ts";
 import type { Probe } from "./reconciler.ts";
 
 /** The server's age identity, of which only the public half ever leaves the server. */
@@ -14,6 +21,29 @@ export interface KeyFacts {
   /** What the file beside it says; null where there is none. */
   readonly published: AgeRecipient | null;
 }
+
+/** The programs that are on a host; none where that could not be looked at. */
+export const toolsOn = (
+  systems: ReadonlyMap<HostName, Fact<SystemFacts>>,
+  host: HostName,
+): ReadonlySet<string> => {
+  const system = systems.get(host);
+  return system?.kind === "known" ? system.value.tools : new Set();
+};
+
+/** Whether there is an identity that age can make nothing of: cut off, or overwritten. */
+export const isIdentityDamaged = (
+  { identityRights, derived }: KeyFacts,
+  tools: ReadonlySet<string>,
+): boolean => identityRights !== null && derived === null && tools.has("age");
+
+/** Moves what stands at a key's place, and is none, out of the way; it may be all that is left of the key. */
+export const keepDamaged = (key: AbsolutePath): string => sh`
+k=${key}
+if [ -e "$k" ]; then
+  mv -T -n -- "$k" "$k.damaged-$(date -u +%Y%m%dT%H%M%SZ)"; [ ! -e "$k" ]
+fi
+`;
 
 export const identityFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
   joinPath(repository, "keys", `ls_${name}_backup.key`);

@@ -4,7 +4,15 @@ import { DevbackupError } from "../domain/trouble.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import type { RecoveredFacts } from "./facts.ts";
-import { identityFile, type KeyFacts, publishedFile, recipientFile } from "./key-files.ts";
+import {
+  identityFile,
+  isIdentityDamaged,
+  type KeyFacts,
+  keepDamaged,
+  publishedFile,
+  recipientFile,
+  toolsOn,
+} from "./key-files.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import {
@@ -94,7 +102,7 @@ export const keyId = (spec: DatasetSpec): ActionId => actionId("key", spec.name)
 /** What every action that makes artifacts waits for. */
 export const recipientId = (spec: DatasetSpec): ActionId => actionId("recipient", spec.name);
 
-function diffIdentity({ spec, course, facts, recovered }: View, key: KeyFacts): Answer<Input> {
+function diffIdentity({ spec, course, facts, recovered, systems }: View, key: KeyFacts): Answer<Input> {
   const draft = {
     id: keyId(spec),
     host: spec.server,
@@ -102,8 +110,22 @@ function diffIdentity({ spec, course, facts, recovered }: View, key: KeyFacts): 
     needs: [packagesId(spec.server), layoutId(spec, spec.server)],
   };
   const files = { identity: identityFile(spec), recipient: publishedFile(spec) };
-  if (key.identityRights === null) {
-    if (recovered.kind === "known") return { actions: [putBack(spec, draft, recovered.value, files)] };
+  const damaged = isIdentityDamaged(key, toolsOn(systems, spec.server));
+  if (key.identityRights === null || damaged) {
+    if (recovered.kind === "known")
+      return { actions: [putBack(spec, draft, recovered.value, files, damaged)] };
+    if (damaged)
+      return {
+        problems: [
+          damage(
+            "key-damaged",
+            spec,
+            spec.server,
+            `${files.identity} is damaged: age can make nothing of it, and every artifact is encrypted to the identity that it was`,
+            "devbackup apply --restore latest --identity FILE puts it back from the escrow; the damaged one stays beside it",
+          ),
+        ],
+      };
     // an artifact that waits for its row is encrypted to it as well
     const encrypted = course.rows.length > 0 || course.pending.some(({ made }) => made !== null);
     if (encrypted || key.published !== null)
@@ -178,12 +200,13 @@ const putBack = (
   draft: Pick<Action, "id" | "host" | "stage" | "needs">,
   { escrowFrom, recipient }: RecoveredFacts,
   files: { readonly identity: AbsolutePath; readonly recipient: AbsolutePath },
+  damaged: boolean,
 ): Action<Input> =>
   propose("key", spec, {
     ...draft,
-    change: "create",
+    change: damaged ? "update" : "create",
     summary: `put the age identity of ${spec.name} back from the escrow`,
-    reason: `${spec.server} has lost it; the escrow of ${escrowFrom} holds the one of ${recipient}`,
+    reason: `${damaged ? `the one on ${spec.server} is damaged, and stays beside it` : `${spec.server} has lost it`}; the escrow of ${escrowFrom} holds the one of ${recipient}`,
     details: [`${files.identity}  root:root 0400`, `${files.recipient}  root:root 0444`],
     assumes: { identity: null, recipient },
     input: { how: "put-back", dataset: spec.name, ...files },
@@ -220,12 +243,12 @@ k=${identity}
 age-keygen -y "$k.new" >/dev/null
 chmod 400 "$k.new"; sync "$k.new"; mv -T -- "$k.new" "$k"; sync "$(dirname -- "$k")"`}${publishScript({ identity, recipient })}`;
 
-const putBackScript = (files: { identity: string; recipient: string }): string =>
+const putBackScript = (files: { identity: AbsolutePath; recipient: AbsolutePath }): string =>
   `${sh`
 umask 077
 k=${files.identity}
 cat >"$k.new"; age-keygen -y "$k.new" >/dev/null
-chmod 400 "$k.new"; sync "$k.new"; mv -T -- "$k.new" "$k"; sync "$(dirname -- "$k")"`}${publishScript(files)}`;
+chmod 400 "$k.new"; sync "$k.new"`}${keepDamaged(files.identity)}${sh`mv -T -- "$k.new" "$k"; sync "$(dirname -- "$k")"`}${publishScript(files)}`;
 
 const publishScript = ({ identity, recipient }: { identity: string; recipient: string }): string => sh`
 umask 022

@@ -2,12 +2,14 @@ import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.t
 import { absent, unknown } from "../domain/fact.ts";
 import { labelAt } from "../domain/label.ts";
 import { cloudOf, type Observation } from "./facts.ts";
+import { isIdentityDamaged, toolsOn } from "./key-files.ts";
 import { keys } from "./keys.ts";
 import { layout } from "./layout.ts";
 import { memoryProblems } from "./memory.ts";
 import { packages } from "./packages.ts";
 import { type Answer, damage, type Reconciler, together, type View } from "./reconciler.ts";
 import { neverSigned, signKey } from "./sign-key.ts";
+import { isSignKeyDamaged } from "./signature.ts";
 import { registered } from "./store.ts";
 import { afterTrust, trust } from "./trust.ts";
 
@@ -34,7 +36,11 @@ const PREPARERS: readonly Reconciler[] = [trust, packages, layout, keys, signKey
 
 /** What has to be on the server before artifacts can be opened and a manifest signed there. `again`: the command. */
 export function preparations(view: View, again: string): Required<Answer<unknown>> {
-  const { spec, facts, recovered } = view;
+  const { spec, facts, recovered, systems } = view;
+  const tools = toolsOn(systems, spec.server);
+  const damaged =
+    (facts.key.kind === "known" && isIdentityDamaged(facts.key.value, tools)) ||
+    (facts.signKey.kind === "known" && isSignKeyDamaged(facts.signKey.value, tools));
   const lost = [
     ...(facts.key.kind === "known" && facts.key.value.identityRights === null
       ? [{ code: "key-lost", what: "the age identity, which opens the artifacts," }]
@@ -54,7 +60,8 @@ export function preparations(view: View, again: string): Required<Answer<unknown
   const remembered = memoryProblems(view).filter(({ code }) => code !== "manifest-rolled-back");
   return {
     // who signs matters only where something comes out of the escrow
-    actions: lost.length > 0 ? afterTrust(view, here) : here.filter(({ kind }) => kind !== trust.kind),
+    actions:
+      lost.length > 0 || damaged ? afterTrust(view, here) : here.filter(({ kind }) => kind !== trust.kind),
     problems: [...problems.filter(({ host }) => host === null || host === spec.server), ...remembered],
     warnings,
     notes,

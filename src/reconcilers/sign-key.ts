@@ -2,12 +2,20 @@ import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { AbsolutePath, DatasetName } from "../domain/names.ts";
 import type { ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
+import { keepDamaged, toolsOn } from "./key-files.ts";
 import { layoutId } from "./layout.ts";
 import { signerOf } from "./memory.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, damage, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
-import { FIRST_SUFFIX, type SignKeyFacts, signatureFile, signKeyFile, signPublicFile } from "./signature.ts";
+import {
+  FIRST_SUFFIX,
+  isSignKeyDamaged,
+  type SignKeyFacts,
+  signatureFile,
+  signKeyFile,
+  signPublicFile,
+} from "./signature.ts";
 import { manifestFile } from "./store.ts";
 
 interface Input {
@@ -43,15 +51,16 @@ export const signKey: Reconciler<Input> = {
       stage: "provision" as const,
       needs: [packagesId(spec.server), layoutId(spec, spec.server)],
     };
-    if (there.keyRights === null && view.recovered.kind === "known") {
+    const damaged = isSignKeyDamaged(there, toolsOn(view.systems, spec.server));
+    if ((there.keyRights === null || damaged) && view.recovered.kind === "known") {
       const { escrowFrom, fingerprint } = view.recovered.value;
       return {
         actions: [
           propose("sign-key", spec, {
             ...draft,
-            change: "create",
+            change: damaged ? "update" : "create",
             summary: `put the key that signs the manifest of ${spec.name} back from the escrow`,
-            reason: `${spec.server} has lost it; the escrow of ${escrowFrom} holds ${fingerprint}`,
+            reason: `${damaged ? `the one on ${spec.server} is damaged, and stays beside it` : `${spec.server} has lost it`}; the escrow of ${escrowFrom} holds ${fingerprint}`,
             details: [`${input.key}  root:root 0400`, `${input.publicHalf}  root:root 0444`],
             assumes: { key: null, fingerprint },
             input: { how: "put-back", ...input },
@@ -59,6 +68,18 @@ export const signKey: Reconciler<Input> = {
         ],
       };
     }
+    if (damaged)
+      return {
+        problems: [
+          damage(
+            "sign-key-damaged",
+            spec,
+            spec.server,
+            `${input.key} is damaged: ssh-keygen can make nothing of it, and no manifest can be signed`,
+            "devbackup apply --restore latest --identity FILE puts it back from the escrow; the damaged one stays beside it",
+          ),
+        ],
+      };
     if (there.keyRights === null) {
       if (!neverSigned(view)) return { problems: [lost(spec)] };
       return {
@@ -146,7 +167,7 @@ const putBackScript = (input: Input): string =>
 umask 077
 k=${input.key}
 cat >"$k.new"; ssh-keygen -y -P '' -f "$k.new" >/dev/null
-chmod 400 "$k.new"; sync "$k.new"; mv -T -- "$k.new" "$k"; sync "$(dirname -- "$k")"`}${publishScript(input)}`;
+chmod 400 "$k.new"; sync "$k.new"`}${keepDamaged(input.key)}${sh`mv -T -- "$k.new" "$k"; sync "$(dirname -- "$k")"`}${publishScript(input)}`;
 
 const publishScript = ({ key, publicHalf, comment }: Input): string => sh`
 umask 022

@@ -51,6 +51,10 @@ fi
   },
 });
 
+/** Whether there is a key that ssh-keygen can make nothing of; it refuses a whole one, too, that others may read. */
+export const isSignKeyDamaged = ({ keyRights, derived }: SignKeyFacts, tools: ReadonlySet<string>): boolean =>
+  keyRights === "400 0" && derived === null && tools.has("ssh-keygen");
+
 /** Whose signatures count on the server: by its key, or by what stands beside it where that is gone. */
 export const signerThere = ({ derived, published }: SignKeyFacts): Signer | null => derived ?? published;
 
@@ -62,14 +66,16 @@ export const signerThere = ({ derived, published }: SignKeyFacts): Signer | null
 export const signatureFunctions = (spec: DatasetSpec): string => sh`
 key=${signKeyFile(spec)} sig=${signatureFile(spec)}
 by=$(ssh-keygen -y -P '' -f "$key" 2>/dev/null || head -n 1 -- ${signPublicFile(spec)} 2>/dev/null) || by=
-signed_by_us() {
-  [ -n "$by" ] && [ -e "$1" ] && [ -e "$sig" ] &&
-    ssh-keygen -Y verify -I devbackup -n devbackup-manifest -f /dev/fd/3 -s "$sig" <"$1" >/dev/null 2>&1 3<<SIGNERS
+signed_by_us() { [ -n "$by" ] && [ -e "$1" ] && [ -e "$sig" ] && signs "$sig" "$1"; }
+signs() {
+  ssh-keygen -Y verify -I devbackup -n devbackup-manifest -f /dev/fd/3 -s "$1" <"$2" >/dev/null 2>&1 3<<SIGNERS
 devbackup namespaces="devbackup-manifest" $by
 SIGNERS
 }
 sign() {
-  ssh-keygen -q -Y sign -f "$key" -n devbackup-manifest <"$1" >"$sig.new" || return
+  # where its output finds no room, ssh-keygen ends with 0 all the same, and cat does not
+  ssh-keygen -q -Y sign -f "$key" -n devbackup-manifest <"$1" | cat >"$sig.new" || return
+  signs "$sig.new" "$1" || { echo "the signature of $1 could not be made" >&2; return 1; }
   sync "$sig.new" && mv -T -- "$sig.new" "$sig" && rm -f -- "$sig"${FIRST_SUFFIX} && sync "$(dirname -- "$sig")"
 }
 `;
