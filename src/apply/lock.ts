@@ -5,6 +5,7 @@ import { fenced, fencePreface, HOLDER_FILE, WORK_LOCK } from "../transport/fence
 import type { Host, RunningCommand } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import { locked, stillAtWork } from "./locked.ts";
+import { mendDisk } from "./mend-disk.ts";
 
 /** Who holds a lock, as the one that is refused is told. */
 export interface Holder {
@@ -94,16 +95,22 @@ const lost = (host: Host, dataset: DatasetName, why: string): DevbackupError =>
     next: "devbackup apply",
   });
 
-const noLock = (host: Host, dataset: DatasetName, stderr: string): DevbackupError =>
-  new DevbackupError({
+function noLock(host: Host, dataset: DatasetName, stderr: string): DevbackupError {
+  const first = mendDisk(stderr, host.name);
+  return new DevbackupError({
     code: "lock-failed",
     exitCode: 1,
     host: host.name,
     what: `the lock of ${dataset} could not be taken`,
     why: stderr.trim(),
     state: "Nothing was changed",
-    next: "devbackup apply",
+    next: first === null ? "devbackup apply" : `${first}, then: devbackup apply`,
   });
+}
+
+/** Given up where a disk is full, for the lock, the journal and what clears up; put back once there is room. */
+const BALLAST_FILE = "ballast";
+const BALLAST_BYTES = 1024 ** 2;
 
 const lockFolder = (repository: AbsolutePath): string => `${repository}/locks`;
 
@@ -111,6 +118,7 @@ const lockFolder = (repository: AbsolutePath): string => `${repository}/locks`;
  * The folders above the repository are everybody's to walk through. Children must not inherit the lock's
  * descriptor: one that outlives this shell would keep the lock. The holder's file says who holds it, and since when
  * by the clock here; it is touched with each word that comes. What was begun under the lock before is waited for.
+ * On a disk without a byte to spare Btrfs still makes and removes files, and writes into none: the ballast makes room.
  */
 const lockScript = (repository: AbsolutePath, holder: string, patience: number): string => sh`
 mkdir -p ${parentOf(repository)} || exit 1
@@ -126,7 +134,8 @@ if ! flock -n 9; then
   echo "busy $((now - since)) $((now - $(stat -c %Y -- "$f"))) $patience $pid $state $who"
   exit 0
 fi
-printf '%s\n%s\n' ${holder} "$$ $(date +%s) ${patience}" >"$f" || exit 1
+write_holder() { printf '%s\n%s\n' ${holder} "$$ $(date +%s) ${patience}" | cat >"$f"; }
+write_holder 2>/dev/null || { rm -f -- "$d"/${BALLAST_FILE}; sync -f "$d"; write_holder; } || exit 1
 exec 8>>"$w" || exit 1
 if ! flock -w ${Math.floor(patience / 2)} 8; then
   for p in /proc/[0-9]*; do [ "$p/fd/7" -ef "$w" ] && printf '%s ' "$(basename "$p")"; done
@@ -136,5 +145,6 @@ if ! flock -w ${Math.floor(patience / 2)} 8; then
 fi
 exec 8>&-
 echo held
+[ -s "$d"/${BALLAST_FILE} ] || { head -c ${BALLAST_BYTES} /dev/urandom >"$d"/${BALLAST_FILE}; } 2>/dev/null || rm -f -- "$d"/${BALLAST_FILE}
 while timeout ${patience} sh -c 'IFS= read -r beat' 9>&-; do echo; touch -- "$f"; done
 : >"$f"`;

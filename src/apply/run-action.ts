@@ -12,6 +12,7 @@ import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import type { Emit } from "./events.ts";
 import type { Lock } from "./lock.ts";
+import { mendDisk } from "./mend-disk.ts";
 
 /** What every action of one apply is run with. */
 export interface RunContext {
@@ -128,11 +129,14 @@ function workedOut(running: Running): Action | null {
 const lookAgain = ({ look, planned, latest }: Running): Promise<Observation> =>
   planned.stage === "cloud" ? look() : look(latest.buckets);
 
-/** A reconciler does not know what was typed: `devbackup apply` stands for it. */
-export const inWords = (error: DevbackupError, command: string): DevbackupError =>
-  error.trouble.next === undefined || error.trouble.next === "devbackup apply"
-    ? new DevbackupError({ ...error.trouble, next: command }, { cause: error })
-    : error;
+/** A reconciler does not know what was typed: `devbackup apply` stands for it. Running out of room can be anybody's. */
+export function inWords(error: DevbackupError, command: string): DevbackupError {
+  const { why = "", host, next } = error.trouble;
+  if (next !== undefined && next !== "devbackup apply") return error;
+  const first = mendDisk(why, host);
+  const words = first === null ? command : `${first}, then: ${command}`;
+  return new DevbackupError({ ...error.trouble, next: words }, { cause: error });
+}
 
 const BLOCKED = "blocked";
 

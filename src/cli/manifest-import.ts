@@ -3,6 +3,7 @@ import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import { importActions, runImport, type Sorted, sortOut } from "../reconcilers/import.ts";
 import type { View } from "../reconcilers/reconciler.ts";
+import { RESERVE_BYTES } from "../reconcilers/room.ts";
 import { isAuthentic } from "../reconcilers/sign.ts";
 import { importText } from "../report/import-text.ts";
 import { planText } from "../report/plan-text.ts";
@@ -90,12 +91,12 @@ async function takeIn(
     await said("nothing-to-do");
     return exitCode;
   }
-  if (!sorted.sharesBlocks && freeBytes !== null && freeBytes < bytes)
+  if (!sorted.sharesBlocks && freeBytes !== null && freeBytes < bytes + RESERVE_BYTES)
     throw new DevbackupError({
       code: "no-space",
       exitCode: 1,
       host: view.spec.server,
-      what: `${formatBytes(freeBytes)} free at ${view.spec.repository}, and the artifacts need ${formatBytes(bytes)}`,
+      what: `${formatBytes(freeBytes)} free at ${view.spec.repository}, and the artifacts need ${formatBytes(bytes)}, and ${formatBytes(RESERVE_BYTES)} to spare`,
       state: "Nothing was changed",
       next: "free some space there, or give the file system more",
     });

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { type Fact, known, unknown } from "../domain/fact.ts";
@@ -95,6 +95,7 @@ async function write({ folder }: MemoryPlace, name: string, contents: string | U
     const directory = await open(folder, "r");
     await directory.sync().finally(() => directory.close());
   } catch (error) {
+    await rm(made, { force: true }).catch(() => undefined);
     throw new DevbackupError({
       code: "memory-unwritten",
       exitCode: 1,

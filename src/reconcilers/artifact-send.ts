@@ -73,7 +73,7 @@ const endFailed = (host: HostName, what: string, stderr: string): DevbackupError
     host,
     what,
     why: stderr.trim(),
-    state: "Nothing was registered, and what had arrived is removed; it is safe to run again",
+    state: "Nothing was registered; it is safe to run again",
     next: "devbackup apply",
   });
 
@@ -96,6 +96,7 @@ tee "$w/sum" || : >"$w/tee-failed"
 wait "$sum" || : >"$w/sum-failed"
 for f in "$w"/*-failed; do [ -e "$f" ] || continue; f=$(basename "$f"); echo "$f" | sed 's/-failed$/ failed/' >&2; failed=1; done
 [ -z "$failed" ] || exit 1
+[ -s "$w/sha256" ] || { echo "/run: No space left on device" >&2; exit 1; }
 echo "sha256 $(cut -c1-64 "$w/sha256")" >&2`;
 }
 
@@ -112,5 +113,7 @@ mkfifo "$w/sum"
 openssl dgst -sha256 -r <"$w/sum" >"$w/sha256" & sum=$!
 tee "$w/sum" >&6
 wait "$sum"
+# where its output finds no room, openssl ends with 0 all the same
+[ -s "$w/sha256" ] || { echo "/run: No space left on device" >&2; exit 1; }
 sync ${tmp}
 echo "$(cut -c1-64 "$w/sha256") $(stat -c %s -- ${tmp}) $(date +%s)"`}`;

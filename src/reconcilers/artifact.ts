@@ -122,11 +122,15 @@ function makeArtifact(
   });
 }
 
-/** The row goes first: a file below `artifacts/` that devbackup made can always be told from a stranger's. */
+/**
+ * The row goes first: a file below `artifacts/` that devbackup made can always be told from a stranger's. Where there
+ * is no room even for that, the artifact goes again, and its room with it.
+ */
 export const settleScript = (tmp: AbsolutePath, sizeBytes: number, final: AbsolutePath): string => sh`
 t=${tmp} f=${final} r=${`${tmp}${ROW_SUFFIX}`}
 [ ! -e "$f" ] || { echo "$f is there already" >&2; exit 1; }
 [ "$(stat -c %s -- "$t")" = ${sizeBytes} ] || { echo "$t is not what was received" >&2; exit 1; }
+trap '[ ! -e "$t" ] || rm -f -- "$t" "$r"' EXIT
 umask 077
 cat >"$r"; sync "$r"; sync "$(dirname -- "$r")"
 mv -T -n -- "$t" "$f"; [ ! -e "$t" ]

@@ -136,7 +136,6 @@ export async function runImport({ host: name, input }: Action<Input>, tools: Too
   const { stdout } = await expectSuccess(host, copyScript(from, tmp, file), {
     code: "import-failed",
     what: `${from} could not be copied`,
-    next: "devbackup manifest import DIR",
     signal: tools.signal,
   });
   if (stdout.trim() !== sha256)
@@ -161,6 +160,5 @@ const copyScript = (from: AbsolutePath, tmp: AbsolutePath, file: AbsolutePath): 
 umask 027; mkdir -p ${parentOf(file)}
 umask 077; mkdir -p ${parentOf(tmp)}
 rm -f -- ${tmp}
-cp --reflink=auto -- ${from} ${tmp}
-sync ${tmp}
+{ cp --reflink=auto -- ${from} ${tmp} && sync ${tmp}; } || { rm -f -- ${tmp}; exit 1; }
 openssl dgst -sha256 -r <${tmp} | cut -c1-64`;

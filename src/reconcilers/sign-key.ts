@@ -174,5 +174,5 @@ umask 022
 k=${key} p=${publicHalf} c=${comment}
 chown root:root "$k"; chmod 400 "$k"
 by=$(ssh-keygen -y -P '' -f "$k")
-printf '%s %s\n' "$(printf '%s' "$by" | cut -d' ' -f1,2)" "$c" >"$p.new"
+printf '%s %s\n' "$(printf '%s' "$by" | cut -d' ' -f1,2)" "$c" | cat >"$p.new"
 chmod 444 "$p.new"; sync "$p.new"; mv -T -- "$p.new" "$p"; sync "$(dirname -- "$p")"`;

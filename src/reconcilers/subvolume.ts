@@ -52,7 +52,7 @@ export const subvolume: Reconciler<Input> = {
     if (how === "convert")
       await expectSuccess(host, convertScript(path), {
         ...failure,
-        state: "The directory is as it was; what was copied beside it is cleared away by the next run",
+        state: "The directory is as it was, and what was copied beside it is cleared away",
         next: `stop what writes below ${path}, then: devbackup apply --approve ${action.id}`,
       });
     if (how === "finish-conversion")
@@ -183,18 +183,22 @@ chown -h -- ${`${owner}:`} "$new"
 if [ -d "$d" ]; then rmdir -- "$d"; fi
 mv -T -- "$new" "$d"`;
 
-/** The copy is proven before the first rename; from then on a cut-off run is finished by the next. */
+/**
+ * The copy is proven before the first rename; from then on a cut-off run is finished by the next. A stage of the
+ * proof that fails (sort, say, which writes to /tmp) leaves another word on either side, so that it never comes out equal.
+ */
 const convertScript = (path: AbsolutePath): string => sh`
 d=${path} new=${copyBeside(path)} old=${originalBeside(path)}
 if [ -e "$new" ] && [ ! -L "$new" ]; then btrfs -q subvolume delete -c "$new"; fi
 btrfs -q subvolume create "$new"
+trap '[ ! -e "$d" ] || [ ! -e "$new" ] || btrfs -q subvolume delete "$new"' EXIT
 (cd "$new" && cp -a --reflink=auto -- "$d/." .)
-listing() { (cd "$1" && find . ! -type d -printf '%P\0%y %m %U %G %s %T@ %l\0' -o -printf '%P\0%y %m %U %G %T@\0' | LC_ALL=C sort -z | sha256sum); }
-content() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum -z | sha256sum); }
+failed() { echo "failed in $1"; }
+listing() { (cd "$1" && { find . ! -type d -printf '%P\0%y %m %U %G %s %T@ %l\0' -o -printf '%P\0%y %m %U %G %T@\0' || failed "$1"; } | { LC_ALL=C sort -z || failed "$1"; } | sha256sum); }
+content() { (cd "$1" && { find . -type f -print0 || failed "$1"; } | { LC_ALL=C sort -z || failed "$1"; } | { xargs -0r sha256sum -z || failed "$1"; } | sha256sum); }
 # hard links stay links of each other; those from outside keep to the directory as it was
 files() { (cd "$1" && find . ! -type d -printf '%i\n' | sort -u | wc -l); }
 if [ "$(listing "$d")" != "$(listing "$new")" ] || [ "$(files "$d")" != "$(files "$new")" ] || [ "$(content "$d")" != "$(content "$new")" ]; then
-  btrfs -q subvolume delete "$new"
   echo "the copy differs from $d: something is writing there" >&2
   exit 1
 fi

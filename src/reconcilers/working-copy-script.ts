@@ -84,13 +84,17 @@ mkdir -p "$(dirname -- "$wc")"
 if [ -e "$wc" ] || [ ! -e "$former" ]; then settle_former; fi
 free_name "$beside" "$(dirname -- "$from")"/*@*
 btrfs -q subvolume snapshot "$from" "$new"
+# before it has its name: a copy that stands there unnoted would one day pass for somebody else's
+{
+  echo "$(field "$new" UUID) $label"
+  if is_subvolume "$wc" && [ -e "$note" ]; then grep "^$(field "$wc" UUID) " -- "$note" || :; fi
+} >"$note.new"
+sync "$note.new"; mv -T -- "$note.new" "$note"
 if [ -d "$wc" ] && [ "$(stat -c %i -- "$wc")" != 256 ] && rmdir -- "$wc" 2>/dev/null; then :; fi
 if [ -e "$wc" ]; then
   ${stranger ? '[ ! -e "$before" ] || { echo "$before is in the way" >&2; exit 1; }; mv -T -- "$wc" "$before"' : 'mv -T -- "$wc" "$former"'}
 fi
 mv -T -- "$new" "$wc"
-uuid=$(btrfs subvolume show -- "$wc" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*//p')
-echo "$uuid $label" >"$note.new" && mv -T -- "$note.new" "$note"
 settle_former
 ${ownBase === null ? "" : dropOldBases}
 btrfs filesystem sync "$wc"`;
@@ -105,8 +109,8 @@ if [ -e "$from" ] && ! complete "$from"; then btrfs -q subvolume delete -c "$fro
 if [ ! -e "$from" ]; then
   for b in "$base/$dataset@"*; do if complete "$b" && [ -e "$hydrated/$(basename -- "$b")" ]; then prev="$hydrated/$(basename -- "$b")"; fi; done
   set --; [ -z "$prev" ] || set -- -p "$prev"
-  { btrfs -q send "$@" "$hydrated/$name" || :; } | btrfs -q receive -e "$base"
-  complete "$from"
+  { btrfs -q send "$@" "$hydrated/$name" || :; } | btrfs -q receive -e "$base" || :
+  complete "$from" || { [ ! -e "$from" ] || btrfs -q subvolume delete "$from"; exit 1; }
 fi`;
 
 const dropOldBases = `for b in "$base/$dataset@"*; do [ "$b" = "$from" ] || btrfs -q subvolume delete "$b"; done`;

@@ -64,7 +64,7 @@ m=${manifestFile(dataset)} s=${stateEnvFile(dataset)} d=$(dirname -- ${manifestF
 if ! signed_by_us "$m" && signed_by_us "$m.new"; then mv -T -- "$m.new" "$m"; sync "$d"; fi
 now=$([ ! -e "$m" ] || cat -- "$m" 2>/dev/null | sha256sum | cut -c1-64)
 [ "$now" = ${onSha256 ?? ""} ] || { echo "the manifest has changed since it was read" >&2; exit 1; }
-dd bs=${Buffer.byteLength(contents.state)} count=1 iflag=fullblock 2>/dev/null >"$s.new"
+dd bs=${Buffer.byteLength(contents.state)} count=1 iflag=fullblock status=none >"$s.new"
 cat >"$m.new"
 [ "$(cat -- "$s.new" "$m.new" | sha256sum | cut -c1-64)" = ${sha256Of(contents.state + contents.manifest)} ] ||
   { echo "what was to be written did not arrive whole" >&2; exit 1; }

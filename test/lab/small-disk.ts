@@ -1,0 +1,56 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+
+/** Why no disk can be made on this machine, or false: fits `{ skip: whyNoDisk() }`. */
+export const whyNoDisk = (): string | false =>
+  process.getuid?.() === 0 ? false : "it mounts a small Btrfs of its own, which takes root";
+
+/** A Btrfs in a file, mounted until the test ends. */
+export interface SmallDisk {
+  readonly path: string;
+  /** Takes all of it but `bytes`, to the last byte by default. */
+  fill(bytes?: number): void;
+  unfill(): void;
+  /** Has the writes of Btrfs fail from now on, so that it makes itself read-only. */
+  breakDown(): void;
+}
+
+/** Runs a script of sh and gives what it printed. @throws with what it said where it fails */
+export const shell = (script: string, ...args: string[]): string =>
+  execFileSync("sh", ["-euc", script, "sh", ...args], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+
+export function smallDisk(context: TestContext, mebibytes = 256): SmallDisk {
+  const top = mkdtempSync("/tmp/small-disk-");
+  const [below, path] = [join(top, "below"), join(top, "disk")];
+  for (const folder of [below, path]) mkdirSync(folder);
+  // the image is a file with holes, on a file system that can be made too small for it
+  shell(
+    'mount -t tmpfs tmpfs "$1"; truncate -s "$3M" "$1/image"; mkfs.btrfs -q "$1/image" 2>/dev/null; mount -o loop "$1/image" "$2"',
+    ...[below, path, String(mebibytes)],
+  );
+  context.after(() => {
+    // the loop device lets go of its image a moment later
+    shell('umount "$2"; umount -l "$1"', below, path);
+    rmSync(top, { recursive: true });
+  });
+  return {
+    path,
+    fill: (bytes = 0) => {
+      shell(
+        'cat /dev/zero >"$1/fill" 2>/dev/null || :; sync -f "$1"; truncate -s "-$2" "$1/fill"; sync -f "$1"',
+        ...[path, String(bytes)],
+      );
+    },
+    unfill: () => void shell('rm -f "$1/fill"; btrfs filesystem sync "$1"', path),
+    breakDown: () =>
+      void shell(
+        'mount -o "remount,size=$(du -k "$1/image" | cut -f1)k" "$1"; head -c 32M /dev/urandom >"$2/x" 2>/dev/null || :; sync -f "$2" 2>/dev/null || :',
+        ...[below, path],
+      ),
+  };
+}
