@@ -26,12 +26,12 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-/** Of a host that says nothing of its own: three times 15 s, as OpenSSH does with a link. */
-const LINK_PATIENCE_MS = 45_000;
+/** Of a host that says nothing of its own: four times 15 s, as of a link. */
+const LINK_PATIENCE_MS = 60_000;
 
 /**
  * How long the lock waits for a word of its holder: a third longer than a link may be silent, so that a holder that
- * is cut off gives up before another one begins. The usual 45 s make a minute.
+ * is cut off gives up before another one begins. The usual minute makes 80 s.
  */
 const patienceSeconds = ({ patienceMs = LINK_PATIENCE_MS }: Host): number =>
   Math.min(600, Math.max(6, Math.ceil((patienceMs * 4) / 3000)));
@@ -40,7 +40,7 @@ const patienceSeconds = ({ patienceMs = LINK_PATIENCE_MS }: Host): number =>
  * Takes the dataset's lock: flock(1) held by a process on the server that lives as long as the controller sends it a
  * newline now and then. Each is answered, and what is not answered in time counts as lost here too: a controller that
  * was stopped, or slept, does nothing more when it wakes. Killed, cut off or without power, it loses the lock within
- * a minute.
+ * 80 s.
  * @throws DevbackupError `locked`, exit code 3, with who holds it since when
  */
 export async function takeLock(host: Host, spec: DatasetSpec, holder: Holder): Promise<Lock> {

@@ -52,6 +52,21 @@ export function readStart(stderr: string): Started {
   return { pid: Number(match[1]), stderr: stderr.slice(match.index + match[0].length) };
 }
 
+/** What login, PAM and sudo may take until the script begins. A host that is well otherwise may hang there for ever. */
+export const START_TIMEOUT_MS = 60_000;
+
+/** What such a host is told as. */
+export const notBegun = (host: HostName, withinMs: number): DevbackupError =>
+  new DevbackupError({
+    code: "shell-silent",
+    exitCode: 4,
+    host,
+    what: `the host answers, but began no command within ${Math.ceil(withinMs / 1000)} s`,
+    why: "A login shell, a PAM module (a directory service that is away, a home that is not mounted) or sudo hangs there",
+    state: "What was to be run there had not begun; the next run looks at it anew",
+    next: "Log in by hand and see where it hangs: time sudo -n true",
+  });
+
 const STDOUT_MARKER = "devbackup-stdout\n";
 
 /** Lets the script's stdout begin with a line that {@link readOutput} finds again. Not for bulk pipes. */

@@ -13,12 +13,14 @@ interface LocalOptions {
   readonly name: HostName;
   readonly become: "none" | "sudo";
   readonly env: NodeJS.ProcessEnv;
+  /** See {@link START_TIMEOUT_MS}. */
+  readonly startTimeoutMs?: number;
 }
 
 /** This machine as a {@link Host}. Contacts nothing until the first command. */
-export function localHost({ name, become, env }: LocalOptions): Host {
+export function localHost({ name, become, env, ...options }: LocalOptions): Host {
   const shellArgv = bootstrapArgv(become);
-  return scriptedHost({ name, source: processes(name, shellArgv, env), shellArgv });
+  return scriptedHost({ name, source: processes(name, shellArgv, env), shellArgv, ...options });
 }
 
 function processes(name: HostName, argv: readonly string[], env: NodeJS.ProcessEnv): SessionSource {

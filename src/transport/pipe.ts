@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";
 import { DevbackupError } from "../domain/trouble.ts";
-import { notStarted } from "./bootstrap.ts";
+import { notBegun, notStarted, START_TIMEOUT_MS } from "./bootstrap.ts";
 import { endGroup, endWithUs } from "./end-with-us.ts";
 import { LET_GO } from "./fence.ts";
 import { framed, type Host } from "./host.ts";
@@ -18,6 +18,8 @@ export interface PipeOptions {
   /** POSIX sh; its stdin is what the source writes. */
   readonly sink: string;
   readonly signal?: AbortSignal;
+  /** See {@link START_TIMEOUT_MS}. */
+  readonly startTimeoutMs?: number;
   /** For the local shell and the OpenSSH clients; default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -45,7 +47,7 @@ const START_GRACE_MS = 2_000;
  *   `signal.reason` on abort.
  */
 export async function pipe(options: PipeOptions): Promise<PipeResult> {
-  const { from, source, to, sink, signal, env = process.env } = options;
+  const { from, source, to, sink, signal, env = process.env, startTimeoutMs = START_TIMEOUT_MS } = options;
   signal?.throwIfAborted();
   const child = spawn("sh", ["-c", pipeline(from.shellArgv(), to.shellArgv())], {
     env,
@@ -71,6 +73,9 @@ export async function pipe(options: PipeOptions): Promise<PipeResult> {
       [to, sinkSaid],
       [from, sourceSaid],
     ]);
+  // where a host hangs before its end begins, no keep-alive tells
+  const unheard = async (host: Host, said: Kept): Promise<Host> =>
+    (await within(startTimeoutMs, said.begun, gone)) === "late" ? host : new Promise(() => {});
   const cut = Promise.withResolvers<"aborted">();
   const abort = (): void => cut.resolve("aborted");
   signal?.addEventListener("abort", abort);
@@ -81,9 +86,10 @@ export async function pipe(options: PipeOptions): Promise<PipeResult> {
   // where the shell itself failed, that is told below
   lingering.catch(() => {});
   try {
-    if ((await Promise.race([gone, cut.promise])) === "aborted") {
+    const first = await Promise.race([gone, cut.promise, unheard(to, sinkSaid), unheard(from, sourceSaid)]);
+    if (first !== undefined) {
       await endAll();
-      throw signal?.reason;
+      throw first === "aborted" ? signal?.reason : notBegun(first.name, startTimeoutMs);
     }
   } finally {
     signal?.removeEventListener("abort", abort);
@@ -149,7 +155,9 @@ async function endBoth(
     if (child.pid !== undefined) endGroup(child.pid, `SIG${signal}`);
     if ((await within(GRACE_MS, gone)) !== "late") return;
   }
-  await gone;
+  // what even KILL does not end, a process that waits for a broken disk, is left alone
+  for (const each of child.stdio) each?.destroy();
+  child.unref();
 }
 
 const linkLost = (host: Host, said: string): DevbackupError =>

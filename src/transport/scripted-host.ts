@@ -1,11 +1,20 @@
 import { uptime } from "node:os";
 import type { HostName } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
-import { marked, noisyLogin, notStarted, readOutput, readStart } from "./bootstrap.ts";
+import {
+  marked,
+  noisyLogin,
+  notBegun,
+  notStarted,
+  readOutput,
+  readStart,
+  START_TIMEOUT_MS,
+  STARTED,
+} from "./bootstrap.ts";
 import type { Host, RunningCommand, RunOptions, RunResult, StartOptions } from "./host.ts";
 import { framed } from "./host.ts";
 import { type Listening, listen } from "./ssh/listening.ts";
-import type { Session, SessionSource } from "./ssh/session.ts";
+import { type Session, SessionRefused, type SessionSource } from "./ssh/session.ts";
 import { SessionSlots } from "./ssh/session-slots.ts";
 import { terminate } from "./terminate.ts";
 import { within } from "./within.ts";
@@ -19,16 +28,21 @@ interface Means {
   readonly source: SessionSource;
   readonly shellArgv: readonly string[];
   readonly patienceMs?: number;
+  /** See {@link START_TIMEOUT_MS}. */
+  readonly startTimeoutMs?: number;
 }
 
 /** A {@link Host} on top of anything that can open a {@link Session}: local and SSH behave alike. */
-export function scriptedHost({ name, source, shellArgv, ...means }: Means): Host {
+export function scriptedHost({ name, source, shellArgv, startTimeoutMs, ...means }: Means): Host {
+  const startMs = startTimeoutMs ?? START_TIMEOUT_MS;
   const slots = new SessionSlots(source);
   const running = new Map<Session, Listening>();
 
   const begin = async (script: string, stdin: string | Uint8Array | undefined, signal?: AbortSignal) => {
     if (script.includes("\0")) throw new RangeError("a script cannot hold a NUL byte");
-    const session = await slots.open(signal);
+    const session = await slots.open(signal).catch((error: unknown) => {
+      throw error instanceof SessionRefused ? sessionRefused(name, error) : error;
+    });
     // a host that ends early closes the pipe; its exit code says what happened
     session.stdin.on("error", () => {});
     session.stdin.write(stdin === undefined ? framed(marked(script)) : withStdin(script, stdin));
@@ -37,6 +51,16 @@ export function scriptedHost({ name, source, shellArgv, ...means }: Means): Host
     void heard.tooMuch.then(() => terminate(session, heard, slots));
     void session.ended.then(() => running.delete(session));
     return { session, heard };
+  };
+
+  /** Lets go of a script that has not begun in time, and rejects then; never resolves. */
+  const unheard = async (session: Session, heard: Listening): Promise<never> => {
+    const first = await within(startMs, heard.saidOnStderr(STARTED), session.ended);
+    if (first !== "late") return new Promise(() => {});
+    // there is nothing yet that could be ended
+    session.abandon();
+    running.delete(session);
+    throw notBegun(name, startMs);
   };
 
   /** Closes its stdin, which ends what waits for it, and after a while ends it. */
@@ -51,7 +75,7 @@ export function scriptedHost({ name, source, shellArgv, ...means }: Means): Host
     session.stdin.end();
     const cut = cutOff(options);
     try {
-      const first = await Promise.race([session.ended, cut.happened]);
+      const first = await Promise.race([session.ended, cut.happened, unheard(session, heard)]);
       if (first === "aborted" || first === "timed out") {
         await terminate(session, heard, slots);
         if (first === "aborted") throw options.signal?.reason;
@@ -79,7 +103,8 @@ export function scriptedHost({ name, source, shellArgv, ...means }: Means): Host
       return result(name, session, heard);
     });
     // a line that never comes because the script never started is told as that, not as an end
-    const firstLine = heard.firstLine.then((line) => line ?? ended.then(() => undefined));
+    const line = heard.firstLine.then((first) => first ?? ended.then(() => undefined));
+    const firstLine = Promise.race([line, unheard(session, heard)]);
     // whoever never asks how a lock ended must not be taken down by it
     for (const answer of [ended, firstLine]) answer.catch(() => {});
     let alive = true;
@@ -154,6 +179,20 @@ const timedOut = (host: HostName, timeoutMs: number): DevbackupError =>
     what: `a command did not end within ${Math.round(timeoutMs / 1000)} s`,
     state: "It was told to end, and ended or was cut off",
   });
+
+const sessionRefused = (host: HostName, cause: SessionRefused): DevbackupError =>
+  new DevbackupError(
+    {
+      code: "session-refused",
+      exitCode: 4,
+      host,
+      what: "the login is let in, and may run no command",
+      why: cause.message.trim(),
+      state: "Nothing was run there; safe to run again",
+      next: "see MaxSessions in that host's sshd_config(5): it has to be 1 at least, and is best left at 10",
+    },
+    { cause },
+  );
 
 const saidTooMuch = (host: HostName): DevbackupError =>
   new DevbackupError({

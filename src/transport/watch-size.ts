@@ -3,6 +3,7 @@ import type { Host } from "./host.ts";
 import { sh } from "./quote.ts";
 
 const INTERVAL_MS = 1000;
+const TIMEOUT_MS = 30_000;
 
 /** Tells the size of a file that grows on `host`, about once a second, until the function it gives is called. */
 export const watchSize = (host: Host, file: AbsolutePath, tell: (bytes: number) => void): (() => void) =>
@@ -15,7 +16,7 @@ export function watchBytes(host: Host, script: string, tell: (bytes: number) => 
   let stopped = false;
   const look = async (): Promise<void> => {
     // a look that fails is no trouble of its own: the pipe beside it will tell
-    const { stdout } = await host.run(script).catch(() => ({ stdout: "" }));
+    const { stdout } = await host.run(script, { timeoutMs: TIMEOUT_MS }).catch(() => ({ stdout: "" }));
     if (stopped) return;
     if (stdout !== "") tell(Number(stdout));
     timer = setTimeout(look, INTERVAL_MS);

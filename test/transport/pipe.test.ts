@@ -133,6 +133,20 @@ suite("bulk pipes, against a real sshd", { skip: noSshd }, () => {
     }
   });
 
+  test("an end that never begins is given up, and nothing is left of the other", async () => {
+    const marker = `devbackup-test-${process.pid}-hung`;
+    const hung: Host = { ...remote, shellArgv: () => ["env", `MARK=${marker}`, "sleep", "60"] };
+    for (const [from, to] of [
+      [local, hung],
+      [hung, local],
+    ] as const) {
+      const scripts = { source: "cat /dev/zero", sink: `MARK=${marker} cat >/dev/null` };
+      const trouble = await troubleOf(pipe({ from, to, env: sshd.env, startTimeoutMs: 500, ...scripts }));
+      assert.deepEqual([trouble.code, trouble.exitCode, trouble.host], ["shell-silent", 4, ls]);
+      assert.deepEqual(processesWith(marker), []);
+    }
+  });
+
   test("scripts and hosts stand in no argument list of this machine but as the desired state says them", async () => {
     const { sink } = await between("up", {
       source: "sleep 0.5; echo secret-in-script",

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { writeFileSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
+import { type EventEmitter, once } from "node:events";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { after, before, suite, test } from "node:test";
+import ssh2 from "ssh2";
 import { parseHostName } from "../../src/domain/names.ts";
 import type { Host } from "../../src/transport/host.ts";
+import { localHost } from "../../src/transport/local-host.ts";
 import { connectSsh, type SshHostOptions } from "../../src/transport/ssh/host.ts";
 import { processesWith, until } from "./processes.ts";
 import { noSshd, type SshSpec, startSshd, type TestSshd } from "./sshd.ts";
@@ -144,17 +146,108 @@ suite("commands over one connection, against a real sshd", { skip: noSshd }, () 
     line.close();
   });
 
-  test("a host that takes the connection and says nothing is given up", async () => {
-    const mute = createServer().listen(0, "127.0.0.1");
-    await once(mute, "listening");
-    const address = mute.address();
-    assert(address && typeof address === "object");
-    mute.on("connection", (socket) => socket.end());
-    const trouble = await troubleOf(reach({ port: address.port }));
+  test("a host that takes the connection and hangs up is told as that", async () => {
+    const rude = await listening(createServer((socket) => socket.end()));
+    const trouble = await troubleOf(reach({ port: rude.port }));
     assert.deepEqual([trouble.code, trouble.exitCode], ["handshake-failed", 4]);
+    rude.close();
+  });
+
+  test("a host that takes the connection and says nothing is given up after ConnectTimeout", async () => {
+    const mute = await listening(createServer());
+    writeFileSync(sshd.configFile, "ConnectTimeout 1");
+    const began = performance.now();
+    const trouble = await troubleOf(reach({ port: mute.port }));
+    assert.deepEqual([trouble.code, trouble.exitCode], ["host-timeout", 4]);
+    assert.match(trouble.what, /did not answer within 1 s/);
+    assert(performance.now() - began < 10_000);
+    writeFileSync(sshd.configFile, "");
     mute.close();
   });
+
+  test("an agent that takes the question and says nothing is done without", async () => {
+    const socket = `${sshd.folder}/silent-agent`;
+    const agent = createServer().listen(socket);
+    await once(agent, "listening");
+    const connections: Socket[] = [];
+    agent.on("connection", (each) => connections.push(each.resume()));
+    const other = await reach({}, { env: { ...sshd.env, SSH_AUTH_SOCK: socket } });
+    assert.equal((await other.run("echo in")).stdout, "in\n");
+    await other.close();
+    // whoever still held on to it would not end
+    await until(() => connections.every(({ readableEnded }) => readableEnded));
+    agent.close();
+  });
+
+  test("a host that is well, and never begins what it is asked to, is given up", async (t) => {
+    const key = readFileSync(`${sshd.folder}/host_ed25519`);
+    const polite = await listening(
+      new ssh2.Server({ hostKeys: [key] }, (client) =>
+        client
+          .on("error", () => {})
+          .on("authentication", (context) => context.accept())
+          // neither accepted nor refused
+          .on("session", () => {}),
+      ),
+    );
+    writeFileSync(sshd.configFile, `HostKeyAlias [127.0.0.1]:${sshd.port}`);
+    const keepAlive = { intervalMs: 100, countMax: 2 };
+    const other = await reach({ port: polite.port }, { keepAlive, startTimeoutMs: 1_000 });
+    t.after(async () => {
+      writeFileSync(sshd.configFile, "");
+      await other.close();
+      polite.close();
+    });
+    const began = performance.now();
+    const trouble = await troubleOf(other.run("true"));
+    assert.deepEqual([trouble.code, trouble.exitCode, trouble.host], ["shell-silent", 4, name]);
+    assert(performance.now() - began < 10_000);
+  });
+
+  test("a host that lets us in, and allows no session, is told as that", async (t) => {
+    const key = readFileSync(`${sshd.folder}/host_ed25519`);
+    const closed = await listening(
+      new ssh2.Server({ hostKeys: [key] }, (client) =>
+        client.on("error", () => {}).on("authentication", (context) => context.accept()),
+      ),
+    );
+    writeFileSync(sshd.configFile, `HostKeyAlias [127.0.0.1]:${sshd.port}`);
+    const other = await reach({ port: closed.port });
+    t.after(async () => {
+      writeFileSync(sshd.configFile, "");
+      await other.close();
+      closed.close();
+    });
+    assert.equal((await troubleOf(other.run("true"))).code, "session-refused");
+  });
+
+  test("a login that hangs is given up, whether it is waited for or a lock is", async () => {
+    const shell = `${sshd.folder}/hangs`;
+    writeFileSync(shell, "#!/bin/bash\nexec sleep 60\n", { mode: 0o755 });
+    const options = {
+      name,
+      become: "none",
+      env: { PATH: `${sshd.folder}/bin:${process.env.PATH}` },
+    } as const;
+    mkdirSync(`${sshd.folder}/bin`);
+    symlinkSync(shell, `${sshd.folder}/bin/sh`);
+    const hung = localHost({ ...options, startTimeoutMs: 300 });
+    assert.equal((await troubleOf(hung.run("true"))).code, "shell-silent");
+    const lock = await hung.start("echo held");
+    assert.equal((await troubleOf(lock.firstLine)).code, "shell-silent");
+    await hung.close();
+  });
 });
+
+async function listening<
+  Listener extends { listen: Server["listen"]; address: Server["address"] } & EventEmitter,
+>(server: Listener) {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  assert(address && typeof address === "object");
+  return Object.assign(server, { port: address.port });
+}
 
 /** A TCP relay to `port` that can stop passing anything on while both sides stay connected. */
 async function silentLine(port: number) {

@@ -17,8 +17,12 @@ const COMMAND_TIMEOUT_MS = 60_000;
  * @throws DevbackupError `secret-missing` or `secret-unreadable`, which names the reference and never the
  *   secret.
  */
-export async function readSecret(ref: SecretRef, env: NodeJS.ProcessEnv = process.env): Promise<Secret> {
-  const secret = await read(ref, env);
+export async function readSecret(
+  ref: SecretRef,
+  env: NodeJS.ProcessEnv = process.env,
+  commandTimeoutMs = COMMAND_TIMEOUT_MS,
+): Promise<Secret> {
+  const secret = await read(ref, env, commandTimeoutMs);
   const value = secret.value.replace(/\r?\n$/, "");
   if (value === "") {
     throw new DevbackupError({
@@ -31,7 +35,7 @@ export async function readSecret(ref: SecretRef, env: NodeJS.ProcessEnv = proces
   return { ...secret, value };
 }
 
-async function read(ref: SecretRef, env: NodeJS.ProcessEnv): Promise<Secret> {
+async function read(ref: SecretRef, env: NodeJS.ProcessEnv, timeoutMs: number): Promise<Secret> {
   switch (ref.kind) {
     case "env": {
       const value = env[ref.name];
@@ -46,7 +50,7 @@ async function read(ref: SecretRef, env: NodeJS.ProcessEnv): Promise<Secret> {
     case "file":
       return readSecretFile(ref);
     case "command":
-      return { value: await commandOutput(ref) };
+      return { value: await commandOutput(ref, timeoutMs) };
   }
 }
 
@@ -65,15 +69,20 @@ async function readSecretFile(ref: SecretRef & { kind: "file" }): Promise<Secret
   }
 }
 
-const commandOutput = (ref: SecretRef & { kind: "command" }): Promise<string> =>
+const commandOutput = (ref: SecretRef & { kind: "command" }, timeoutMs: number): Promise<string> =>
   new Promise((resolve, reject) => {
     const [program = "", ...args] = ref.argv;
-    const child = execFile(program, args, { timeout: COMMAND_TIMEOUT_MS }, (error, stdout, stderr) => {
-      if (error === null) return resolve(stdout);
-      const how = error.killed ? `no answer within ${COMMAND_TIMEOUT_MS / 1000} s` : `exit ${error.code}`;
-      // not error.message: it is made of the whole stderr and can be pages long
-      reject(unreadable(ref, [how, stderr.trim().split("\n").at(-1)].filter(Boolean).join(": ")));
-    });
+    const child = execFile(
+      program,
+      args,
+      { timeout: timeoutMs, killSignal: "SIGKILL" },
+      (error, stdout, stderr) => {
+        if (error === null) return resolve(stdout);
+        const how = error.killed ? `no answer within ${timeoutMs / 1000} s` : `exit ${error.code}`;
+        // not error.message: it is made of the whole stderr and can be pages long
+        reject(unreadable(ref, [how, stderr.trim().split("\n").at(-1)].filter(Boolean).join(": ")));
+      },
+    );
     child.stdin?.end();
   });
 

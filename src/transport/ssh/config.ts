@@ -37,9 +37,14 @@ export interface ResolvedSsh {
   readonly keepAlive: { readonly intervalMs: number; readonly countMax: number };
 }
 
-/** A link that has died is noticed after interval × count, 45 s, unless the user's configuration says other. */
-const DEFAULT_KEEP_ALIVE = { intervalSeconds: 15, countMax: 3 };
+/**
+ * A link that has died is noticed after interval × count, a minute, unless the user's configuration says other. What
+ * stood still for 30 s is heard again after 51 s at most: TCP asks at 25.4 s, and then at twice that (RFC 6298, 5.5).
+ */
+const DEFAULT_KEEP_ALIVE = { intervalSeconds: 15, countMax: 4 };
 const DEFAULT_CONNECT_TIMEOUT_SECONDS = 15;
+/** Of `ssh -G`, which may ask a name server, or run what a `Match exec` says. */
+const CONFIG_TIMEOUT_MS = 30_000;
 
 /**
  * Asks `ssh -G` (ssh(1)) how OpenSSH would reach the host; what the desired state says goes first.
@@ -58,11 +63,17 @@ export async function resolveSsh(
     extendEnv: false,
     stdin: "ignore",
     reject: false,
+    timeout: CONFIG_TIMEOUT_MS,
+    killSignal: "SIGKILL",
   });
   if (asked.code === "ENOENT") throw clientMissing(host);
   if (asked.exitCode !== 0) throw configInvalid(host, spec.address, asked.stderr || asked.message || "");
-  return fromAnswer(spec, around, readAnswer(asked.stdout));
+  return readResolved(spec, around, asked.stdout);
 }
+
+/** What `ssh -G` printed, with what the desired state says in front of it. */
+export const readResolved = (spec: SshSpec, around: SshSurroundings, stdout: string): ResolvedSsh =>
+  fromAnswer(spec, around, readAnswer(stdout));
 
 /** The options that make any OpenSSH client mean the same host and login as {@link resolveSsh}. */
 export const sshSelection = (spec: SshSpec, around: SshSurroundings): readonly string[] => [
@@ -115,7 +126,11 @@ function fromAnswer(spec: SshSpec, around: SshSurroundings, answer: Answer): Res
     connectTimeoutMs: 1000 * (timeout || DEFAULT_CONNECT_TIMEOUT_SECONDS),
     keepAlive: {
       intervalMs: 1000 * (interval || DEFAULT_KEEP_ALIVE.intervalSeconds),
-      countMax: Number(one("serveralivecountmax") ?? DEFAULT_KEEP_ALIVE.countMax),
+      // OpenSSH tells its own default, too, which means nothing while there is no interval
+      countMax: Math.max(
+        interval > 0 ? 1 : DEFAULT_KEEP_ALIVE.countMax,
+        Number(one("serveralivecountmax") ?? 0),
+      ),
     },
   };
 }

@@ -2,10 +2,11 @@ import { constants } from "node:os";
 import type { ClientChannel } from "ssh2";
 import type { HostName } from "../../domain/names.ts";
 import type { DevbackupError } from "../../domain/trouble.ts";
-import { bootstrapArgv } from "../bootstrap.ts";
+import { bootstrapArgv, notBegun, START_TIMEOUT_MS } from "../bootstrap.ts";
 import type { Host } from "../host.ts";
 import { command } from "../quote.ts";
 import { scriptedHost } from "../scripted-host.ts";
+import { within } from "../within.ts";
 import { resolveSsh, type SshSpec, type SshSurroundings } from "./config.ts";
 import { connectLink, type SshLink } from "./link.ts";
 import { openSshArgv } from "./openssh-argv.ts";
@@ -15,8 +16,10 @@ import { sshTrouble } from "./trouble.ts";
 export interface SshHostOptions extends SshSurroundings {
   readonly name: HostName;
   readonly become: "none" | "sudo";
-  /** Default: the user's OpenSSH configuration, else 15 s three times. */
+  /** Default: the user's OpenSSH configuration, else 15 s four times. */
   readonly keepAlive?: { readonly intervalMs: number; readonly countMax: number };
+  /** See {@link START_TIMEOUT_MS}. */
+  readonly startTimeoutMs?: number;
 }
 
 /**
@@ -25,7 +28,7 @@ export interface SshHostOptions extends SshSurroundings {
  * @throws DevbackupError exit code 4 that says why there is no connection and what to do.
  */
 export async function connectSsh(spec: SshSpec, options: SshHostOptions): Promise<Host> {
-  const { name, become, env, keepAlive } = options;
+  const { name, become, env, keepAlive, startTimeoutMs = START_TIMEOUT_MS } = options;
   const asked = await resolveSsh(name, spec, options);
   const ssh = keepAlive ? { ...asked, keepAlive } : asked;
   const bootstrap = command(bootstrapArgv(become));
@@ -34,13 +37,19 @@ export async function connectSsh(spec: SshSpec, options: SshHostOptions): Promis
   const source: SessionSource = {
     open: async () => {
       if (link.lost()) throw lost();
-      return openSession(link, bootstrap, lost);
+      const opening = openSession(link, bootstrap, lost);
+      const session = await within(startTimeoutMs, opening);
+      if (session !== "late") return session;
+      // one that comes about after all is nobody's
+      opening.then((late) => late.abandon()).catch(() => {});
+      throw notBegun(name, startTimeoutMs);
     },
     close: () => link.close(),
   };
   return scriptedHost({
     ...{ name, source, shellArgv: [...openSshArgv(spec, ssh, options), bootstrap] },
     patienceMs: ssh.keepAlive.intervalMs * ssh.keepAlive.countMax,
+    startTimeoutMs,
   });
 }
 

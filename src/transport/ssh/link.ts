@@ -99,7 +99,7 @@ async function logIn({ ssh2, ssh, trouble, known, keys, sock, proxy }: Parts): P
     },
     readyTimeout: LOGIN_TIMEOUT_MS,
     keepaliveInterval: ssh.keepAlive.intervalMs,
-    // ssh2 gives up one interval later than OpenSSH
+    // it gives up one interval later than this says
     keepaliveCountMax: Math.max(0, ssh.keepAlive.countMax - 1),
   };
 
@@ -122,6 +122,9 @@ async function logIn({ ssh2, ssh, trouble, known, keys, sock, proxy }: Parts): P
     gone.resolve();
   });
   client.connect(config);
+  // as OpenSSH's ConnectTimeout, which is for the key exchange as well; a proxy has a connection of its own to make
+  const mute = setTimeout(() => sock.destroy(timeout()), proxy ? LOGIN_TIMEOUT_MS : ssh.connectTimeoutMs);
+  client.once("handshake", () => clearTimeout(mute));
 
   const sent = new Promise((resolve) => sock.once("finish", resolve));
   const close = async (): Promise<void> => {
@@ -136,6 +139,8 @@ async function logIn({ ssh2, ssh, trouble, known, keys, sock, proxy }: Parts): P
   } catch (error) {
     sock.destroy();
     throw error;
+  } finally {
+    clearTimeout(mute);
   }
   return { client, lost: () => lost, close };
 }

@@ -1,5 +1,7 @@
+import { connect } from "node:net";
 import type { AnyAuthMethod, BaseAgent, OpenSSHAgent, ParsedKey } from "ssh2";
 import { fingerprint } from "../hash.ts";
+import { within } from "../within.ts";
 import type { ResolvedSsh } from "./config.ts";
 import { readIdentity, type Ssh2 } from "./identity-file.ts";
 import { keyType } from "./known-hosts.ts";
@@ -56,12 +58,15 @@ export async function loginKeys(ssh: ResolvedSsh, ssh2: Ssh2): Promise<LoginKeys
   };
 }
 
+const AGENT_TIMEOUT_MS = 5_000;
+
 interface AskedAgent {
   readonly keys: readonly ParsedKey[];
   readonly problem: string | undefined;
 }
 
 async function askAgent(socket: string, ssh2: Ssh2): Promise<AskedAgent> {
+  if (!(await answers(socket))) return { keys: [], problem: `no answer within ${AGENT_TIMEOUT_MS / 1000} s` };
   const agent = new ssh2.OpenSSHAgent(socket);
   const { promise, resolve } = Promise.withResolvers<AskedAgent>();
   agent.getIdentities((error, keys = []) => {
@@ -70,6 +75,26 @@ async function askAgent(socket: string, ssh2: Ssh2): Promise<AskedAgent> {
   });
   return promise;
 }
+
+/**
+ * Whether the agent answers, or refuses to be asked: one that was forwarded over a link that has died since does
+ * neither. ssh2 would wait for it, and hold on to its socket, for ever.
+ */
+async function answers(socket: string): Promise<boolean> {
+  const probe = connect(socket).on("error", () => {});
+  try {
+    const heard = new Promise<void>((resolve) => {
+      for (const event of ["data", "error", "close"]) probe.once(event, () => resolve());
+    });
+    probe.write(REQUEST_IDENTITIES);
+    return (await within(AGENT_TIMEOUT_MS, heard)) !== "late";
+  } finally {
+    probe.destroy();
+  }
+}
+
+/** Length and number of the message (draft-ietf-sshm-ssh-agent, section 3.5). */
+const REQUEST_IDENTITIES = Buffer.from([0, 0, 0, 1, 11]);
 
 /** The same agent, offering only `keys` and in their order. */
 function narrowed(socket: string, keys: readonly ParsedKey[], ssh2: Ssh2): BaseAgent {

@@ -13,7 +13,8 @@ export function openSshArgv(spec: SshSpec, ssh: ResolvedSsh, around: SshSurround
     KbdInteractiveAuthentication: "no",
     ConnectTimeout: String(Math.ceil(ssh.connectTimeoutMs / 1000)),
     ServerAliveInterval: String(Math.max(1, Math.round(ssh.keepAlive.intervalMs / 1000))),
-    ServerAliveCountMax: String(Math.max(1, ssh.keepAlive.countMax)),
+    // it gives up one interval later than this says
+    ServerAliveCountMax: String(Math.max(1, ssh.keepAlive.countMax - 1)),
     // a master left over from elsewhere may have been opened under other options
     ControlMaster: "no",
     ControlPath: "none",

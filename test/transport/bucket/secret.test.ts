@@ -61,3 +61,10 @@ for (const { ref, code, says } of troubles) {
     });
   });
 }
+
+test("secret: a command that does not let itself be ended is ended", async () => {
+  const ref = { kind: "command", argv: ["sh", "-c", "trap '' TERM; sleep 60; :"] } as const;
+  const began = performance.now();
+  await assert.rejects(readSecret(ref, {}, 300), /secret cannot be read/);
+  assert.ok(performance.now() - began < 30_000);
+});
