@@ -18,6 +18,8 @@
 #   lab.sh start HOST             boot it again, its disk and root as they were
 #   lab.sh cut|heal HOST          unplug | plug the network cable
 #   lab.sh netem HOST MS [MBIT [LOSS%]]   delay each way; `netem HOST 0` takes it away
+#   lab.sh stall|flow HOST        nothing passes through its netem any more, and nothing is lost |
+#                                 all that waited comes
 #   lab.sh fill HOST [FREE]       leave only FREE (20M) of the host's Btrfs, by one real file
 #   lab.sh unfill HOST            take that file away
 #   lab.sh in HOST CMD...         run CMD of this machine in HOST's network namespace; `down`
@@ -326,6 +328,8 @@ case $verb in
   cut) port "${1:-}"; touch "$LAB/$1.cut"; ip link set dev "$ID-$1" down ;;
   heal) port "${1:-}"; rm -f "$LAB/$1.cut"; link_up "$1" ;;
   netem) port "${1:-}"; [ -n "${2:-}" ] || die "netem HOST MS [MBIT [LOSS%]]"; netem "$@" ;;
+  stall | flow) port "${1:-}"; alive "$1-netem" || die "$1 has no netem"
+    [ "$verb" = flow ] || v=1; echo "${v:-0}" >"$CG/$ID-$1-netem/cgroup.freeze" ;;
   fill | unfill) machine "${1:-}"; "$verb" "$@" ;;
   in) port "${1:-}"; h=$1; shift; enter "$h-in"; exec ip netns exec "$ID-$h" "$@" ;;
   dir) echo "$LAB" ;;

@@ -51,6 +51,8 @@ export interface Lab {
     mbitPerSecond?: number,
     lossPercent?: number,
   ): Promise<void>;
+  /** Lets nothing pass through its {@link netem} for so long; nothing is lost. */
+  stall(host: Machine | "s3", forMs: number): Promise<void>;
   /** Leaves `free` (`20M`) of the machine's Btrfs. */
   fill(machine: Machine, free?: string): Promise<void>;
   unfill(machine: Machine): Promise<void>;
@@ -192,6 +194,11 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     heal: async (host) => void (await lab("heal", host)),
     netem: async (host, delayMs, mbitPerSecond = 0, lossPercent = 0) =>
       void (await lab("netem", host, delayMs, mbitPerSecond, lossPercent)),
+    stall: async (host, forMs) => {
+      await lab("stall", host);
+      await sleep(forMs);
+      await lab("flow", host);
+    },
     fill: async (machine, free = "20M") => void (await lab("fill", machine, free)),
     unfill: async (machine) => void (await lab("unfill", machine)),
     stop: async ({ all = false } = {}) => {

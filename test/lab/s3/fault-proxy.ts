@@ -72,7 +72,7 @@ export interface Asked {
 
 export interface FaultProxy {
   /** As the server behind it, but through the proxy. */
-  readonly server: S3Server;
+  readonly server: Omit<S3Server, "stop">;
   /** May be changed at any time; the first rule that fits a request is the one that counts. */
   rules: readonly Rule[];
   readonly asked: Asked[];
@@ -89,7 +89,7 @@ export const PORTAL: Fault = {
 
 /** Stands in front of `server`, or of what is like one. The store sees the address of the proxy in what was signed. */
 export async function faultProxy(
-  server: S3Server,
+  server: Omit<S3Server, "stop">,
   rules: readonly Rule[] = [],
   host = "127.0.0.1",
 ): Promise<FaultProxy> {

@@ -16,8 +16,9 @@ const simulator = new Miniflare({
   modules: true,
   compatibilityDate: "2026-01-01",
   script: 'export default { fetch() { return new Response("r2") } }',
-  // it answers to other names than localhost only where a route has them
-  routes: [`${host}/*`],
+  // it answers to other names than localhost only where a route has them: its own, and the lab's controller's,
+  // whose name comes with what a proxy there passes on
+  routes: [...new Set([`${host}/*`, `${host.replace(/\.\d+$/, ".1")}/*`])],
   r2Persist: dir,
   r2Buckets: Object.fromEntries(
     buckets.split(",").map((bucket, index) => [`B${index}`, { id: bucket, s3Credentials }]),
