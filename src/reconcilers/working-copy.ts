@@ -35,7 +35,7 @@ export interface WorkingCopyFacts {
   readonly parentUuid: string | null;
   /** Whether anything was written to it since it was made; reading alone can count as that (atime). */
   readonly written: boolean;
-  /** What the last replacement noted: the copy's UUID and the label that it was brought to. */
+  /** What was noted of it when it was made: its UUID and the label that it was brought to. */
   readonly noted: { readonly uuid: string; readonly label: Label } | null;
   /** A replacement that was cut off left the former copy beside it. */
   readonly formerBeside: boolean;
@@ -61,7 +61,7 @@ d=${spec.workingCopy}
 place "$d"
 echo "owner $(id -u -- ${spec.owner} 2>/dev/null)"
 [ -e ${`${spec.workingCopy}.devbackup-old`} ] && echo former
-[ -e ${noteFile(spec)} ] && echo "noted $(head -n 1 -- ${noteFile(spec)})"
+[ -e ${noteFile(spec)} ] && sed 's/^/noted /' -- ${noteFile(spec)}
 if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo kind absent
 elif [ -L "$d" ] || [ ! -d "$d" ]; then echo kind other
 elif [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
@@ -77,14 +77,16 @@ else echo kind other; fi`,
     const kind = field("kind") as WorkingCopyFacts["kind"] | undefined;
     if (place === undefined || kind === undefined) return unknown("its file system could not be read");
     const parent = field("parent");
-    const [, notedUuid = "", notedLabel = ""] = /^noted (\S+) (\S+)$/m.exec(stdout) ?? [];
-    const label = parseLabel(notedLabel);
+    const uuid = field("uuid") ?? null;
+    // one that was cut off has noted the next copy, and kept the line of the one that stands
+    const notes = new Map([...stdout.matchAll(/^noted (\S+) (\S+)$/gm)].map(([, of, at]) => [of, at]));
+    const label = parseLabel(notes.get(uuid ?? "") ?? "");
     return known({
       place,
       kind,
       parentUuid: parent === undefined || parent === "-" ? null : parent,
-      uuid: field("uuid") ?? null,
-      noted: label === undefined ? null : { uuid: notedUuid, label },
+      uuid,
+      noted: uuid === null || label === undefined ? null : { uuid, label },
       written: field("generation") !== field("created"),
       formerBeside: /^former$/m.test(stdout),
       ownerId: field("owner") ?? null,
