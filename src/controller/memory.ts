@@ -15,7 +15,8 @@ export interface MemoryPlace {
 
 const SEEN = "seen.json";
 const ESCROW = "escrow.age";
-const FORMER_ESCROW = "escrow.before.age";
+/** By its hash: where the newest copy had been damaged, it must not take the place of one that opens older artifacts. */
+const formerEscrow = (bytes: Uint8Array): string => `escrow.before-${sha256Of(bytes).slice(0, 12)}.age`;
 const NOTHING: Seen = { signer: null, newest: null };
 
 /**
@@ -59,13 +60,14 @@ export const keepSeen = (place: MemoryPlace, { signer, newest }: Seen): Promise<
   write(place, SEEN, `${JSON.stringify({ formatVersion: 1, signer, newest }, null, 2)}\n`);
 
 /**
- * Keeps a copy of the escrow. The one before it stays beside it: where the server had been set up anew, it may be
- * the last that opens the older artifacts.
+ * Keeps a copy of the escrow. Those before it stay beside it: where the server had been set up anew, one of them may
+ * be the last that opens the older artifacts.
  * @throws DevbackupError `memory-unwritten`
  */
 export async function keepEscrow(place: MemoryPlace, bytes: Uint8Array): Promise<void> {
   const before = await escrowHere(place);
-  if (before !== null && sha256Of(before) !== sha256Of(bytes)) await write(place, FORMER_ESCROW, before);
+  if (before !== null && sha256Of(before) !== sha256Of(bytes))
+    await write(place, formerEscrow(before), before);
   await write(place, ESCROW, bytes);
 }
 

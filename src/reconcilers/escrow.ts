@@ -66,7 +66,7 @@ export const escrow: Reconciler<Input> = {
             recipientId(spec),
             signKeyId(spec),
           ],
-          assumes: { keys: keysSha256 },
+          assumes: { keys: halvesStand(view) ? keysSha256 : null },
           input: { dataset: spec, keysSha256, recipients: recipients.toSorted() },
         }),
       ],
@@ -83,6 +83,12 @@ export const escrow: Reconciler<Input> = {
     return null;
   },
 };
+
+/** Whether the public half that goes into the escrow is the key's, or about to be set right. */
+const halvesStand = ({ facts: { signKey } }: View): boolean =>
+  signKey.kind === "known" &&
+  signKey.value.published !== null &&
+  signKey.value.published === signKey.value.derived;
 
 /** What the copies of the escrow wait for. */
 export const escrowId = (spec: DatasetSpec): ActionId => actionId("escrow", spec.name);

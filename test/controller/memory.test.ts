@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { escrowHere, keepEscrow, keepSeen, memoryPlace, recall } from "../../src/controller/memory.ts";
@@ -58,12 +58,19 @@ test("a folder that can't be written to is an error with a next step", async (co
   await assert.rejects(keepSeen(at, { signer: SIGNER, newest: null }), /could not be written/);
 });
 
-test("the escrow before the newest is kept", async (context) => {
+test("every escrow before the newest is kept, also where the copy here was damaged in between", async (context) => {
   const at = place(context);
-  const [first, second] = [Buffer.from("first"), Buffer.from("second")];
+  const [first, second, damaged] = [Buffer.from("first"), Buffer.from("second"), Buffer.from("secone")];
   for (const bytes of [first, second, second]) await keepEscrow(at, bytes);
   assert.deepEqual(await escrowHere(at), second);
-  assert.deepEqual(readFileSync(join(at.folder, "escrow.before.age")), first);
+  writeFileSync(join(at.folder, "escrow.age"), damaged);
+  await keepEscrow(at, second);
+  assert.deepEqual(await escrowHere(at), second);
+  const kept = readdirSync(at.folder).filter((name) => name.startsWith("escrow.before-"));
+  assert.deepEqual(kept.map((name) => readFileSync(join(at.folder, name), "utf8")).sort(), [
+    "first",
+    "secone",
+  ]);
   chmodSync(at.folder, 0o700);
 });
 

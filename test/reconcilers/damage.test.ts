@@ -460,3 +460,16 @@ describe("the hydrated snapshots", () => {
     },
   ]);
 });
+
+test("an escrow is made of the public half that is set right before it", () => {
+  const signKey = facts.signKey.kind === "known" ? facts.signKey.value : assert.fail();
+  const escrow = facts.escrow.kind === "known" ? facts.escrow.value : assert.fail();
+  const change = {
+    signKey: known({ ...signKey, published: null }),
+    escrow: known({ ...escrow, keysSha256: OTHER }),
+  };
+  const { actions } = planOf({ rows: THREE, target: "2026-03", change });
+  const made = actions.find(({ kind }) => kind === "escrow") ?? assert.fail();
+  assert.ok(made.needs.some((id) => id === "sign-key:dev"));
+  assert.deepEqual(made.assumes, { keys: null });
+});
