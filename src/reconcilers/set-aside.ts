@@ -21,22 +21,23 @@ export const setAside: Reconciler<Input> = {
       replacementOf(view)?.kind === "ready";
     if (store.kind !== "known" || !(readable || manifest.kind === "absent")) return {};
     const folder = asideFolder(spec);
+    // without a manifest that can be read, every artifact would look like a stranger
+    const found = strangers(store.value, course.rows).filter(
+      (path) => readable || !looksLikeArtifact(spec, path),
+    );
     return {
-      actions: strangers(store.value, course.rows)
-        // without a manifest that can be read, every artifact would look like a stranger
-        .filter((path) => readable || !looksLikeArtifact(spec, path))
-        .map((path) =>
-          propose("set-aside", spec, {
-            id: actionId("set-aside", `${spec.name}/${fileName(path)}`),
-            host: spec.server,
-            // before any artifact is made: one of them may be about to get the same name
-            stage: "provision",
-            change: "update",
-            summary: `move ${path} out of the way, into tmp/set-aside`,
-            reason: "the manifest has no row for it, and devbackup did not just make it",
-            input: { from: joinPath(spec.repository, path), folder },
-          }),
-        ),
+      actions: found.map((path) =>
+        propose("set-aside", spec, {
+          id: actionId("set-aside", `${spec.name}/${shortName(path, found)}`),
+          host: spec.server,
+          // before any artifact is made: one of them may be about to get the same name
+          stage: "provision",
+          change: "update",
+          summary: `move ${path} out of the way, into tmp/set-aside`,
+          reason: "the manifest has no row for it, and devbackup did not just make it",
+          input: { from: joinPath(spec.repository, path), folder },
+        }),
+      ),
     };
   },
   run: async ({ host, input }, tools) => {
@@ -53,3 +54,7 @@ mv -T -n -- "$f" "$d/$n"; [ ! -e "$f" ]`;
     return null;
   },
 };
+
+/** The last part of the path, where that is enough to tell it from the others. */
+const shortName = (path: string, all: readonly string[]): string =>
+  all.filter((other) => fileName(other) === fileName(path)).length > 1 ? path : fileName(path);

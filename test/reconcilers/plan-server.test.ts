@@ -149,6 +149,17 @@ testRows([
     actions: ["set-aside:dev/notes.txt", ...monthOf("2026-01")],
   },
   {
+    name: "two strangers' files of one name",
+    target: "2026-03",
+    change: {
+      store: known({
+        ...store,
+        files: new Map([...store.files, ["artifacts/x", 1], ["artifacts/incr/x", 1], ["artifacts/y", 1]]),
+      }),
+    },
+    actions: ["set-aside:dev/artifacts/incr/x", "set-aside:dev/artifacts/x", "set-aside:dev/y"],
+  },
+  {
     name: "the key is gone before the first artifact has its row: a new one would not open it",
     rows: "",
     target: "2026-01",
