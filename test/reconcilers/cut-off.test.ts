@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
+import { renderManifest, renderRow, renderStateEnv } from "../../src/domain/manifest.ts";
+import { type AbsolutePath, fileName, type HostName } from "../../src/domain/names.ts";
+import type { Action } from "../../src/plan/plan.ts";
+import { repositoryFolders } from "../../src/reconcilers/layout.ts";
+import { serverLock } from "../../src/reconcilers/receive-script.ts";
+import type { Tools } from "../../src/reconcilers/reconciler.ts";
+import { signKeyFile } from "../../src/reconcilers/signature.ts";
+import { manifestFile, manifestProbe, stateEnvFile } from "../../src/reconcilers/store.ts";
+import { subvolume } from "../../src/reconcilers/subvolume.ts";
+import { PROBE_LIBRARY } from "../../src/reconcilers/subvolumes.ts";
+import { noteFile, workingCopy, workingCopyProbe } from "../../src/reconcilers/working-copy.ts";
+import { writeManifest } from "../../src/reconcilers/write-manifest.ts";
+import { sha256Of } from "../../src/transport/hash.ts";
+import type { Host } from "../../src/transport/host.ts";
+import { localHost } from "../../src/transport/local-host.ts";
+import { history } from "../domain/history.ts";
+import { shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
+import { desired } from "./world.ts";
+
+const [declared = assert.fail()] = desired().datasets;
+const TOOLS = ["chown", "mv", "rm", "rmdir", "sync"];
+
+describe("a script that is killed before any one of its commands", { skip: whyNoDisk() }, () => {
+  /** A machine on which the n-th call of one of the tools kills the script, and everything that it has started. */
+  function place(context: TestContext): {
+    spec: DatasetSpec;
+    path: string;
+    host: Host;
+    killAt: (call: number) => void;
+  } {
+    const { path } = smallDisk(context);
+    const [tools, count, at] = [join(path, "tools"), join(path, "count"), join(path, "at")];
+    mkdirSync(tools);
+    for (const tool of TOOLS) {
+      const text = `#!/bin/sh
+n=$(($(cat ${count}) + 1)); echo "$n" >${count}
+[ "$n" != "$(cat ${at})" ] || kill -s KILL 0
+PATH=\${PATH#*:}; exec ${tool} "$@"\n`;
+      writeFileSync(join(tools, tool), text);
+      chmodSync(join(tools, tool), 0o755);
+    }
+    const spec = {
+      ...declared,
+      repository: join(path, "repository") as AbsolutePath,
+      path: join(path, "code") as AbsolutePath,
+    };
+    const env = { ...process.env, PATH: `${tools}:${process.env.PATH}` };
+    const killAt = (call: number): void => {
+      writeFileSync(count, "0\n");
+      writeFileSync(at, `${call}\n`);
+    };
+    return { spec, path, host: localHost({ name: "ls" as HostName, become: "none", env }), killAt };
+  }
+
+  test("the manifest: the next write ends it, and no row is left waiting", async (context) => {
+    const { spec, host, killAt } = place(context);
+    for (const { path } of repositoryFolders(spec)) mkdirSync(path, { recursive: true });
+    killAt(0);
+    shell('ssh-keygen -q -t ed25519 -N "" -f "$1"', signKeyFile(spec));
+    const rows = history("2026-01 full 100, 2026-02 incr 10");
+    const [first = assert.fail(), row = assert.fail()] = rows;
+    const [before, now] = [sha256Of(renderManifest([first])), sha256Of(renderManifest(rows))];
+    const isNow = () => sha256Of(readFileSync(manifestFile(spec))) === now;
+    const stateFits = () => readFileSync(stateEnvFile(spec), "utf8") === renderStateEnv(spec.name, rows);
+    let killed = true;
+    for (let call = 1; killed; call += 1) {
+      writeFileSync(join(spec.repository, row.localPath), "x");
+      writeFileSync(join(spec.repository, "tmp", `${fileName(row.localPath)}.row`), renderRow(row));
+      const there = existsSync(manifestFile(spec)) ? sha256Of(readFileSync(manifestFile(spec))) : null;
+      await writeManifest(host, spec, { rows: [first], onSha256: there });
+      killAt(call);
+      killed = await writeManifest(host, spec, { rows, row, onSha256: before }).then(
+        () => false,
+        () => true,
+      );
+      killAt(0);
+      // as the next run decides it
+      const { stdout } = await host.run(manifestProbe(spec).script);
+      const found = manifestProbe(spec).parse(stdout);
+      const { sha256, signature } = found.kind === "known" ? found.value : assert.fail();
+      if (sha256 !== now) await writeManifest(host, spec, { rows, row, onSha256: before });
+      else if (signature !== "good" || !stateFits()) await writeManifest(host, spec, { rows, onSha256: now });
+      assert.ok(isNow() && stateFits(), `killed at call ${call}`);
+      assert.deepEqual(readdirSync(join(spec.repository, "tmp")), [], `killed at call ${call}`);
+      const left = readdirSync(join(spec.repository, "manifests")).filter((name) => name.endsWith(".new"));
+      assert.deepEqual(left, [], `killed at call ${call}`);
+      assert.ok(call < 30, "it was never not killed");
+    }
+  });
+
+  test("a new dataset: one that is there is its owner's", async (context) => {
+    const { spec, host, killAt } = place(context);
+    const create = () =>
+      subvolume.run(
+        {
+          host: host.name,
+          input: { how: "create", path: spec.path, owner: "nobody" },
+        } as unknown as Action<never>,
+        { host: () => host, signal: new AbortController().signal } as unknown as Tools,
+      );
+    let killed = true;
+    for (let call = 1; killed; call += 1) {
+      mkdirSync(spec.path);
+      killAt(call);
+      killed = await create().then(
+        () => false,
+        () => true,
+      );
+      killAt(0);
+      if (killed && !(existsSync(spec.path) && statSync(spec.path).ino === 256)) await create();
+      assert.equal(shell('stat -c "%U %i" "$1"', spec.path), "nobody 256\n", `killed at call ${call}`);
+      assert.ok(!existsSync(`${spec.path}.devbackup-new`), `killed at call ${call}`);
+      shell('rmdir "$1"', spec.path);
+      assert.ok(call < 30, "it was never not killed");
+    }
+  });
+
+  test("the working copy: it is noted as ours whenever it stands", async (context) => {
+    const { spec: declared, host, killAt, path } = place(context);
+    const spec = { ...declared, workingCopy: join(path, "work") as AbsolutePath };
+    for (const folder of repositoryFolders(spec)) mkdirSync(folder.path, { recursive: true });
+    const hydrated = join(spec.repository, "restore/worktree_receive");
+    const labels = ["2026-01", "2026-02"] as const;
+    shell(
+      'cd "$1"; btrfs subvolume create s; for l in 01 02; do btrfs subvolume snapshot -r s "$2/dev@2026-$l"; done',
+      path,
+      hydrated,
+    );
+    const facts = async () => {
+      const { stdout } = await host.run(PROBE_LIBRARY + workingCopyProbe(spec).script);
+      const found = workingCopyProbe(spec).parse(stdout);
+      return found.kind === "known" ? found.value : assert.fail(stdout);
+    };
+    const bases = labels.map((label) => {
+      const base = join(hydrated, `dev@${label}`) as AbsolutePath;
+      return {
+        path: base,
+        uuid: shell('btrfs subvolume show "$1" | sed -n "s/^[[:space:]]*UUID:[[:space:]]*//p"', base).trim(),
+      };
+    });
+    const bring = (label: string) =>
+      workingCopy.run(
+        {
+          host: host.name,
+          input: {
+            ...{ path: spec.workingCopy, name: `dev@${label}`, label, note: noteFile(spec), dataset: "dev" },
+            ...{ lock: serverLock(spec), hydrated, ownBase: null, stranger: false, from: null, bases },
+          },
+        } as never,
+        { host: () => host, now: () => new Date("2026-03-01") } as never,
+      );
+    killAt(0);
+    await bring("2026-01");
+    let [killed, at] = [true, 0];
+    for (let call = 1; killed; call += 1) {
+      at = 1 - at;
+      const label = labels[at] ?? assert.fail();
+      killAt(call);
+      killed = await bring(label).then(
+        () => false,
+        () => true,
+      );
+      killAt(0);
+      const { kind, noted } = await facts();
+      assert.ok(kind === "absent" || noted !== null, `killed at call ${call}: it stands there unnoted`);
+      await bring(label);
+      const now = await facts();
+      assert.deepEqual([now.noted?.label, now.formerBeside], [label, false]);
+      assert.deepEqual(readdirSync(join(spec.repository, "restore")).sort(), [
+        "working_copy",
+        "worktree_receive",
+      ]);
+      assert.ok(call < 30, "it was never not killed");
+    }
+  });
+});
