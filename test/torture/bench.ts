@@ -70,7 +70,9 @@ export async function work({ lab }: Bench, { name, trees }: Dataset): Promise<st
     `${TREE}
     mkdir -p ${placesOf(name).source} && cd ${placesOf(name).source}
     [ -e large ] || { head -c 6M /dev/urandom >large; mkdir "a b"; ln -s large link; }
-    head -c 200K /dev/urandom >"of ${label}"; echo ${label} >>"a b/c"; chown -hR dev: .; tree .`,
+    head -c 200K /dev/urandom >"of ${label}"; echo ${label} >>"a b/c"; chown -hR dev: .; tree .
+    # what a program has not brought to the disk is no backup's to keep from a power cut
+    sync -f .`,
   );
   trees.set(label, tree.trim());
   return label;
