@@ -152,9 +152,13 @@ describe("a bucket whose answers cannot be believed", () => {
       const source = await folder.file(`in place of ${what}`, 100_000);
       await bucket.upload(host, source);
       const request = { ...source, file: `${source.file}.fetched` as AbsolutePath };
-      const { far } = await through(t, [{ on: "get", faults: [fault] }]);
+      const { far, proxy } = await through(t, [{ on: "get", faults: [fault] }]);
       await far.download(host, request);
       assert.ok((await readFile(request.file)).equals(await readFile(source.file)));
+      // what is not the object's does not count as its beginning; what is, does
+      const starts = proxy.of("get").map(({ from }) => from);
+      if ("status" in fault) assert.deepEqual(starts, [0, 0]);
+      else assert.deepEqual(starts.lastIndexOf(0), 0);
     });
 
   test("download: what a portal keeps from coming is told as that, and what had come is kept", async (t) => {
