@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { after, describe, type TestContext, test } from "node:test";
 import { openJournal } from "../../src/apply/journal.ts";
 import { takeLock } from "../../src/apply/lock.ts";
+import { keepSeen, recall } from "../../src/controller/memory.ts";
 import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
 import type { Fact } from "../../src/domain/fact.ts";
 import { type AbsolutePath, fileName, type HostName } from "../../src/domain/names.ts";
@@ -17,7 +18,12 @@ import { repositoryFolders, serverLayoutProbe } from "../../src/reconcilers/layo
 import type { Place } from "../../src/reconcilers/place.ts";
 import type { Probe, Reconciler, Tools } from "../../src/reconcilers/reconciler.ts";
 import { signKey } from "../../src/reconcilers/sign-key.ts";
-import { signatureFile, signKeyFile, signPublicFile } from "../../src/reconcilers/signature.ts";
+import {
+  signatureFile,
+  signatureFunctions,
+  signKeyFile,
+  signPublicFile,
+} from "../../src/reconcilers/signature.ts";
 import { manifestFile, manifestProbe } from "../../src/reconcilers/store.ts";
 import { subvolume } from "../../src/reconcilers/subvolume.ts";
 import { PROBE_LIBRARY } from "../../src/reconcilers/subvolumes.ts";
@@ -26,9 +32,9 @@ import type { Host } from "../../src/transport/host.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 import { pipe } from "../../src/transport/pipe.ts";
 import { quote } from "../../src/transport/quote.ts";
-import { history } from "../domain/history.ts";
+import { history, label } from "../domain/history.ts";
 import { type SmallDisk, shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
-import { desired } from "./world.ts";
+import { desired, M1 } from "./world.ts";
 
 const MIB = 1024 ** 2;
 const [declared = assert.fail()] = desired().datasets;
@@ -156,22 +162,16 @@ describe("a disk that takes no more", { skip: whyNoDisk() }, () => {
     const before = await look(manifestProbe(spec));
     const on = before.kind === "known" ? before.value : assert.fail();
     assert.equal(on.signature, "good");
-    for (const bytes of [0, 4096, 8192, 12288]) {
-      disk.fill(bytes);
-      const trouble = await writeManifest(host, spec, { rows, onSha256: on.sha256 }).then(
-        () => null,
-        (error: DevbackupError) => error.trouble,
-      );
-      const after = await look(manifestProbe(spec));
-      assert.equal(after.kind === "known" ? after.value.signature : "", "good", `${bytes} bytes free`);
-      disk.unfill();
-      if (trouble === null) break;
-      assert.match(trouble.why ?? "", /No space left on device/, `${bytes} bytes free`);
-      assert.deepEqual(after, before);
-    }
-    const now = await look(manifestProbe(spec));
-    if (now.kind === "known" && now.value.sha256 === on.sha256)
-      await writeManifest(host, spec, { rows, onSha256: on.sha256 });
+    disk.fill();
+    const { why } = await troubleOf(writeManifest(host, spec, { rows, onSha256: on.sha256 }));
+    assert.match(why ?? "", /No space left on device/);
+    assert.deepEqual(await look(manifestProbe(spec)), before);
+    // as where there was room for all but the signature
+    const signing = await host.run(`set -eu\n${signatureFunctions(spec)}sign '${manifestFile(spec)}'`);
+    assert.match(signing.stderr, /No space left on device/);
+    assert.deepEqual(await look(manifestProbe(spec)), before);
+    disk.unfill();
+    await writeManifest(host, spec, { rows, onSha256: on.sha256 });
     const last = await look(manifestProbe(spec));
     assert.deepEqual(last.kind === "known" && last.value.reading, { kind: "valid", rows });
   });
@@ -190,6 +190,29 @@ describe("a disk that takes no more", { skip: whyNoDisk() }, () => {
     writeFileSync(t, Buffer.alloc(MIB));
     assert.deepEqual(await host.run(script, { stdin: "row\n" }), { exitCode: 0, stdout: "", stderr: "" });
     assert.deepEqual(readdirSync(tmp), [`${fileName(t as AbsolutePath)}.row`]);
+  });
+
+  test("what the controller remembers stays, where its own disk takes no more", async (context) => {
+    const { disk } = place(context);
+    const memory = { folder: join(disk.path, "state/dev") };
+    await keepSeen(memory, { signer: null, newest: null });
+    const before = await recall(memory);
+    const newest = { label: label("2026-01"), ts: "2026-01-01T00:00:00Z", manifestSha256: M1 };
+    const refused = async (why: RegExp) => {
+      const trouble = await troubleOf(keepSeen(memory, { signer: null, newest }));
+      assert.equal(trouble.code, "memory-unwritten");
+      assert.match(trouble.why ?? "", why);
+      assert.deepEqual(readdirSync(memory.folder), ["seen.json"]);
+      assert.deepEqual(await recall(memory), before);
+    };
+    disk.fill();
+    await refused(/no space left/);
+    shell('mount -o remount,ro "$1"', disk.path);
+    await refused(/read-only file system/);
+    shell('mount -o remount,rw "$1"', disk.path);
+    disk.unfill();
+    await keepSeen(memory, { signer: null, newest });
+    assert.notDeepEqual(await recall(memory), before);
   });
 
   test("what an artifact's bytes run into is said as it is", async (context) => {
