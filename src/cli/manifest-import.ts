@@ -45,7 +45,7 @@ function refuse(view: View): void {
       "manifest-lost",
       6,
       `there is no manifest of ${spec.name}, which alone says what an artifact has to be`,
-      "devbackup apply --restore latest --identity FILE puts it back from the bucket; where that has none, copy the artifacts into REPOSITORY/artifacts/anchors and incr, then: devbackup manifest rebuild",
+      "devbackup plan says whether the bucket's can take its place; where that has none, copy the artifacts into REPOSITORY/artifacts/anchors and incr, then: devbackup manifest rebuild",
     );
   rowsOf(spec, facts.manifest);
   if (!isAuthentic(view))

@@ -44,7 +44,7 @@ export async function manifestCommand(what: "latest" | "list", flags: ManifestFl
 }
 
 const WHERE_LOST =
-  "If there were some, the server has lost its manifest: devbackup plan --restore latest --identity FILE";
+  "If there were some, the server has lost its manifest: devbackup plan says how it comes back";
 
 async function read(session: Session, spec: DatasetSpec): Promise<Manifest> {
   const probe = manifestProbe(spec);
