@@ -1,11 +1,11 @@
 import type { TestContext } from "node:test";
 import fc from "fast-check";
 
-/** How often each property is tried; `npm run fuzz` asks for more. */
-export const RUNS = Number(process.env.PROPERTY_RUNS ?? 150);
+/** How often each property is tried; `npm run fuzz` asks for more, each time with another seed. */
+export const RUNS = Number(process.env.PROPERTY_RUNS ?? 40);
 
 /**
- * Tries a property with a seed that is printed, and is taken again from PROPERTY_SEED. What a case is in words is
+ * Tries a property with a seed that is printed, and can be given as PROPERTY_SEED. What a case is in words is
  * printed of the smallest one that fails.
  */
 export function check<Case>(
@@ -15,7 +15,7 @@ export function check<Case>(
   holds: (one: Case) => void,
   runs = RUNS,
 ): void {
-  const seed = Number(process.env.PROPERTY_SEED ?? Date.now() % 2 ** 31);
+  const seed = Number(process.env.PROPERTY_SEED ?? 20260301);
   context.diagnostic(`seed ${seed}, ${runs} cases`);
   const details = fc.check(
     fc.property(cases, (one) => holds(one)),
