@@ -1,6 +1,7 @@
-import type { AbsolutePath } from "../domain/names.ts";
+import { type AbsolutePath, fileName, parentOf } from "../domain/names.ts";
 import { LET_GO } from "../transport/fence.ts";
 import { sh } from "../transport/quote.ts";
+import { ENTER } from "./enter.ts";
 import { SENT_WHOLE } from "./receive.ts";
 import { WAIT_OR_END } from "./receive-script.ts";
 
@@ -32,26 +33,28 @@ export const unpackScript = (folder: AbsolutePath, way: Way): string =>
 set -u
 w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
 trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
-if ours; then exec 8>>"$lock" && take 0 && clear_part || exit 1; fi
-if [ -e "$part" ] || [ -L "$part" ]; then
-  begun_ours && rmdir -- "$part" || { echo "$part is in the way" >&2; exit 1; }
+enter_making ${parentOf(folder)} && exec 6<. || exit 1
+if ours; then step "$part" && lock_part && take 0 && clear_part || exit 1; fi
+if [ -e "./$part" ] || [ -L "./$part" ]; then
+  begun_ours && rmdir -- "./$part" || { echo "$part is in the way" >&2; exit 1; }
 fi
-mkdir -p -- "$(dirname -- "$part")" && mkdir -m 700 -- "$part" && exec 8>>"$lock" && flock 8 && claim || exit 1
+mkdir -m 700 -- "./$part" && step "$part" && is_own && lock_part && flock 8 && claim || exit 1
 `}${LET_GO}${sh`
-mkdir -- "$part/tree" || exit 1
+mkdir -- tree || exit 1
 { zstd -q -d -c || : >"$w/failed"; } |
 `}${
     way === "stream"
-      ? `{ btrfs -q receive -e "$part/tree" && ${SENT_WHOLE}; } || : >"$w/failed"`
-      : `tar -x -C "$part/tree" --numeric-owner --same-permissions --acls --xattrs --xattrs-include='*' -S || : >"$w/failed"`
+      ? `(cd tree && receive_here && ${SENT_WHOLE}) || : >"$w/failed"`
+      : `tar -x -C tree --numeric-owner --same-permissions --acls --xattrs --xattrs-include='*' -S || : >"$w/failed"`
   }
 [ ! -e "$w/failed" ] || { echo "what arrived is not whole, or could not be written" >&2; exit 1; }`;
 
 /** Brings what {@link unpackScript} took in to the disk; prints which folder {@link settleScript} will make of it. */
 export const sealScript = (folder: AbsolutePath, way: Way, name: string): string =>
   `${beside(folder)}${sh`
-sync -f "$part/tree"
-stat -c ${WHICH_FOLDER} -- "$part/tree"${way === "stream" ? `/${name}` : ""}`}`;
+enter ${parentOf(folder)}; step "$part"
+sync -f tree
+stat -c ${WHICH_FOLDER} -- tree${way === "stream" ? `/${name}` : ""}`}`;
 
 /**
  * In stat(1)'s words, which folder it is: the same before and after it has got its name, and after a restart, when a
@@ -62,34 +65,35 @@ export const WHICH_FOLDER = "%i:%W";
 /** Puts what {@link unpackScript} took in at its place. */
 export const settleScript = (folder: AbsolutePath, way: Way, name: string): string =>
   `${beside(folder)}${sh`
-exec 8>>"$lock"; flock 8; claim
-if [ -d "$d" ]; then rmdir -- "$d"; fi
-`}${
-    way === "stream"
-      ? sh`btrfs -q subvolume snapshot "$part/tree/"${name} "$d"`
-      : 'mv -T -- "$part/tree" "$d"'
-  }
+enter ${parentOf(folder)}; exec 6<.; step "$part"; lock_part; flock 8; claim
+d=/proc/self/fd/6/$d
+if [ -d "$d" ] && [ ! -L "$d" ]; then rmdir -- "$d"; fi
+`}${way === "stream" ? sh`btrfs -q subvolume snapshot tree/${name} "$d"` : 'mv -T -- tree "$d"'}
 sync -f "$d"
 clear_part`;
 
 /** Removes what a failed or cut-off run has taken in. */
 export const clearScript = (folder: AbsolutePath): string =>
-  `${beside(folder)}if ours; then exec 8>>"$lock"; take 0; clear_part; fi`;
+  `${beside(folder)}${sh`enter ${parentOf(folder)}; exec 6<.; if ours; then step "$part"; lock_part; take 0; clear_part; fi`}`;
 
 /** Whether such a thing is there; for a probe. */
 export const isBesideScript = (folder: AbsolutePath): string =>
-  `${beside(folder)}if ours; then echo beside; fi`;
+  `${beside(folder)}${sh`part=${`${folder}.devbackup-part`}; if ours; then echo beside; fi`}`;
 
-/** The mark in it comes first and goes last: cut off in between, there is an empty folder of root's alone. */
+/**
+ * The mark in it comes first and goes last: cut off in between, there is an empty folder of root's alone. The folder
+ * around it may be anybody's, so that everything is done from within (see {@link ENTER}).
+ */
 const beside = (folder: AbsolutePath): string =>
-  `${WAIT_OR_END}${sh`
-d=${folder} part=${`${folder}.devbackup-part`} lock=${`${folder}.devbackup-part/.devbackup`}
+  `${WAIT_OR_END}${ENTER}${sh`
+d=${fileName(folder)} part=${`${fileName(folder)}.devbackup-part`} lock=.devbackup
 begun_ours() { [ ! -L "$part" ] && [ -d "$part" ] && [ "$(stat -c '%a %u' -- "$part")" = "700 0" ]; }
-ours() { begun_ours && [ -f "$lock" ]; }
+ours() { begun_ours && [ -f "$part/.devbackup" ]; }
+lock_part() { exec 8>>"$lock"; }
 clear_part() {
-  for s in "$part/tree"/*@*; do
-    if [ -d "$s" ] && [ "$(stat -c %i -- "$s")" = 256 ]; then btrfs -q subvolume delete "$s" || return; fi
+  for s in tree/*@*; do
+    if is_subvolume "$s"; then (cd tree && delete_here "$(basename -- "$s")") || return; fi
   done
-  rm -rf --one-file-system -- "$part/tree" && rm -f -- "$lock" && rmdir -- "$part"
+  rm -rf --one-file-system -- tree && rm -f -- "$lock" && cd -P /proc/self/fd/6 && rmdir -- "./$part"
 }
 `}`;

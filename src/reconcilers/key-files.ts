@@ -75,8 +75,12 @@ fi
   },
 });
 
+/** All that the file holds (age encrypts to each line), and its mode and owner where they are not what they should be. */
 export const recipientProbe = (spec: DatasetSpec): Probe<string> => ({
   host: spec.workstation,
-  script: sh`if [ -e ${recipientFile(spec)} ]; then head -n 1 -- ${recipientFile(spec)}; fi`,
+  script: sh`f=${recipientFile(spec)}
+[ -e "$f" ] || exit 0
+cat -- "$f"; rights=$(stat -c '%a %u' -- "$f")
+[ "$rights" = "444 0" ] || printf '\nmode and owner are %s, not 444 0\n' "$rights"`,
   parse: (stdout) => (stdout === "" ? absent : known(stdout.trimEnd())),
 });

@@ -213,8 +213,10 @@ const putBack = (
   });
 
 /** Whom the artifacts so far are encrypted to: another identity on the server is a loss, unless the escrow vouches for it. */
-function putRecipient({ spec, course, recovered }: View, present: string | null): Action<Input> {
-  const another = present !== null && course.rows.length > 0 && recovered.kind !== "known";
+function putRecipient({ spec, course, recovered, facts }: View, there: string | null): Action<Input> {
+  const [present = null, ...more] = there?.split("\n") ?? [];
+  const right = present !== null && facts.key.kind === "known" && present === facts.key.value.derived;
+  const another = !right && present !== null && course.rows.length > 0 && recovered.kind !== "known";
   return propose("key", spec, {
     id: recipientId(spec),
     host: spec.workstation,
@@ -227,7 +229,9 @@ function putRecipient({ spec, course, recovered }: View, present: string | null)
         ? "it is not there"
         : another
           ? `the one there is ${present}, which the artifacts so far are encrypted to: the identity on ${spec.server} opens none of them, and neither would an escrow of it`
-          : "another one is there",
+          : right
+            ? `there is more to it: ${more.filter(Boolean).join("; ")}`
+            : "another one is there",
     needs: [keyId(spec), layoutId(spec, spec.workstation)],
     assumes: { present },
     input: { how: "recipient", server: spec.server, from: publishedFile(spec), to: recipientFile(spec) },

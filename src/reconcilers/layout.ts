@@ -1,9 +1,11 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { type Fact, known, unknown } from "../domain/fact.ts";
-import { type AbsolutePath, type HostName, joinPath } from "../domain/names.ts";
+import { type AbsolutePath, fileName, type HostName, joinPath, parentOf } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
 import type { ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
+import { ENTER } from "./enter.ts";
+import { closeScript, type OpenToOthers, openProbe, readOpen, whoElse } from "./open-to-others.ts";
 import { packagesId } from "./packages.ts";
 import { type Place, parsePlace } from "./place.ts";
 import {
@@ -31,10 +33,14 @@ export interface LayoutFacts {
   readonly place: Place;
   /** `MODE UID GID`, for the folders that are there. */
   readonly present: ReadonlyMap<string, string>;
+  /** What others than root may do here, where there is any of it. */
+  readonly open?: OpenToOthers;
 }
 
 interface Input {
   readonly folders: readonly Folder[];
+  /** The repository, where files in it are to be closed to others. */
+  readonly close?: AbsolutePath | null;
 }
 
 /** The repository's parts by the contract. All of it is root's, and nothing below 0750 can be entered by others. */
@@ -70,16 +76,21 @@ export const workstationLayoutProbe = (spec: DatasetSpec): Probe<LayoutFacts> =>
   layoutProbe(spec.workstation, spec.snapshots, workstationFolders(spec));
 
 export const serverLayoutProbe = (spec: DatasetSpec): Probe<LayoutFacts> =>
-  layoutProbe(spec.server, spec.repository, repositoryFolders(spec));
+  layoutProbe(spec.server, spec.repository, repositoryFolders(spec), openProbe(spec.repository));
 
-const layoutProbe = (host: HostName, at: AbsolutePath, folders: readonly Folder[]): Probe<LayoutFacts> => ({
+const layoutProbe = (
+  host: HostName,
+  at: AbsolutePath,
+  folders: readonly Folder[],
+  more = "",
+): Probe<LayoutFacts> => ({
   host,
-  script: sh`
+  script: `${sh`
 place ${at}
 quota
 for d in ${folders.map(({ path }) => path)}; do
   if [ -d "$d" ] && [ ! -L "$d" ]; then echo "folder $(stat -c '%a %u %g %n' -- "$d")"; elif [ -e "$d" ]; then echo "other $d"; fi
-done`,
+done`}${more}`,
   parse: (stdout) => {
     const place = parsePlace(stdout);
     if (place === undefined) return unknown("its file system could not be read");
@@ -87,7 +98,8 @@ done`,
     for (const [, rights = "", path = ""] of stdout.matchAll(/^folder (\S+ \S+ \S+) (.+)$/gm))
       present.set(path, rights);
     for (const [, path = ""] of stdout.matchAll(/^other (.+)$/gm)) present.set(path, OTHER);
-    return known({ place, present });
+    const open = readOpen(stdout);
+    return known({ place, present, ...(open.above.length + open.files.length > 0 && { open }) });
   },
 });
 
@@ -106,8 +118,9 @@ export const layout: Reconciler<Input> = {
     ]);
   },
   run: async (action, tools) => {
-    const script = action.input.folders.map(folderScript).join("\n");
-    await expectSuccess(tools.host(action.host), script, {
+    const { folders, close = null } = action.input;
+    const script = [...folders.map(folderScript), ...(close === null ? [] : [closeScript(close)])];
+    await expectSuccess(tools.host(action.host), ENTER + script.join("\n"), {
       code: "layout-failed",
       what: `the folders of ${action.dataset} could not be made`,
     });
@@ -116,10 +129,12 @@ export const layout: Reconciler<Input> = {
 };
 
 /** Whoever owns the folder around it could put a link in its place meanwhile: what it leads to is left alone. */
-const folderScript = ({ path, mode }: Folder): string => sh`mkdir -p ${path}
-cd ${path}
-[ "$(stat -c %d:%i .)" = "$(stat -c %d:%i ${path})" ] || { echo ${path} is a link >&2; exit 1; }
-chown root:root .; chmod ${mode} .`;
+const folderScript = ({
+  path,
+  mode,
+}: Folder): string => sh`enter_making ${parentOf(path)}; n=${fileName(path)}
+[ -e "./$n" ] || [ -L "./$n" ] || mkdir "./$n"
+step "$n"; chown root:root .; chmod ${mode} .`;
 
 /** What every action in the folders on `host` waits for. */
 export const layoutId = (spec: DatasetSpec, host: HostName): ActionId =>
@@ -133,19 +148,24 @@ function diffSide(
   folders: readonly Folder[],
 ): Answer<Input> {
   if (facts.kind !== "known") return { problems: [unknownProblem(spec, host, at, facts)] };
-  const { place, present } = facts.value;
+  const { place, present, open = { above: [], files: [] } } = facts.value;
   if (place.fsType !== "btrfs") return { problems: [notOnBtrfs(spec, host, at, place.fsType)] };
   const blocked = folders.filter(({ path }) => present.get(path) === OTHER);
   if (blocked.length > 0) return { problems: blocked.map(({ path }) => notAFolder(spec, host, path)) };
   const missing = folders.filter(({ path }) => !present.has(path));
   const wrong = folders.filter(({ path, mode }) => present.has(path) && present.get(path) !== `${mode} 0 0`);
-  if (missing.length + wrong.length === 0) return {};
+  const others = whoElse(spec, host, open);
+  if (missing.length + wrong.length + open.files.length === 0) return others;
   const some = (count: number) => plural(count, "folder");
   const reasons = [
     ...(missing.length > 0 ? [`${some(missing.length)} missing`] : []),
     ...wrong.map(({ path, mode }) => `${path} is ${present.get(path)}, not ${mode} 0 0`),
+    ...(open.files.length > 0
+      ? [`${plural(open.files.length, "file")} another's, or open to others: ${open.files[0]}`]
+      : []),
   ];
   return {
+    ...others,
     actions: [
       propose("layout", spec, {
         id: layoutId(spec, host),
@@ -156,7 +176,7 @@ function diffSide(
         reason: reasons.join("; "),
         details: [...missing, ...wrong].map(({ path, mode }) => `${path}  root:root 0${mode}`),
         needs: [packagesId(host)],
-        input: { folders: [...missing, ...wrong] },
+        input: { folders: [...missing, ...wrong], close: open.files.length > 0 ? at : null },
       }),
     ],
   };

@@ -1,7 +1,8 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import { type AbsolutePath, joinPath } from "../domain/names.ts";
+import { type AbsolutePath, fileName, joinPath, parentOf } from "../domain/names.ts";
 import { LET_GO } from "../transport/fence.ts";
 import { sh } from "../transport/quote.ts";
+import { ENTER } from "./enter.ts";
 import type { Marks } from "./subvolumes.ts";
 
 /** Where a snapshot is received, on the server or on the workstation. */
@@ -61,17 +62,18 @@ export const receiveScript = (
 ): string =>
   `${sh`
 set -u
-lock=${lock} d=${folder} n=${name} m=${mark} begun= noting=
-`}${WAIT_OR_END}
-exec 8>>"$lock" && ${fromAfar ? "take 10" : "flock 8"} && claim || exit 1
+lock=${inside(folder, lock)} d=${folder} n=${name} m=${inside(folder, mark)} begun= noting=
+`}${WAIT_OR_END}${ENTER}
+enter_own "$d" && own_file "$lock" && (umask 077; : >>"$lock") && exec 8<>"$lock" && ${fromAfar ? "take 10" : "flock 8"} && claim || exit 1
 ${LET_GO}${sh`
+[ -f "$m" ] && [ ! -L "$m" ] && [ -O "$m" ] || rm -f -- "$m"
 w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
-field() { btrfs subvolume show -- "$d/$n" 2>/dev/null | sed -n "s/^[[:space:]]*$1:[[:space:]]*//p"; }
-is_readonly() { [ "$(btrfs property get -ts "$d/$n" ro 2>/dev/null)" = ro=true ]; }
+field() { btrfs subvolume show -- "./$n" 2>/dev/null | sed -n "s/^[[:space:]]*$1:[[:space:]]*//p"; }
+is_readonly() { [ "$(btrfs property get -ts "./$n" ro 2>/dev/null)" = ro=true ]; }
 received() { case $(field 'Received UUID') in *[0-9a-f]*) ;; *) return 1 ;; esac }
 complete() { [ ! -e "$m" ] && is_readonly && received; }
 ours() { [ -e "$m" ] && { [ ! -s "$m" ] || [ "$(cat -- "$m")" = "$(field UUID)" ]; } && { ! is_readonly || received; }; }
-clear() { { [ ! -e "$d/$n" ] || btrfs -q subvolume delete -c "$d/$n"; } && rm -f -- "$m"; }
+clear() { { [ ! -e "./$n" ] || delete_here "$n"; } && rm -f -- "$m"; }
 end() {
   status=$?
   trap '' HUP INT TERM PIPE
@@ -84,9 +86,9 @@ end() {
 trap end EXIT; trap 'exit 129' HUP INT TERM PIPE
 if complete; then echo waited; exit; fi
 `}${check}${sh`
-if [ -e "$d/$n" ]; then
+if [ -e "./$n" ]; then
   ${replace ? "true" : "false"} || ours || { echo "$d/$n is there, and no receive of ours made it" >&2; exit 1; }
-  btrfs -q subvolume delete -c "$d/$n" || exit 1
+  delete_here "$n" || exit 1
 fi
 : >"$m" && sync "$m" "$(dirname -- "$m")" || exit 1
 begun=yes
@@ -94,14 +96,18 @@ begun=yes
   until uuid=$(field UUID); [ -n "$uuid" ]; do sleep 0.1; done
   echo "$uuid" >"$m" && sync "$m"
 } </dev/null >/dev/null 2>&1 8>&- & noting=$!
-`}${stream}${sh` | { btrfs -q receive -e "$d" && {
+`}${stream}${sh` | { receive_here && {
 `}${ending}${sh`
 }; } || echo "btrfs receive failed, or the stream ended early" >>"$w/failed"
-if [ -e "$w/failed" ] || [ ! -e "$d/$n" ]; then cat "$w/failed" >&2; exit 1; fi
+if [ -e "$w/failed" ] || [ ! -e "./$n" ]; then cat "$w/failed" >&2; exit 1; fi
 kill "$noting" 2>/dev/null; wait "$noting" 2>/dev/null; noting=
-btrfs filesystem sync "$d" && rm -f -- "$m" || exit 1
+btrfs filesystem sync . && rm -f -- "$m" || exit 1
 begun=
 sync "$(dirname -- "$m")"`}`;
+
+/** Where the folder that is entered holds it, by its name there: a path could lead elsewhere by then. */
+const inside = (folder: AbsolutePath, file: AbsolutePath): string =>
+  parentOf(file) === folder ? `./${fileName(file)}` : file;
 
 /**
  * Shell functions around `$lock`, open as descriptor 8. What holds it is of a controller that is gone, since ours holds
@@ -118,7 +124,7 @@ take() {
   was= silent=0
   until flock -w 2 8; do
     holder=$(head -n 1 -- "$lock")
-    [ -n "$holder" ] || continue
+    case $holder in '' | *[!0-9]* | 0 | 1) continue ;; esac
     is=$(moved "$holder")
     if [ "$1" != 0 ] && [ "$is" != "$was" ]; then was=$is silent=0; continue; fi
     silent=$((silent + 1))

@@ -2,11 +2,12 @@ import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { labelOfSnapshot, snapshotName } from "../domain/artifact.ts";
 import type { Fact } from "../domain/fact.ts";
 import { type Label, labelAt, monthsBetween, PERIOD, periodsBetween } from "../domain/label.ts";
-import { type AbsolutePath, joinPath } from "../domain/names.ts";
+import { type AbsolutePath, fileName, joinPath, parentOf } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
 import type { ActionId, Problem } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { isSnapshot } from "./complete.ts";
+import { ENTER } from "./enter.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import type { Place } from "./place.ts";
@@ -74,7 +75,8 @@ export const snapshot: Reconciler<Input> = {
     const { path, target } = action.input;
     await expectSuccess(
       tools.host(action.host),
-      sh`btrfs -q subvolume snapshot -r ${path} ${target}; btrfs filesystem sync ${target}`,
+      `${ENTER}${sh`enter ${path}; exec 3<.; enter_own ${parentOf(target)}
+btrfs -q subvolume snapshot -r /proc/self/fd/3 ${`./${fileName(target)}`}; btrfs filesystem sync .`}`,
       { code: "snapshot-failed", what: `the snapshot ${target} could not be taken` },
     );
     return null;

@@ -1,9 +1,10 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { Label } from "../domain/label.ts";
-import type { AbsolutePath } from "../domain/names.ts";
+import { type AbsolutePath, fileName } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
 import type { Action, ActionId, Problem } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
+import { ENTER } from "./enter.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, problem, propose, type Reconciler, unknownProblem, warning } from "./reconciler.ts";
@@ -55,8 +56,7 @@ export const subvolume: Reconciler<Input> = {
         state: "The directory is as it was, and what was copied beside it is cleared away",
         next: `stop what writes below ${path}, then: devbackup apply --approve ${action.id}`,
       });
-    if (how === "finish-conversion")
-      await expectSuccess(host, sh`mv -T -- ${copyBeside(path)} ${path}`, failure);
+    if (how === "finish-conversion") await expectSuccess(host, finishScript(path), failure);
     return how === "create" ? null : `the directory as it was: ${originalBeside(path)}`;
   },
 };
@@ -174,34 +174,51 @@ function repair(spec: DatasetSpec, source: SourceFacts): Action<Input> {
 }
 
 /** It gets its name with its owner: one that is there counts as made. */
-const createScript = (path: AbsolutePath, owner: string): string => sh`
-d=${path} new=${`${path}.devbackup-new`}
-mkdir -p "$(dirname -- "$d")"
-if [ -d "$new" ]; then rmdir -- "$new"; fi
-btrfs -q subvolume create "$new"
-chown -h -- ${`${owner}:`} "$new"
-if [ -d "$d" ]; then rmdir -- "$d"; fi
-mv -T -- "$new" "$d"`;
+const createScript = (path: AbsolutePath, owner: string): string => `${ENTER}${sh`
+d=${path} n=${fileName(path)} new=${fileName(copyBeside(path))} owner=${`${owner}:`}`}
+enter_making "\${d%/*}"
+exec 6<.
+if [ -d "./$new" ] && [ ! -L "./$new" ]; then rmdir -- "./$new"; fi
+btrfs -q subvolume create "./$new"
+step "$new"
+# of what was put in its place meanwhile nothing is given away
+is_subvolume . && is_own && [ -z "$(find . -mindepth 1 -maxdepth 1 -print -quit)" ]
+chown -- "$owner" .
+cd -P /proc/self/fd/6
+if [ -d "./$n" ] && [ ! -L "./$n" ]; then rmdir -- "./$n"; fi
+mv -T -- "./$new" "./$n"`;
+
+const finishScript = (path: AbsolutePath): string => `${ENTER}${sh`
+d=${path} new=${fileName(copyBeside(path))}`}
+enter "\${d%/*}"
+mv -T -- "./$new" "./\${d##*/}"`;
 
 /**
  * The copy is proven before the first rename; from then on a cut-off run is finished by the next. A stage of the
  * proof that fails (sort, say, which writes to /tmp) leaves another word on either side, so that it never comes out equal.
  */
-const convertScript = (path: AbsolutePath): string => sh`
-d=${path} new=${copyBeside(path)} old=${originalBeside(path)}
-if [ -e "$new" ] && [ ! -L "$new" ]; then btrfs -q subvolume delete -c "$new"; fi
-btrfs -q subvolume create "$new"
-trap '[ ! -e "$d" ] || [ ! -e "$new" ] || btrfs -q subvolume delete "$new"' EXIT
-(cd "$new" && cp -a --reflink=auto -- "$d/." .)
+const convertScript = (path: AbsolutePath): string => `${ENTER}${sh`
+d=${path} n=${fileName(path)} new=${fileName(copyBeside(path))} old=${fileName(originalBeside(path))}`}
+enter "\${d%/*}"
+exec 6<.
+if is_subvolume "./$new"; then delete_here "$new"; fi
+btrfs -q subvolume create "./$new"
+trap '[ ! -e "./$n" ] || [ ! -e "./$new" ] || delete_here "$new"' EXIT
+(
+  step "$n"; exec 3<.
+  cd -P /proc/self/fd/6; step "$new"
+  is_own && [ -z "$(find . -mindepth 1 -maxdepth 1 -print -quit)" ] || { echo "$new is no longer what was made" >&2; exit 1; }
+  cp -a --reflink=auto -- /proc/self/fd/3/. .
+)
 failed() { echo "failed in $1"; }
-listing() { (cd "$1" && { find . ! -type d -printf '%P\0%y %m %U %G %s %T@ %l\0' -o -printf '%P\0%y %m %U %G %T@\0' || failed "$1"; } | { LC_ALL=C sort -z || failed "$1"; } | sha256sum); }
-content() { (cd "$1" && { find . -type f -print0 || failed "$1"; } | { LC_ALL=C sort -z || failed "$1"; } | { xargs -0r sha256sum -z || failed "$1"; } | sha256sum); }
+listing() { (step "$1" && { find . ! -type d -printf '%P\\0%y %m %U %G %s %T@ %l\\0' -o -printf '%P\\0%y %m %U %G %T@\\0' || failed "$1"; } | { LC_ALL=C sort -z || failed "$1"; } | sha256sum); }
+content() { (step "$1" && { find . -type f -print0 || failed "$1"; } | { LC_ALL=C sort -z || failed "$1"; } | { xargs -0r sha256sum -z || failed "$1"; } | sha256sum); }
 # hard links stay links of each other; those from outside keep to the directory as it was
-files() { (cd "$1" && find . ! -type d -printf '%i\n' | sort -u | wc -l); }
-if [ "$(listing "$d")" != "$(listing "$new")" ] || [ "$(files "$d")" != "$(files "$new")" ] || [ "$(content "$d")" != "$(content "$new")" ]; then
+files() { (step "$1" && find . ! -type d -printf '%i\\n' | sort -u | wc -l); }
+if [ "$(listing "$n")" != "$(listing "$new")" ] || [ "$(files "$n")" != "$(files "$new")" ] || [ "$(content "$n")" != "$(content "$new")" ]; then
   echo "the copy differs from $d: something is writing there" >&2
   exit 1
 fi
-mv -T -- "$d" "$old"
-mv -T -- "$new" "$d"
-sync -f "$d"`;
+mv -T -- "./$n" "./$old"
+mv -T -- "./$new" "./$n"
+sync -f .`;

@@ -50,12 +50,11 @@ open_for_writing() {
 `;
 
 /**
- * Shell functions. `untouched_copy COPY SNAPSHOT…`: is it a copy of one of those, with nothing written to it since?
- * Then removing it loses nothing, whoever made it. `free_name PATH SNAPSHOT…` sets `$new` to PATH, cleared of such a
- * copy, or to PATH.2 and so on where something else has that name, which is left alone.
+ * Shell functions, behind those of {@link ENTER}. `untouched_copy COPY SNAPSHOT…`: is it a copy of one of those, with nothing written to it since?
+ * Then removing it loses nothing, whoever made it. `free_name NAME SNAPSHOT…` sets `$new` to NAME, which lies right here,
+ * cleared of such a copy, or to NAME.2 and so on where something else has that name, which is left alone.
  */
 export const UNTOUCHED_COPY = `
-is_subvolume() { [ ! -L "$1" ] && [ -d "$1" ] && [ "$(stat -c %i -- "$1")" = 256 ]; }
 field() { btrfs subvolume show -- "$1" | sed -n "s/^[[:space:]]*$2:[[:space:]]*//p"; }
 untouched_copy() {
   # what was written in the last half minute may not be on the disk, and is not told before
@@ -68,11 +67,11 @@ untouched_copy() {
   return 1
 }
 free_name() {
-  new=$1 path=$1 number=1
+  new=$1 wanted=$1 number=1
   shift
-  while [ -e "$new" ] || [ -L "$new" ]; do
-    if untouched_copy "$new" "$@"; then btrfs -q subvolume delete -c "$new"; return; fi
-    number=$((number + 1)); new=$path.$number
+  while [ -e "./$new" ] || [ -L "./$new" ]; do
+    if untouched_copy "./$new" "$@"; then delete_here "$new"; return; fi
+    number=$((number + 1)); new=$wanted.$number
   done
 }
 `;

@@ -1,7 +1,8 @@
 import type { Label } from "../domain/label.ts";
-import type { AbsolutePath } from "../domain/names.ts";
+import { type AbsolutePath, fileName, parentOf } from "../domain/names.ts";
 import { LET_GO } from "../transport/fence.ts";
 import { sh } from "../transport/quote.ts";
+import { ENTER } from "./enter.ts";
 import { OPEN_FOR_WRITING, UNTOUCHED_COPY } from "./subvolumes.ts";
 
 /** How the working copy is brought to another snapshot. */
@@ -30,18 +31,21 @@ export interface Replacement {
 /**
  * The new copy is complete before the old one moves; the old one goes only when a send without data against
  * what it was made from shows no edit, or a read-only snapshot of it has been taken. One that programs still
- * write to, or that holds subvolumes, is kept itself. Prints `kept PATH` then.
+ * write to, or that holds subvolumes, is kept itself. Prints `kept PATH` then. The folder around it may be a user's, so
+ * that everything is done from within (see {@link ENTER}).
  */
 export function replaceScript(replacement: Replacement, now: Date): string {
   const { path, name, label, note, dataset, lock, hydrated, ownBase, stranger, from } = replacement;
   const stamp = now.toISOString().replace(/[-:]|\.\d+/g, "");
   const bases = replacement.bases.map((base) => sh`${base.uuid}) echo ${base.path};;`).join(" ");
-  return `${OPEN_FOR_WRITING}${UNTOUCHED_COPY}
+  const beside = fileName(path);
+  return `${OPEN_FOR_WRITING}${ENTER}${UNTOUCHED_COPY}
 base_of() { case $1 in ${bases} esac; }
 ${sh`
-wc=${path} name=${name} label=${label} note=${note} hydrated=${hydrated} aside=${`${path}.set-aside`} stamp=${stamp} dataset=${dataset} was=${from ?? "unknown"}
-beside=${`${path}.devbackup-new`} former=${`${path}.devbackup-old`} before=${`${path}.before-devbackup`} lock=${lock}
-exec 8>>"$lock"; flock 8`}
+wc=${beside} name=${name} label=${label} note=${note} hydrated=${hydrated} aside=${`${beside}.set-aside`} shown=${`${path}.set-aside`} stamp=${stamp} dataset=${dataset} was=${from ?? "unknown"}
+former=${`${beside}.devbackup-old`} before=${`${beside}.before-devbackup`} lock=${lock}
+exec 8>>"$lock"; flock 8
+enter_making ${parentOf(path)}; exec 6<.`}
 ${LET_GO}
 edited() {
   # where either end fails, that is a word too: nobody knows what would have followed
@@ -55,62 +59,66 @@ written_to() {
   open_for_writing "$1"
 }
 settle_former() {
-  [ -e "$former" ] || return 0
-  parent=$(btrfs subvolume show -- "$former" | sed -n 's/^[[:space:]]*Parent UUID:[[:space:]]*//p')
+  [ -e "./$former" ] || [ -L "./$former" ] || return 0
+  is_subvolume "./$former" || { echo "$former is in the way, and no copy of ours: move it away" >&2; exit 1; }
+  step "$former"; exec 4<.; cd -P /proc/self/fd/6
+  parent=$(btrfs subvolume show /proc/self/fd/4 | sed -n 's/^[[:space:]]*Parent UUID:[[:space:]]*//p')
   origin=$(base_of "$parent")
   # what it was made from may have gone, and been received again since
   at=\${origin##*@}
-  kept="$aside/$dataset@\${at:-$was}.edited-$stamp"
-  mkdir -p "$aside"
-  if written_to "$former"; then
-    kept="$aside/$dataset@\${at:-$was}.in-use-$stamp"
+  kept="$dataset@\${at:-$was}.edited-$stamp"
+  own_folder "$aside" 755; step "$aside"; exec 5<.; cd -P /proc/self/fd/6
+  if written_to /proc/self/fd/4; then
+    kept="$dataset@\${at:-$was}.in-use-$stamp"
     # across file systems or subvolumes mv(1) copies, and then removes
-    [ "$(stat -L -c %d -- "$aside")" = "$(stat -c %d -- "$(dirname -- "$wc")")" ] || { echo "$aside lies elsewhere: what is in use cannot be moved there" >&2; exit 1; }
-    mv -T -- "$former" "$kept"
-    echo "kept $kept"
+    [ "$(stat -L -c %d /proc/self/fd/5)" = "$(stat -c %d .)" ] || { echo "$shown lies elsewhere: what is in use cannot be moved there" >&2; exit 1; }
+    mv -T -- "./$former" "/proc/self/fd/5/$kept"
+    echo "kept $shown/$kept"
     return 0
   fi
-  btrfs -q subvolume snapshot -r "$former" "$kept"
-  if [ -n "$origin" ] && [ -e "$origin" ] && ! edited "$origin" "$kept"; then
-    btrfs -q subvolume delete "$kept"
-    rmdir "$aside" 2>/dev/null || :
+  btrfs -q subvolume snapshot -r /proc/self/fd/4 "/proc/self/fd/5/$kept"
+  if [ -n "$origin" ] && [ -e "$origin" ] && ! edited "$origin" "/proc/self/fd/5/$kept"; then
+    (cd -P /proc/self/fd/5 && delete_here "$kept")
+    rmdir "./$aside" 2>/dev/null || :
   else
-    echo "kept $kept"
+    echo "kept $shown/$kept"
   fi
-  btrfs -q subvolume delete -c "$former"
+  delete_here "$former"
 }
 ${ownBase === null ? 'from="$hydrated/$name"' : ownBaseScript(ownBase)}
-mkdir -p "$(dirname -- "$wc")"
-if [ -e "$wc" ] || [ ! -e "$former" ]; then settle_former; fi
-free_name "$beside" "$(dirname -- "$from")"/*@*
-btrfs -q subvolume snapshot "$from" "$new"
+if [ -e "./$wc" ] || [ ! -e "./$former" ]; then settle_former; fi
+free_name "$wc.devbackup-new" "\${from%/*}"/*@*
+btrfs -q subvolume snapshot "$from" "./$new"
 # before it has its name: a copy that stands there unnoted would one day pass for somebody else's
 {
-  echo "$(field "$new" UUID) $label"
-  if is_subvolume "$wc" && [ -e "$note" ]; then grep "^$(field "$wc" UUID) " -- "$note" || :; fi
+  echo "$(field "./$new" UUID) $label"
+  if is_subvolume "./$wc" && [ -e "$note" ]; then grep "^$(field "./$wc" UUID) " -- "$note" || :; fi
 } >"$note.new"
 sync "$note.new"; mv -T -- "$note.new" "$note"
-if [ -d "$wc" ] && [ "$(stat -c %i -- "$wc")" != 256 ] && rmdir -- "$wc" 2>/dev/null; then :; fi
-if [ -e "$wc" ]; then
-  ${stranger ? '[ ! -e "$before" ] || { echo "$before is in the way" >&2; exit 1; }; mv -T -- "$wc" "$before"' : 'mv -T -- "$wc" "$former"'}
+if [ -d "./$wc" ] && ! is_subvolume "./$wc" && rmdir -- "./$wc" 2>/dev/null; then :; fi
+if [ -e "./$wc" ]; then
+  ${stranger ? '[ ! -e "./$before" ] || { echo "$before is in the way" >&2; exit 1; }; mv -T -- "./$wc" "./$before"' : 'mv -T -- "./$wc" "./$former"'}
 fi
-mv -T -- "$new" "$wc"
+mv -T -- "./$new" "./$wc"
 settle_former
 ${ownBase === null ? "" : dropOldBases}
-btrfs filesystem sync "$wc"`;
+btrfs filesystem sync .`;
 }
 
 /** Snapshots work within one file system only (btrfs-subvolume(8)): a local send and receive bridges two. */
-const ownBaseScript = (folder: AbsolutePath): string => `${sh`base=${folder}`}
-mkdir -p -m 700 "$base"
-from="$base/$name" prev=
+const ownBaseScript = (folder: AbsolutePath): string => `${sh`base=${fileName(folder)}`}
+own_folder "$base" 700; step "$base"; exec 3<.
+from="/proc/self/fd/3/$name" prev=
 complete() { btrfs subvolume show -- "$1" 2>/dev/null | grep -q 'Received UUID:[[:space:]]*[0-9a-f]' && [ "$(btrfs property get -ts "$1" ro)" = ro=true ]; }
-if [ -e "$from" ] && ! complete "$from"; then btrfs -q subvolume delete -c "$from"; fi
-if [ ! -e "$from" ]; then
-  for b in "$base/$dataset@"*; do if complete "$b" && [ -e "$hydrated/$(basename -- "$b")" ]; then prev="$hydrated/$(basename -- "$b")"; fi; done
+if [ -e "./$name" ] && ! complete "./$name"; then delete_here "$name"; fi
+if [ ! -e "./$name" ]; then
+  for b in "./$dataset@"*; do if complete "$b" && [ -e "$hydrated/$(basename -- "$b")" ]; then prev="$hydrated/$(basename -- "$b")"; fi; done
   set --; [ -z "$prev" ] || set -- -p "$prev"
-  { btrfs -q send "$@" "$hydrated/$name" || :; } | btrfs -q receive -e "$base" || :
-  complete "$from" || { [ ! -e "$from" ] || btrfs -q subvolume delete "$from"; exit 1; }
-fi`;
+  { btrfs -q send "$@" "$hydrated/$name" || :; } | receive_here || :
+  complete "./$name" || { [ ! -e "./$name" ] || delete_here "$name"; exit 1; }
+fi
+cd -P /proc/self/fd/6`;
 
-const dropOldBases = `for b in "$base/$dataset@"*; do [ "$b" = "$from" ] || btrfs -q subvolume delete "$b"; done`;
+const dropOldBases = `cd -P /proc/self/fd/3
+for b in *; do case $b in "$dataset@$label") ;; "$dataset@"*) delete_here "$b" ;; esac; done
+cd -P /proc/self/fd/6`;

@@ -1,9 +1,10 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
-import { type AbsolutePath, joinPath } from "../domain/names.ts";
+import { type AbsolutePath, fileName, joinPath, parentOf } from "../domain/names.ts";
 import type { Action, ActionId, Problem } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
+import { ENTER } from "./enter.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import { receiveId } from "./receive.ts";
@@ -141,35 +142,41 @@ function put({ spec, course }: View, source: SourceFacts, madeFrom: boolean): Ac
  * The new one is complete before the old one moves; the old one moves whole, with whatever lies inside it, and
  * becomes read-only unless a program still writes to it. Prints `kept PATH` then. What a cut-off run left beside the
  * path is told by being an untouched copy of a snapshot that stays; whatever else has that name is left alone.
+ * The folder around it is the user's, so that everything is done from within (see {@link ENTER}).
  */
 const putScript = ({ path, snapshot, aside, name, lock }: Input, now: Date): string =>
-  `${OPEN_FOR_WRITING}${UNTOUCHED_COPY}${sh`
-lock=${lock} d=${path} snapshot=${snapshot} beside=${`${path}.devbackup-restored`} aside=${aside} n=${name} stamp=${now.toISOString().replace(/[-:]|\.\d+/g, "")}
+  `${OPEN_FOR_WRITING}${ENTER}${UNTOUCHED_COPY}${sh`
+lock=${fileName(lock)} d=${fileName(path)} aside=${fileName(aside)} shown=${aside} n=${name} stamp=${now.toISOString().replace(/[-:]|\.\d+/g, "")}
+enter_own ${parentOf(snapshot)}; exec 3<.; s=/proc/self/fd/3/$n
+own_file "$lock"; (umask 077; : >>"./$lock"); exec 8<>"./$lock"
+# a run that was killed does not end its script there
+flock 8
+enter_making ${parentOf(path)}; exec 6<.
+to_aside() { own_folder "$aside" 755; step "$aside"; exec 5<.; cd -P /proc/self/fd/6; }
+`}
 settle() {
   if is_subvolume "$1" && ! open_for_writing "$1"; then btrfs property set -ts "$1" ro true || :; fi
-  echo "kept $1"
+  echo "kept $shown/\${1##*/}"
 }
-# a run that was killed does not end its script there
-exec 8>>"$lock"; flock 8
-if untouched_copy "$d" "$snapshot"; then exit; fi
-free_name "$beside" "$(dirname -- "$snapshot")"/*@*
-mkdir -p "$(dirname -- "$d")"
-# across file systems or subvolumes mv(1) copies, and then removes
-if [ -e "$aside" ] && [ "$(stat -L -c %d -- "$aside")" != "$(stat -c %d -- "$(dirname -- "$d")")" ]; then
-  echo "$aside lies elsewhere: what is in $d cannot be moved there" >&2; exit 1
+if untouched_copy "./$d" "$s"; then exit; fi
+free_name "$d.devbackup-restored" /proc/self/fd/3/*@*
+if [ -e "./$aside" ] || [ -L "./$aside" ]; then
+  to_aside
+  # across file systems or subvolumes mv(1) copies, and then removes
+  [ "$(stat -L -c %d /proc/self/fd/5)" = "$(stat -c %d .)" ] || { echo "$shown lies elsewhere: what is in $d cannot be moved there" >&2; exit 1; }
 fi
-btrfs -q subvolume snapshot "$snapshot" "$new"
-if [ -d "$d" ] && ! is_subvolume "$d"; then rmdir -- "$d" 2>/dev/null || :; fi
-if [ -e "$d" ]; then
-  mkdir -p "$aside"
-  kept="$aside/before-$n.$stamp"
-  mv -T -n -- "$d" "$kept"; [ ! -e "$d" ]
+btrfs -q subvolume snapshot "$s" "./$new"
+if [ -d "./$d" ] && ! is_subvolume "./$d"; then rmdir -- "./$d" 2>/dev/null || :; fi
+if [ -e "./$d" ]; then
+  to_aside
+  kept=/proc/self/fd/5/before-$n.$stamp
+  mv -T -n -- "./$d" "$kept"; [ ! -e "./$d" ]
   settle "$kept"
-else
+elif [ -e "./$aside" ]; then
   # cut off between the two moves
-  for kept in "$aside/before-$n".*; do
+  for kept in "/proc/self/fd/5/before-$n".*; do
     if is_subvolume "$kept" && [ "$(btrfs property get -ts "$kept" ro)" = ro=false ]; then settle "$kept"; fi
   done
 fi
-mv -T -- "$new" "$d"
-btrfs filesystem sync "$d"`}`;
+mv -T -- "./$new" "./$d"
+btrfs filesystem sync .`;

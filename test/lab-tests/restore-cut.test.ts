@@ -103,7 +103,7 @@ describe("a restore that is cut off anywhere", { skip: whyNoLab() || whyNoSwift(
 
     describe("its dataset, brought to another label", () => {
       const OLDER = ["apply", "--yes", "--restore", "2090-02", "--approve", "worktree"];
-      const SECOND_MOVE = `mv -T -- ${SOURCE}.devbackup-restored* ${SOURCE}`;
+      const SECOND_MOVE = "mv -T -- ./code.devbackup-restored* ./code";
       let [former, older] = ["", ""];
       before(async () => {
         former = await at.treeAt("ws", SOURCE);

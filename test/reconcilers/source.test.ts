@@ -28,7 +28,7 @@ const at = (path: string): DatasetSpec => ({ ...spec, path: path as AbsolutePath
 
 /** Folders stand in for subvolumes. */
 const BTRFS = `
-btrfs() { shift 2; case $1 in delete) rmdir -- "$(eval echo "\\$$#")";; create) mkdir -- "$2";; esac; }
+btrfs() { shift 2; case $1 in create) mkdir -- "$2";; esac; }
 `;
 const sh = (script: string) => spawnSync("sh", ["-c", script], { encoding: "utf8" });
 
