@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { DesiredState } from "../desired-state/desired-state.ts";
+import { notOurs, whoElseWrote } from "../desired-state/ownership.ts";
 import type { Label } from "../domain/label.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -30,6 +31,8 @@ export async function whatToDo(
   if (planFile === undefined)
     return { ...readRequest(whole, flags, new Date()), saved: null, ...toApply(flags) };
   refuseNarrowing(planFile, flags);
+  const why = whoElseWrote(planFile, { uid: process.geteuid?.() ?? 0, env: process.env });
+  if (why !== undefined) throw notOurs(planFile, why, `devbackup plan --out ${planFile}.mine`);
   const text = await readFile(planFile, "utf8").catch((error: Error) => {
     throw notAPlan(planFile, error);
   });

@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { DevbackupError } from "../domain/trouble.ts";
+import { notOurs, type Reader, whoElseWrote } from "./ownership.ts";
 import { problemOf, type StateProblem } from "./problem.ts";
 
 /** Where to look for a desired state. */
@@ -9,6 +10,8 @@ export interface Lookup {
   readonly config?: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** Of whoever runs this; default: this process's. */
+  readonly uid?: number;
 }
 
 /** One file to read, and its name as people should see it. */
@@ -26,17 +29,28 @@ const SYSTEM_WIDE = "/etc/devbackup/desired-state";
 /**
  * The files of the desired state: those of `--config`, else of `$DEVBACKUP_CONFIG`, else of `./desired-state/`,
  * else of `/etc/devbackup/desired-state/`; of a directory every `*.yaml` and `*.yml`, by name, hidden ones left
- * out. Throws a {@link DevbackupError} where there is none at all.
+ * out. Throws a {@link DevbackupError} where there is none at all, or where it was merely found and somebody else could
+ * have written it: the folder that one happens to be in may be anybody's, and a secret's `command` is run.
  */
-export function findFiles({ config, env, cwd }: Lookup): Found {
+export function findFiles({ config, env, cwd, uid = process.geteuid?.() ?? 0 }: Lookup): Found {
   const named = config ?? (env.DEVBACKUP_CONFIG || undefined);
   const places =
     named === undefined ? [path.join(cwd, "desired-state"), SYSTEM_WIDE] : [path.resolve(cwd, named)];
   for (const place of places) {
     const stats = statSync(place, { throwIfNoEntry: false });
-    if (stats !== undefined) return stats.isDirectory() ? filesIn(place, cwd) : found([place], cwd);
+    if (stats === undefined) continue;
+    const files = stats.isDirectory() ? filesIn(place, cwd) : found([place], cwd);
+    if (named === undefined) refuseOthers(place, files, { uid, env });
+    return files;
   }
   throw notFound(config, named);
+}
+
+function refuseOthers(place: string, files: Found, reader: Reader): void {
+  for (const path of [place, ...(files.kind === "found" ? files.files.map((file) => file.path) : [])]) {
+    const why = whoElseWrote(path, reader);
+    if (why !== undefined) throw notOurs(path, why, `read it, and if it is right: --config ${place}`);
+  }
 }
 
 function filesIn(folder: string, cwd: string): Found {

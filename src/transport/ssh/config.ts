@@ -56,8 +56,8 @@ export async function resolveSsh(
   spec: SshSpec,
   around: SshSurroundings,
 ): Promise<ResolvedSsh> {
-  // ssh would take it for an option, -oProxyCommand=… among them
-  if (!/^[^-\s][^\s]*$/.test(spec.address)) throw addressRefused(host, spec.address);
+  if (!isName(spec.address)) throw addressRefused(host, "address", spec.address);
+  if (spec.user !== undefined && !isName(spec.user)) throw addressRefused(host, "user", spec.user);
   const asked = await execa("ssh", ["-G", "-T", ...sshSelection(spec, around), "--", spec.address], {
     env: around.env,
     extendEnv: false,
@@ -74,6 +74,12 @@ export async function resolveSsh(
 /** What `ssh -G` printed, with what the desired state says in front of it. */
 export const readResolved = (spec: SshSpec, around: SshSurroundings, stdout: string): ResolvedSsh =>
   fromAnswer(spec, around, readAnswer(stdout));
+
+/**
+ * ssh would take a leading `-` for an option, -oProxyCommand=… among them; and a ProxyCommand of the user's own, which a
+ * shell runs, has both names put into it (ssh_config(5), %h and %r). OpenSSH itself refuses these since 9.6.
+ */
+const isName = (text: string): boolean => /^[^-\s\p{Cc}'"`$;&<>|(){}][^\s\p{Cc}'"`$;&<>|(){}]*$/u.test(text);
 
 /** The options that make any OpenSSH client mean the same host and login as {@link resolveSsh}. */
 export const sshSelection = (spec: SshSpec, around: SshSurroundings): readonly string[] => [
@@ -170,14 +176,14 @@ function expandTokens(
   return path.replace(/^~(?=\/)/, home).replace(/%(.)/g, (whole, token: string) => tokens[token] ?? whole);
 }
 
-const addressRefused = (host: HostName, address: string): DevbackupError =>
+const addressRefused = (host: HostName, key: "address" | "user", value: string): DevbackupError =>
   new DevbackupError({
     code: "address-refused",
     exitCode: 4,
     host,
-    what: `the address ${JSON.stringify(address)} is none`,
-    why: "An address does not begin with `-` and holds no blanks",
-    next: `Correct hosts.${host}.address in the desired state`,
+    what: `the ${key} ${JSON.stringify(value)} is none`,
+    why: "It does not begin with `-` and holds no blanks and nothing that a shell takes for its own",
+    next: `Correct hosts.${host}.${key} in the desired state`,
   });
 
 const clientMissing = (host: HostName): DevbackupError =>
