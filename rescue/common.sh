@@ -211,7 +211,9 @@ receive() {
   : >"$mark" && sync || exit 1
   say "Receiving $snapshot into $folder; this takes a while."
   rm -f "$work/failed"
-  { "$@" || : >"$work/failed"; } | btrfs -q receive -e "$folder" || : >"$work/failed"
+  # locked into the folder: receive goes wherever a stream's paths lead
+  { "$@" || : >"$work/failed"; } | btrfs -q receive -C -e "$folder" 2>"$work/said" || : >"$work/failed"
+  sed '/^Chroot to /d' "$work/said" >&2
   if [ -e "$work/failed" ] || ! whole "$folder/$snapshot" ""; then
     [ ! -e "$folder/$snapshot" ] || btrfs -q subvolume delete "$folder/$snapshot"
     rm -f "$mark"
