@@ -1,11 +1,12 @@
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 import { mkdir, mkdtemp, open, readFile, symlink, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa, type Options } from "execa";
 import { stringify } from "yaml";
+import { secretsFound } from "./secrets.ts";
 
 /** Two fresh machines with real Btrfs and a bucket, on this machine alone; see `lab.sh help`. */
 export interface Lab {
@@ -56,7 +57,12 @@ export interface Lab {
   /** Leaves `free` (`20M`) of the machine's Btrfs. */
   fill(machine: Machine, free?: string): Promise<void>;
   unfill(machine: Machine): Promise<void>;
-  /** Takes it down; `all`: the guard route too, see `lab.sh help`. */
+  /** Keeps what a program of ours has said, for the search that `stop` makes. */
+  heard(text: string): void;
+  /**
+   * Takes it down; `all`: the guard route too, see `lab.sh help`.
+   * @throws where a secret has turned up (see `secretsFound`), after it was taken down
+   */
   stop(options?: { all?: boolean }): Promise<void>;
 }
 
@@ -146,6 +152,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const home = await makeHome(dir);
   const sshConfig = join(dir, "ssh_config");
 
+  const heard = (text: string): void => appendFileSync(join(dir, "said"), text);
+
   const run: Lab["run"] = (machine, script, { user = "root", input = "" } = {}) =>
     finished("ssh", ["-F", sshConfig, `${user}@${machine}`, `sh -c ${quoted(script)}`], { input });
 
@@ -165,8 +173,12 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       if (result.exitCode === 0) return result.stdout;
       throw new Error(`${machine}: exit ${result.exitCode}\n${script}\n${result.stdout}${result.stderr}`);
     },
-    devbackup: (args, { env: more = {}, input = "", cwd = dir, timeoutMs, signal, show = false } = {}) =>
-      finished(join(ROOT, "bin/devbackup"), withAnyLabel(args), {
+    heard,
+    devbackup: async (
+      args,
+      { env: more = {}, input = "", cwd = dir, timeoutMs, signal, show = false } = {},
+    ) => {
+      const result = await finished(join(ROOT, "bin/devbackup"), withAnyLabel(args), {
         env: {
           HOME: home,
           XDG_STATE_HOME: join(dir, "state"),
@@ -179,7 +191,10 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
         ...(show ? { stdout: "inherit", stderr: "inherit" } : {}),
         ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
         ...(signal === undefined ? {} : { cancelSignal: signal, forceKillAfterDelay: false }),
-      }),
+      });
+      heard(result.stdout + result.stderr);
+      return result;
+    },
     desiredState: async (changes = {}) => {
       const folder = await mkdtemp(join(dir, "desired-state-"));
       const document = laidOver(desiredState({ dir, addresses, bucket }), changes);
@@ -202,8 +217,10 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     fill: async (machine, free = "20M") => void (await lab("fill", machine, free)),
     unfill: async (machine) => void (await lab("unfill", machine)),
     stop: async ({ all = false } = {}) => {
+      const found = await secretsFound({ id, dir, home, bucket });
       await lab("down", ...(all ? ["--all"] : []));
       cancelDown();
+      if (found.length > 0) throw new Error(`a secret has turned up:\n${found.join("\n")}`);
     },
   };
 }

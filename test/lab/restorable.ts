@@ -6,13 +6,13 @@ import { armor, Decrypter } from "age-encryption";
 import { execa } from "execa";
 import { download, expectExit } from "./expect.ts";
 import { type Changes, type DevbackupOptions, type Lab, startLab } from "./lab.ts";
+import { PASSPHRASE } from "./secrets.ts";
 
 export const SOURCE = "/home/dev/code";
 export const REPOSITORY = "/srv/btrfs-backups/dev";
 export const ESCROW = "dev/keys/escrow.age";
 export const MANIFEST = "dev/manifests/snapshots_v2.tsv.age";
 export const SIGNATURE = "dev/manifests/snapshots_v2.tsv.sig";
-const PASSPHRASE = "four sober months of winter";
 
 /** By key; null for an object that is not there. */
 export type Objects = Readonly<Record<string, Uint8Array | null>>;

@@ -60,6 +60,7 @@ export function startDevbackup(lab: Lab, args: readonly string[], options: Start
     child.once("error", reject);
     child.once("close", (exitCode) => {
       over = true;
+      lab.heard(output);
       resolve({ exitCode: exitCode ?? undefined, stdout, stderr });
     });
   });

@@ -1,12 +1,12 @@
 // Cloudflare's own R2 simulator with its S3 interface.
 // usage: node r2.mjs HOST PORT DIR BUCKET[,BUCKET]   (PORT 0: any free one)
-// Credentials: R2_KEY and R2_SECRET, or test-key and test-secret. Prints "ready ENDPOINT"; ends when stdin does.
+// Credentials: R2_KEY and R2_SECRET, or test-key and the one below. Prints "ready ENDPOINT"; ends when stdin does.
 import { Log, LogLevel, Miniflare } from "miniflare";
 
 const [host = "127.0.0.1", port = "0", dir = "./r2-data", buckets = "test-bucket"] = process.argv.slice(2);
 const s3Credentials = {
   accessKeyId: process.env.R2_KEY || "test-key",
-  secretAccessKey: process.env.R2_SECRET || "test-secret",
+  secretAccessKey: process.env.R2_SECRET || "no-one-may-find-this-bucket-secret",
 };
 const simulator = new Miniflare({
   host,

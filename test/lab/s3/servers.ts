@@ -66,7 +66,7 @@ export async function startR2(options: S3ServerOptions = {}): Promise<S3Server> 
   return {
     endpoint: server.endpoint,
     accessKeyId: "test-key",
-    secretAccessKey: "test-secret",
+    secretAccessKey: "no-one-may-find-this-bucket-secret",
     region: "auto",
     bucket: buckets[0] ?? "",
     stop: () => server.stop().then(folder.remove),
@@ -81,7 +81,7 @@ export async function startSwift(options: S3ServerOptions = {}): Promise<S3Serve
     [...(options.via ?? []), join(HERE, "start-swift.sh")],
     [folder.path, String(options.port ?? (await freePorts(5))), options.host ?? "127.0.0.1"],
   );
-  const keys = { accessKeyId: "test:tester", secretAccessKey: "testing" };
+  const keys = { accessKeyId: "test:tester", secretAccessKey: "no-one-may-find-this-bucket-secret" };
   try {
     await createBuckets(server.endpoint, keys, buckets);
   } catch (error) {

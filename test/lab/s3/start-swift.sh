@@ -1,6 +1,6 @@
 #!/bin/bash
 # OpenStack Swift as one node, with its S3 interface. Root only; needs the packages of servers.ts.
-# usage: start-swift.sh DIR PORT [HOST]    uses PORT to PORT+4; S3 access key test:tester, secret testing
+# usage: start-swift.sh DIR PORT [HOST]    uses PORT to PORT+4; S3 access key test:tester, the secret below
 # Prints "ready ENDPOINT"; stops all of its servers and ends when stdin does.
 set -eu
 D=${1:-./swift-data}; P=${2:-9120}; H=${3:-127.0.0.1}; mkdir -p "$D/etc" "$D/srv/d1" "$D/log" "$D/run"
@@ -80,7 +80,7 @@ dns_compliant_bucket_names = yes
 min_segment_size = 5242880
 [filter:tempauth]
 use = egg:swift#tempauth
-user_test_tester = testing .admin
+user_test_tester = no-one-may-find-this-bucket-secret .admin
 [filter:copy]
 use = egg:swift#copy
 [filter:slo]
