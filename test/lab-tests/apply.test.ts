@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { execa } from "execa";
+import { HERE, installProgram, runProgram } from "../lab/elsewhere.ts";
 import { assertUnchanged } from "../lab/footprint.ts";
 import { addDisk } from "../lab/from-outside.ts";
-import { type Changes, type Lab, type Result, startLab, whyNoLab, withAnyLabel } from "../lab/lab.ts";
+import { type Changes, type Lab, type Result, startLab, whyNoLab } from "../lab/lab.ts";
 import { noResidue } from "../lab/residue.ts";
 import { type Started, startDevbackup } from "../lab/started.ts";
 
@@ -353,65 +353,29 @@ describe("apply", { skip: whyNoLab() }, () => {
   });
 
   describe("from elsewhere", () => {
-    /** Puts the program on a machine, and what it needs to log in from there. */
-    const install = async (machine: "ws" | "ls"): Promise<void> => {
-      await lab.must(machine, "mkdir -p /opt/devbackup/node_modules/.bin");
-      const root = join(import.meta.dirname, "../..");
-      const send = `tar -C "$1" --exclude='*.map' -cf - bin dist package.json | "\${@:3}" tar -C /opt/devbackup -xf -
-"\${@:3}" 'cat >/opt/devbackup/node_modules/.bin/node && chmod 755 /opt/devbackup/node_modules/.bin/node' <"$2"`;
-      const ssh = ["ssh", "-F", lab.sshConfig, machine];
-      await execa("bash", ["-euc", send, "bash", root, process.execPath, ...ssh]);
-      await lab.must(machine, "umask 077; cat >~/login", {
-        user: "dev",
-        input: await readFile(lab.identity, "utf8"),
-      });
-      await lab.must(machine, "cat >~/known", { user: "dev", input: await readFile(lab.knownHosts, "utf8") });
-    };
-    /** Runs the program there as dev, with a desired state of its own. */
-    const onMachine = async (machine: "ws" | "ls", state: string, ...args: string[]): Promise<Result> => {
-      const yaml = await readFile(join(state, "devbackup.yaml"), "utf8");
-      await lab.must(machine, "cat >~/devbackup.yaml", { user: "dev", input: yaml });
-      return lab.run(
-        machine,
-        `/opt/devbackup/bin/devbackup ${withAnyLabel(args).join(" ")} --config ~/devbackup.yaml`,
-        {
-          user: "dev",
-        },
-      );
-    };
-    const local = {
-      connection: "local",
-      address: undefined,
-      user: undefined,
-      identity_file: undefined,
-      known_hosts: undefined,
-    }; // prettier-ignore
-
     test("on the workstation itself", async () => {
-      await install("ws");
+      await installProgram(lab, "ws");
       const state = await lab.desiredState({
         ...HOME_ALONE,
-        hosts: { ws: local, ls: { identity_file: "~/login", known_hosts: "~/known" } },
+        hosts: { ws: HERE, ls: { identity_file: "~/login", known_hosts: "~/known" } },
       });
-      const { exitCode, stdout, stderr } = await onMachine(
-        "ws",
-        state,
+      const { exitCode, stdout, stderr } = await runProgram(lab, "ws", state, [
         "apply",
         "--yes",
         "--label",
         "2090-09",
-      );
+      ]);
       assert.equal(exitCode, 0, stdout + stderr);
       assert.match(stdout, /verified: nothing left to do/);
       assert.match(await lab.must("ls", `cat ${REPOSITORY}/manifests/snapshots_v2.tsv`), /\t2090-09\t/);
     });
 
     test("one machine with two disks", async () => {
-      await install("ls");
+      await installProgram(lab, "ls");
       await addDisk(lab, "ls", "/mnt/first");
       const state = await lab.desiredState({
         ...HOME_ALONE,
-        hosts: { ws: local, ls: local },
+        hosts: { ws: HERE, ls: HERE },
         datasets: {
           dev: {
             path: "/mnt/first/code",
@@ -422,7 +386,12 @@ describe("apply", { skip: whyNoLab() }, () => {
         },
       });
       for (const label of ["2090-09", "2090-10"]) {
-        const { exitCode, stdout, stderr } = await onMachine("ls", state, "apply", "--yes", "--label", label);
+        const { exitCode, stdout, stderr } = await runProgram(lab, "ls", state, [
+          "apply",
+          "--yes",
+          "--label",
+          label,
+        ]);
         assert.equal(exitCode, 0, stdout + stderr);
         await lab.must("ls", `echo ${label} >/mnt/first/code/note`);
       }
