@@ -34,6 +34,7 @@ export function resolveCloud(
     partSizeBytes,
     concurrency: written.concurrency ?? 4,
     bandwidthLimitBytesPerSecond,
+    lockDays: written.lock_days ?? null,
   };
 }
 

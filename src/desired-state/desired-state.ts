@@ -82,6 +82,8 @@ export interface CloudSpec {
   /** Parts under way at once. */
   readonly concurrency: number;
   readonly bandwidthLimitBytesPerSecond: number | null;
+  /** For how long the bucket is to keep artifacts from being replaced or deleted; null for nothing declared. */
+  readonly lockDays: number | null;
 }
 
 /** Where a secret is read from; the secret itself never stands in the desired state. */

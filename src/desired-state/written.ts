@@ -72,6 +72,7 @@ export interface WrittenCloud {
   readonly part_size?: string | undefined;
   readonly concurrency?: number | undefined;
   readonly bandwidth_limit?: string | null | undefined;
+  readonly lock_days?: number | null | undefined;
 }
 
 export interface WrittenSecret {

@@ -169,9 +169,17 @@ async function lookAtBucket(
   const bucket = await open();
   const look = async ({ name }: DatasetSpec): Promise<[DatasetName, Fact<BucketFacts>]> => {
     const prefix = `${cloud.prefix}${name}/`;
-    const asking = Promise.all([bucket.list(prefix), bucket.unfinishedUploads(prefix)]);
-    const facts = asking.then(([objects, unfinished]) =>
-      known({ objects: new Map(objects.map((object) => [object.key, object])), unfinished }),
+    const asking = Promise.all([
+      bucket.list(prefix),
+      bucket.unfinishedUploads(prefix),
+      cloud.lockDays === null ? null : bucket.lockDays(),
+    ]);
+    const facts = asking.then(([objects, unfinished, lockDays]) =>
+      known({
+        objects: new Map(objects.map((object) => [object.key, object])),
+        unfinished,
+        ...(lockDays !== null && { lockDays }),
+      }),
     );
     return [name, await facts.catch(unknownWhilePassing)];
   };

@@ -1,4 +1,5 @@
 import { artifact } from "./artifact.ts";
+import { bucketLock } from "./bucket-lock.ts";
 import { cloudObjects, leftovers } from "./cloud.ts";
 import { cloudManifest } from "./cloud-manifest.ts";
 import { escrow } from "./escrow.ts";
@@ -39,6 +40,7 @@ export const RECONCILERS: readonly Reconciler[] = [
   fetch,
   hydrate,
   workingCopy,
+  bucketLock,
   leftovers,
   cloudObjects,
   cloudManifest,

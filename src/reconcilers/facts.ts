@@ -70,6 +70,8 @@ export interface SeenObject extends BucketObject {
 export interface BucketFacts {
   readonly objects: ReadonlyMap<string, SeenObject>;
   readonly unfinished: Fact<readonly UnfinishedUpload[]>;
+  /** For how many days the bucket locks what comes new; left out where that is not declared. */
+  readonly lockDays?: Fact<number>;
   /** Left out where the server has a manifest that it can read, or lacks the keys: then nobody looked into it. */
   readonly manifest?: ManifestCopy;
 }

@@ -60,6 +60,7 @@ test("values: the defaults", () => {
     partSizeBytes: 64 * 1024 ** 2,
     concurrency: 4,
     bandwidthLimitBytesPerSecond: null,
+    lockDays: null,
   });
   assert.deepEqual([desired.recoveryRecipients, desired.schedule], [[], null]);
 });

@@ -1,5 +1,5 @@
 import type { CloudSpec } from "../../desired-state/desired-state.ts";
-import type { Fact } from "../../domain/fact.ts";
+import { type Fact, known, unknown } from "../../domain/fact.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import type { Host } from "../host.ts";
 import { type Downloaded, type DownloadRequest, download } from "./download.ts";
@@ -16,6 +16,8 @@ export interface Bucket {
   list(prefix: string): Promise<readonly BucketObject[]>;
   /** Uploads in parts that were begun and neither completed nor aborted; unknown where the store does not tell. */
   unfinishedUploads(prefix: string): Promise<Fact<readonly UnfinishedUpload[]>>;
+  /** For how many days the bucket locks what comes new, 0 for none; unknown where the store does not tell. */
+  lockDays(): Promise<Fact<number>>;
   /** Undefined where there is no such object (or no such bucket: HEAD does not say which). */
   head(key: string): Promise<BucketHead | undefined>;
   /** See {@link upload}: from a file on `host` straight into the bucket; what is there under `key` is replaced. */
@@ -77,6 +79,7 @@ export async function connectBucket(
   return {
     list: (prefix) => list(store, prefix),
     unfinishedUploads: (prefix) => unfinishedUploads(store, prefix),
+    lockDays: () => lockDays(store),
     head: (key) => head(store, key),
     upload: (host, request) =>
       upload({
@@ -92,6 +95,23 @@ export async function connectBucket(
     presignGet: (key, seconds) => store.presignGet(key, seconds),
     close: () => store.client.destroy(),
   };
+}
+
+/** GetObjectLockConfiguration of S3, which R2 does not have (its locks are Cloudflare's own). */
+async function lockDays({ sdk, client, cloud, ask }: Store): Promise<Fact<number>> {
+  return ask("look at the bucket's lock", async () => {
+    try {
+      const found = await client.send(new sdk.GetObjectLockConfigurationCommand({ Bucket: cloud.bucket }));
+      const { Days, Years } = found.ObjectLockConfiguration?.Rule?.DefaultRetention ?? {};
+      return known(Days ?? (Years ?? 0) * 365);
+    } catch (error) {
+      if (!(error instanceof sdk.S3ServiceException)) throw error;
+      if (error.name === "ObjectLockConfigurationNotFoundError") return known(0);
+      const status = error.$metadata.httpStatusCode ?? 0;
+      if (status === 429 || (status >= 500 && status !== 501)) throw error;
+      return unknown(`${error.name}, HTTP ${status}`);
+    }
+  });
 }
 
 async function head(store: Store, key: string): Promise<BucketHead | undefined> {

@@ -23,6 +23,8 @@ export type Verdict =
   | "credentials"
   | "forbidden"
   | "bucket-missing"
+  /** What stands there may be neither replaced nor deleted yet. */
+  | "locked"
   /** Not known to the store any more, or nothing that it can complete: begin anew. */
   | "upload-gone"
   | "clock"
@@ -47,6 +49,8 @@ export function verdictOf(failure: Failure): Verdict {
   const { status, code, message } = failure;
   const expired = /expired/i.test(message) && status < 500;
   if (code === "ExpiredRequest" || (code === "AccessDenied" && expired)) return "expired";
+  // AWS says AccessDenied, MinIO InvalidRequest or ObjectLocked: only the words tell
+  if (status < 500 && /object.?lock|is locked|WORM/i.test(`${code} ${message}`)) return "locked";
   if (code === "ExpiredToken") return "credentials";
   const byCode = CODES[code];
   if (byCode !== undefined) return byCode;
@@ -68,6 +72,8 @@ const CODES: Readonly<Record<string, Verdict>> = {
   InvalidToken: "credentials",
   AccessDenied: "forbidden",
   NoSuchBucket: "bucket-missing",
+  // R2's bucket locks, HTTP 409
+  ObjectLockedByBucketPolicy: "locked",
   NoSuchUpload: "upload-gone",
   // the store has not all the parts that it is to join, or not as they were sent
   InvalidPart: "upload-gone",

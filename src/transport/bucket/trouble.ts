@@ -55,6 +55,15 @@ function saidOf(verdict: Verdict, failure: Failure, store: Store): Pick<Trouble,
         code: "bucket-missing",
         next: `create it in the R2 dashboard or with: wrangler r2 bucket create ${store.bucket}; or check cloud.bucket, cloud.account_id and cloud.jurisdiction`,
       };
+    case "locked":
+      return {
+        code: "cloud-locked",
+        state: "what stands there stays as it is, and can't be replaced or deleted before its lock ends",
+        next:
+          "see which keys the bucket's locks are for (R2: npx wrangler r2 bucket lock list " +
+          store.bucket +
+          "). Only those below NAME/artifacts/ may be: manifest, signature and escrow are replaced with every label",
+      };
     case "clock":
       return {
         code: "clock-skew",

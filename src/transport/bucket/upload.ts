@@ -71,8 +71,10 @@ export async function upload(job: UploadJob): Promise<Uploaded> {
 
 async function whole(job: UploadJob, plan: PartPlan): Promise<Uploaded> {
   const { request } = job;
-  const { md5 } = await sendWhole(job, plan);
-  const { etag } = await checkStored(job, "single", [md5]);
+  const etag = await sendWhole(job, plan)
+    .then(({ md5 }) => checkStored(job, "single", [md5]))
+    .then((stored) => stored.etag)
+    .catch((error: unknown) => stoodBefore(job, error));
   request.onProgress?.(plan.sizeBytes);
   return { etag, sizeBytes: plan.sizeBytes, parts: 1, resumedParts: 0 };
 }
@@ -91,7 +93,7 @@ async function inParts(job: UploadJob, plan: PartPlan, found: UploadState | unde
       await job.host.run(endStateScript(job.request.statePath));
       return { etag, sizeBytes: plan.sizeBytes, parts, resumedParts };
     } catch (error) {
-      if (!isGone(error)) throw error;
+      if (!isGone(error) && !isLocked(error)) throw error;
       await forget(job, state);
       // completed already, but the answer never came through
       const there = await job.head(job.request.key);
@@ -99,7 +101,7 @@ async function inParts(job: UploadJob, plan: PartPlan, found: UploadState | unde
       if (there !== undefined && differenceOf(there, job.request, "parts", md5s) === undefined) {
         return { etag: there.etag, sizeBytes: plan.sizeBytes, parts, resumedParts };
       }
-      if (restarted) throw error;
+      if (restarted || isLocked(error)) throw error;
       state = await begin(job, plan);
     }
   }
@@ -128,6 +130,16 @@ const md5sOf = (sent: readonly SentPart[]): readonly string[] =>
 
 const isGone = (error: unknown): boolean =>
   error instanceof DevbackupError && error.trouble.code === "cloud-upload-gone";
+
+/** What a lock keeps from being replaced may well be what is sent: it was stored, and the answer never came through. */
+async function stoodBefore({ request, head }: UploadJob, error: unknown): Promise<string> {
+  const there = isLocked(error) ? await head(request.key) : undefined;
+  if (there === undefined || differenceOf(there, request, "single", undefined) !== undefined) throw error;
+  return there.etag;
+}
+
+const isLocked = (error: unknown): boolean =>
+  error instanceof DevbackupError && error.trouble.code === "cloud-locked";
 
 const interrupted = ({ request }: UploadJob, plan: PartPlan): DevbackupError =>
   new DevbackupError({

@@ -34,6 +34,7 @@ export function bucketOf(
     partSizeBytes: 5 * MIB,
     concurrency: 3,
     bandwidthLimitBytesPerSecond: null,
+    lockDays: null,
     ...cloud,
   };
   return connectBucket(spec, server, {
