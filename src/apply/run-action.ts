@@ -79,7 +79,7 @@ export async function runAction(running: Running): Promise<Outcome> {
     const interrupted = signal.aborted;
     if (!(error instanceof DevbackupError) && !interrupted) throw error;
     const failure = inWords(
-      error instanceof DevbackupError ? error : wasInterrupted(planned),
+      lockLost(running) ?? (error instanceof DevbackupError ? error : wasInterrupted(planned)),
       running.command,
     );
     const durationMs = elapsedMs();
@@ -93,6 +93,16 @@ export async function runAction(running: Running): Promise<Outcome> {
       failure,
       end: endsAll(failure) ? failure : seen instanceof DevbackupError ? seen : null,
     };
+  }
+}
+
+/** Without the lock, whatever else went wrong may be another run's doing. */
+function lockLost({ assertHeld, signal }: Running): DevbackupError | null {
+  try {
+    if (!signal.aborted) assertHeld();
+    return null;
+  } catch (error) {
+    return asTrouble(error);
   }
 }
 
