@@ -431,7 +431,7 @@ describe("bad input is refused with a clear error and nothing changed", { skip: 
             new RegExp(`ls: dev@${LATER}.* could not be written`),
             /No space left on device/,
             /Nothing was registered[\s\S]*safe to run again/,
-            /next: devbackup apply/,
+            /next: free some space on ls: .*, then: devbackup apply/,
           ],
         });
         assert.equal(await lab.must("ls", manifest), earlier);
