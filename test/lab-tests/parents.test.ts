@@ -144,14 +144,14 @@ describe("parents, hydrated snapshots and the working copy, whatever happens to 
     test("the receive is killed half way: it says so, and the next apply completes", async () => {
       await lab.must("ws", `head -c 8M /dev/urandom >${SOURCE}/large`);
       const takeAway = await wrapBtrfs(
-        "receive -e",
+        "receive -C -e",
         'head -c 4M >/tmp/half; { cat /tmp/half; until [ -e /tmp/go ]; do sleep 0.1; done; cat; } | "$@"',
       );
       const running = startDevbackup(lab, ["apply", "--yes", "--label", "2026-06", "--config", config]);
       const killed = lab.must(
         "ls",
         `timeout 60 sh -c 'until [ -s ${HYDRATED}/dev@2026-06/large ]; do sleep 0.1; done' || { touch /tmp/go; exit 1; }
-         kill -KILL "$(pgrep -xf '/[^ ]* -q receive -e .*')"; touch /tmp/go`,
+         kill -KILL "$(pgrep -xf '/[^ ]* -q receive -C -e .*')"; touch /tmp/go`,
       );
       const [{ exitCode, stdout, stderr }] = await Promise.all([running.ended, killed]);
       assert.equal(exitCode, 1, stdout + stderr);
