@@ -35,6 +35,8 @@ export interface LayoutFacts {
   readonly present: ReadonlyMap<string, string>;
   /** What others than root may do here, where there is any of it. */
   readonly open?: OpenToOthers;
+  /** Of the server: what artifacts that were cut off on their way take in `tmp/`; the next one goes in their place. */
+  readonly remainsBytes?: number;
 }
 
 interface Input {
@@ -76,7 +78,16 @@ export const workstationLayoutProbe = (spec: DatasetSpec): Probe<LayoutFacts> =>
   layoutProbe(spec.workstation, spec.snapshots, workstationFolders(spec));
 
 export const serverLayoutProbe = (spec: DatasetSpec): Probe<LayoutFacts> =>
-  layoutProbe(spec.server, spec.repository, repositoryFolders(spec), openProbe(spec.repository));
+  layoutProbe(
+    spec.server,
+    spec.repository,
+    repositoryFolders(spec),
+    `${openProbe(spec.repository)}\n${remainsProbe(spec)}`,
+  );
+
+const remainsProbe = ({ repository, name }: DatasetSpec): string => sh`
+t=${joinPath(repository, "tmp")}
+[ ! -d "$t" ] || find "$t" -maxdepth 1 -type f -name ${`${name}@*.age`} -printf 'remains %s\n'`;
 
 const layoutProbe = (
   host: HostName,
@@ -99,7 +110,13 @@ done`}${more}`,
       present.set(path, rights);
     for (const [, path = ""] of stdout.matchAll(/^other (.+)$/gm)) present.set(path, OTHER);
     const open = readOpen(stdout);
-    return known({ place, present, ...(open.above.length + open.files.length > 0 && { open }) });
+    const remains = [...stdout.matchAll(/^remains (\d+)$/gm)].map(([, bytes]) => Number(bytes));
+    return known({
+      place,
+      present,
+      ...(open.above.length + open.files.length > 0 && { open }),
+      remainsBytes: remains.reduce((sum, bytes) => sum + bytes, 0),
+    });
   },
 });
 

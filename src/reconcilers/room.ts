@@ -52,7 +52,15 @@ function serverOf({ view, actions }: Planned): Spot[] {
     ...artifactDemands(view, of("artifact", "hydrate")),
     ...storedDemands(view, of("fetch", "hydrate")),
   ];
-  return [{ view, host: spec.server, path: spec.repository, place: facts.serverLayout.value.place, demands }];
+  const { place, remainsBytes = 0 } = facts.serverLayout.value;
+  // of a run that was cut off: the artifact that is due goes in their place
+  const given = of("artifact").length > 0 ? remainsBytes : 0;
+  const found = {
+    ...place,
+    freeBytes: place.freeBytes + given,
+    quota: place.quota && { ...place.quota, leftBytes: place.quota.leftBytes + given },
+  };
+  return [{ view, host: spec.server, path: spec.repository, place: found, demands }];
 }
 
 /** The repository among them whatever is done: the lock and the journal are there. */
@@ -84,7 +92,7 @@ const cannotWrite = ({ view, host, path }: Spot): Problem =>
     view.spec,
     host,
     `the file system at ${path} is read-only, and nothing can be done there`,
-    `mount it writable: mount -o remount,rw $(findmnt -no TARGET -T ${path}); if that is refused, Btrfs made it so after an error: dmesg tells which, and it has to be unmounted and mounted again`,
+    "mount it writable there: mount -o remount,rw FOLDER; if that is refused, Btrfs made it so after an error: dmesg tells which, and it has to be unmounted and mounted again",
   );
 
 const willNotWrite = ({ view, host, path, place }: Spot): Warning[] =>

@@ -91,8 +91,10 @@ describe("a disk that takes no more", { skip: whyNoDisk() }, () => {
     const { disk, spec } = place(context);
     assert.deepEqual([(await placeOf(spec)).readOnly, (await placeOf(spec)).quota], [false, null]);
     shell('btrfs quota enable "$1"; btrfs qgroup limit 50M "$1"', spec.repository);
-    head(join(spec.repository, "tmp/x"), 20 * MIB);
+    head(join(spec.repository, "tmp/dev@2026-01.full.send.zst.age"), 20 * MIB);
     shell('sync -f "$1"', spec.repository);
+    const layout = await look(serverLayoutProbe(spec));
+    assert.equal(layout.kind === "known" && layout.value.remainsBytes, 20 * MIB);
     const { quota } = await placeOf(spec);
     assert.equal(quota?.limitBytes, 50 * MIB);
     assert.ok(Math.abs((quota?.leftBytes ?? 0) - 30 * MIB) < MIB, `${quota?.leftBytes}`);

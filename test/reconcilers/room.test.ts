@@ -88,6 +88,17 @@ const rows: readonly Row[] = [
     ],
   },
   {
+    name: "what a run that was cut off has left in tmp/ is room for the artifact that goes in its place",
+    rows: ANCHOR,
+    change: {
+      serverLayout: known({
+        place: { ...SRV, ...free(10), quota: { limitBytes: 1024 * MIB, leftBytes: 0 } },
+        present: layoutPresent(),
+        remainsBytes: 854 * MIB,
+      }),
+    },
+  },
+  {
     name: "an artifact that is made gets its row, and goes to the bucket, whatever room there is",
     change: {
       ...server(free(1)),
