@@ -50,7 +50,7 @@ export const artifact: Reconciler<Input> = {
       .finally(stopWatching);
     tools.assertHeld();
     const row: ManifestRow = {
-      ts: latest([tools.now(), endedAt, ...(input.after === null ? [] : [new Date(input.after)])]),
+      ts: madeAt([tools.now(), endedAt, ...(input.after === null ? [] : [new Date(input.after)])]),
       label,
       parent,
       ...sent,
@@ -72,7 +72,7 @@ export const artifactId = (spec: DatasetSpec, label: Label): ActionId =>
  * Never before what it builds on, whatever a clock is set to; and rather too late than too early, since an object in
  * the bucket that is older than the artifact of its name is looked at more closely.
  */
-const latest = (times: readonly Date[]): string =>
+export const madeAt = (times: readonly Date[]): string =>
   new Date(Math.max(...times.map((time) => time.getTime()))).toISOString();
 
 function makeArtifact(

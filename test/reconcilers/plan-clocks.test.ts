@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { known } from "../../src/domain/fact.ts";
 import type { HostName } from "../../src/domain/names.ts";
+import { madeAt } from "../../src/reconcilers/artifact.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
+import { history } from "../domain/history.ts";
 import { E1, lookAt, settled } from "./world.ts";
 
 /** The clock of the controller stands at 2026-06-01; those of the hosts at `ws` and `ls`. */
@@ -137,6 +139,24 @@ describe("a label and the clocks", () => {
       [],
     );
   });
+});
+
+test("an artifact is never noted as older than the one before it, whatever the clocks say", () => {
+  const [before, here, there] = [
+    "2027-01-01T00:00:00.000Z",
+    "1970-01-01T00:00:00.000Z",
+    "2026-06-01T00:00:00.000Z",
+  ];
+  assert.equal(madeAt([here, there, before].map((time) => new Date(time))), before);
+  assert.equal(madeAt([here, there].map((time) => new Date(time))), there);
+  const { desired, observed, request } = lookAt({
+    rows: "2026-04 full 9, 2026-05 incr 9",
+    target: "2026-06",
+  });
+  const { actions } = planFrom(desired, observed, request);
+  const made = actions.find(({ kind }) => kind === "artifact") ?? assert.fail("no artifact");
+  const rows = history("2026-04 full 9, 2026-05 incr 9");
+  assert.equal((made.input as { after: string }).after, rows.at(-1)?.ts);
 });
 
 describe("the proof that the escrow opens, and the clocks", () => {
