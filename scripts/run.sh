@@ -1,8 +1,8 @@
 #!/bin/sh
-# run.sh unit|test|demo|bench|torture [ARGUMENTS]: what `npm run` of that name does, from a fresh clone on.
+# run.sh unit|test|demo|bench|torture|fuzz [ARGUMENTS]: what `npm run` of that name does, from a fresh clone on.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?unit, test, demo, bench or torture}
+what=${1:?unit, test, demo, bench, torture or fuzz}
 shift
 sh scripts/setup.sh "$what"
 
@@ -34,6 +34,9 @@ test)
   biome check
   node scripts/build.mjs
   as_root node --import tsx test/run.ts all "$@"
+  ;;
+fuzz)
+  node --import tsx scripts/fuzz.ts "$@"
   ;;
 demo | bench | torture)
   node scripts/build.mjs

@@ -1,6 +1,6 @@
 #!/bin/sh
-# setup.sh unit|test|demo|bench|torture: installs what is missing on a Debian or Ubuntu machine, and nothing else:
-# apt packages (as root or through sudo; not for unit) and the npm packages of package-lock.json.
+# setup.sh unit|test|demo|bench|torture|fuzz: installs what is missing on a Debian or Ubuntu machine, and nothing else:
+# apt packages (as root or through sudo; not for unit and fuzz) and the npm packages of package-lock.json.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,7 +9,7 @@ TEST="openssh-server sudo acl attr busybox"
 SWIFT="swift-proxy swift-account swift-container swift-object memcached" # a second S3 server for the tests, and a quick one for the benchmarks
 
 case ${1:-} in
-unit) wanted= ;;
+unit | fuzz) wanted= ;;
 test) wanted="$LAB $TEST $SWIFT" ;;
 demo) wanted=$LAB ;;
 bench | torture) wanted="$LAB $SWIFT" ;;

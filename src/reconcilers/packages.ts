@@ -155,9 +155,12 @@ const unsupported = (spec: DatasetSpec, host: HostName, missing: readonly string
     `install ${missing.join(", ")} by hand`,
   );
 
+const LATEST_SECONDS = Date.UTC(9999, 11, 31) / 1000;
+
 function parseSystem(stdout: string): Fact<SystemFacts> {
   const time = /^time (\d+)$/m.exec(stdout)?.[1];
-  if (time === undefined) return unknown("its clock could not be read");
+  // four digits for the year: no label has more, and no calendar takes all that a host may say
+  if (time === undefined || Number(time) > LATEST_SECONDS) return unknown("its clock could not be read");
   const ids = /^distribution (.*)$/m.exec(stdout)?.[1] ?? "";
   const tools = [...stdout.matchAll(/^tool (\S+)$/gm)].map(([, tool = ""]) => tool);
   return known({

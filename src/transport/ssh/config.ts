@@ -88,6 +88,9 @@ export const sshSelection = (spec: SshSpec, around: SshSurroundings): readonly s
   ...(spec.user === undefined ? [] : ["-l", spec.user]),
 ];
 
+/** OpenSSH's own limit of such numbers is that of an int. */
+const MOST = 2 ** 31 - 1;
+
 type Answer = ReadonlyMap<string, readonly string[]>;
 
 function readAnswer(stdout: string): Answer {
@@ -107,12 +110,17 @@ function fromAnswer(spec: SshSpec, around: SshSurroundings, answer: Answer): Res
     return value === undefined || value === "none" ? undefined : value;
   };
   const hostname = one("hostname") ?? spec.address;
-  const port = Number(one("port") ?? 22);
+  /** A number that OpenSSH would not have taken is no answer. */
+  const number = (key: string, most: number): number | undefined => {
+    const value = Number(one(key));
+    return Number.isInteger(value) && value >= 0 && value <= most ? value : undefined;
+  };
+  const port = number("port", 65_535) || 22;
   const user = one("user") ?? userInfo().username;
   const place = { address: spec.address, hostname, port, user };
   const expand = (path: string): string => expandTokens(path, place);
-  const interval = Number(one("serveraliveinterval") ?? 0);
-  const timeout = Number(one("connecttimeout") ?? 0);
+  const interval = number("serveraliveinterval", MOST) ?? 0;
+  const timeout = number("connecttimeout", MOST) ?? 0;
   return {
     ...place,
     hostKeyAlias: one("hostkeyalias"),
@@ -135,7 +143,7 @@ function fromAnswer(spec: SshSpec, around: SshSurroundings, answer: Answer): Res
       // OpenSSH tells its own default, too, which means nothing while there is no interval
       countMax: Math.max(
         interval > 0 ? 1 : DEFAULT_KEEP_ALIVE.countMax,
-        Number(one("serveralivecountmax") ?? 0),
+        number("serveralivecountmax", MOST) ?? 0,
       ),
     },
   };

@@ -102,7 +102,7 @@ async function search(file: string, name: string, env: NodeJS.ProcessEnv): Promi
 }
 
 /** Pairs of lines: `# Host NAME found: line N [REVOKED|CA]`, and the line itself. */
-function readFound(stdout: string, file: string): KnownKey[] {
+export function readFound(stdout: string, file: string): KnownKey[] {
   const keys: KnownKey[] = [];
   let line = 0;
   for (const text of stdout.split("\n")) {
