@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -149,6 +149,18 @@ test("files: --config goes before $DEVBACKUP_CONFIG, and that before ./desired-s
   assert.deepEqual(load(cwd, "b.yaml", { DEVBACKUP_CONFIG: "c.yaml" }).files, ["b.yaml"]);
   assert.deepEqual(load(cwd, undefined, { DEVBACKUP_CONFIG: path.join(cwd, "c.yaml") }).files, ["c.yaml"]);
   assert.deepEqual(load(cwd, undefined, { DEVBACKUP_CONFIG: "" }).files, ["desired-state/a.yaml"]);
+});
+
+test("files: one that everybody may write to is not read just because it is found; named, it is", () => {
+  for (const open of ["desired-state", "desired-state/a.yaml"]) {
+    const cwd = folder({ "desired-state/a.yaml": MINIMAL });
+    chmodSync(path.join(cwd, open), 0o777);
+    assert.throws(
+      () => load(cwd),
+      (error) => error instanceof DevbackupError && error.trouble.code === "not-ours",
+    );
+    assert.deepEqual(load(cwd, "desired-state").files, ["desired-state/a.yaml"]);
+  }
 });
 
 test("files: none at all leads to init", () => {

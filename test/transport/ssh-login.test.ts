@@ -150,9 +150,11 @@ suite("logins, against a real sshd", { skip: noSshd }, () => {
     assert.deepEqual([trouble.code, trouble.exitCode], ["host-not-found", 4]);
   });
 
-  test("refused: an address that ssh would take for an option", async () => {
-    const trouble = await troubleOf(logIn({ address: "-oProxyCommand=touch /tmp/owned" }));
-    assert.equal(trouble.code, "address-refused");
+  test("refused: an address that ssh would take for an option, or a ProxyCommand's shell for a command", async () => {
+    for (const name of ["-oProxyCommand=touch", "a;touch", "$(touch)", "`touch`", "a b", "a|b", "'a'"]) {
+      assert.equal((await troubleOf(logIn({ address: name }))).code, "address-refused", name);
+      assert.equal((await troubleOf(logIn({ user: name }))).code, "address-refused", name);
+    }
   });
 
   test("refused: a client configuration that OpenSSH does not understand", async () => {
