@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { atEveryAction, atRandom, type Bench, randomOf, work } from "./bench.ts";
-import { BLOWS } from "./blows.ts";
+import { BLOWS, type Blow } from "./blows.ts";
 import type { Journey, Torture } from "./journey.ts";
 import { type Dataset, standing } from "./standing.ts";
 
 const DAYS = 4;
 
 /** Days of backups that are cut off, against a dataset of which none was. */
-export function backups(): Torture {
+export function backups(blows: readonly Blow[] = BLOWS): Torture {
   /** What stands of the undisturbed dataset after each day. */
   const calm: string[] = [];
   let undisturbed: Dataset | undefined;
@@ -23,7 +23,7 @@ export function backups(): Torture {
     return calm[day - 1] ?? assert.fail();
   }
 
-  const every = BLOWS.map(
+  const every = blows.map(
     (blow, index): Journey => ({
       name: `backup, ${blow.name} at every action`,
       run: async (bench) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { atEveryAction, atRandom, type Bench, randomOf, work } from "./bench.ts";
-import { BLOWS } from "./blows.ts";
+import { BLOWS, type Blow } from "./blows.ts";
 import type { Journey, Torture } from "./journey.ts";
 import { type Dataset, newest, placesOf, standing, TREE } from "./standing.ts";
 
@@ -9,7 +9,7 @@ type Loss = "workstation" | "server" | "both";
 const LOSSES: readonly Loss[] = ["both", "workstation", "server"];
 
 /** Restores that are cut off, against one that was not: of a dataset with three days of backups, lost anew each time. */
-export function restores(): Torture {
+export function restores(blows: readonly Blow[] = BLOWS): Torture {
   let [dataset, count]: [Dataset | undefined, number] = [undefined, 0];
   /** What an undisturbed restore ends in. */
   const calm = new Map<Loss, string>();
@@ -44,13 +44,13 @@ export function restores(): Torture {
     assert.equal(await back(restoring), uncut);
   }
 
-  const every = BLOWS.map(
+  const every = blows.map(
     (blow): Journey => ({
       name: `restore, ${blow.name} at every action`,
       run: (bench) => losing(bench, "both", (args, env) => atEveryAction(bench, args, blow, env)),
     }),
   );
-  const beside = BLOWS.map(
+  const beside = blows.map(
     (blow, index): Journey => ({
       name: `restore beside what is there, ${blow.name}`,
       run: async (bench) => {

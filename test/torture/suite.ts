@@ -5,17 +5,20 @@ import { whyNoSwift } from "../lab/s3/servers.ts";
 import { type Bench, startBench } from "./bench.ts";
 import { attempt, cutsOf, type Torture, tally } from "./journey.ts";
 
-/** A torture as tests: all that is cut at every action, `rounds` inside actions, and at least so many cuts in all. */
-export function tortureSuite(title: string, torture: Torture, rounds: number, atLeast: number): void {
+/** A torture as tests: all that is cut at every action, these rounds inside actions, and at least so many cuts in all. */
+export function tortureSuite(
+  title: string,
+  torture: Torture,
+  { rounds, atLeast }: { readonly rounds: readonly number[]; readonly atLeast: number },
+): void {
   const seed = Number(process.env.TORTURE_SEED ?? Date.now() % 1_000_000);
-  const random = Array.from({ length: rounds }, (_, index) => torture.random(index + 1));
   describe(title, { skip: whyNoLab() || whyNoSwift() }, () => {
     let bench: Bench;
     before(async () => {
       bench = await startBench(seed);
     });
     after(() => bench?.lab.stop());
-    for (const journey of [...torture.every, ...random, ...torture.last])
+    for (const journey of [...torture.every, ...rounds.map(torture.random), ...torture.last])
       test(journey.name, () => attempt(bench, journey));
     test(`at least ${atLeast} cuts`, (context) => {
       context.diagnostic(tally(bench));
