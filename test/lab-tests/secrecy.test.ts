@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { execa } from "execa";
@@ -188,6 +188,7 @@ describe("no plaintext and no private key gets out", { skip: whyNoLab() }, () =>
     assert.deepEqual(await search(folder, ...keys), []);
     await writeFile(join(folder, "canary"), Buffer.concat(keys.map((key) => wanted[key] ?? Buffer.alloc(0))));
     assert.deepEqual(await search(folder, ...keys), keys, "the search finds what is there");
+    await rm(join(folder, "canary"));
   });
 
   test("plaintext lies only where it belongs, keys and requests nowhere else", async () => {
@@ -205,6 +206,7 @@ describe("no plaintext and no private key gets out", { skip: whyNoLab() }, () =>
       const found = await find();
       for (const what of Object.keys(wanted)) assert.ok(found.includes(`/var/tmp/canary: ${what}`), what);
       assert.ok(found.includes(`/opt/${inNames}: a file's name`));
+      await lab.must(machine, "rm /var/tmp/canary");
     }
   });
 
