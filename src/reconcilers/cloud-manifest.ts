@@ -114,7 +114,7 @@ was=${sentSignature(dataset)}
     );
     await expectSuccess(host, keepSignature(dataset, `${sentSignature(dataset)}.begun`), failure);
     const settle = `${keepSignature(dataset, sentSignature(dataset))}${sh`
-rm -f -- ${`${sentSignature(dataset)}.begun`} ${encrypted} ${blocks}`}`;
+rm -f -- ${`${sentSignature(dataset)}.begun`} ${encrypted} ${blocks}; sync "$(dirname -- ${encrypted})"`}`;
     await push(
       { host, failure, sha256, settle, file: encrypted, key: keys.manifest, note: pushedNote(dataset) },
       tools,

@@ -48,7 +48,8 @@ function writeScript(
   contents: { readonly state: string; readonly manifest: string },
   artifact: AbsolutePath | null,
 ): string {
-  const settle = artifact === null ? "" : sh`chown root:root ${artifact}; chmod 440 ${artifact}`;
+  const settle =
+    artifact === null ? "" : sh`chown root:root ${artifact}; chmod 440 ${artifact}; sync ${artifact}`;
   const keep =
     keepAs === undefined
       ? ""
@@ -72,7 +73,7 @@ cat >"$m.new"
 sync "$m.new"; sign "$m.new"; mv -T -- "$m.new" "$m"; sync "$d"
 # what waited for its row has it now, also of a write that was cut off here; state.env, which goes last, tells of that
 for r in ${`${dataset.repository}/tmp/`}*${ROW_SUFFIX}; do
-  if cut -f7 <"$m" | sed 's|.*/||' | grep -qxF -- "$(basename -- "$r" ${ROW_SUFFIX})"; then rm -f -- "$r"; fi
+  if cut -f7 <"$m" | sed 's|.*/||' | grep -qxF -- "$(basename -- "$r" ${ROW_SUFFIX})"; then rm -f -- "$r"; sync "$(dirname -- "$r")"; fi
 done
 sync "$s.new"; mv -T -- "$s.new" "$s"; sync "$d"`}`;
 }
