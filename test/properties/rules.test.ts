@@ -19,7 +19,7 @@ const labelled = fc
     /** Days from one label to the next. */
     gaps: fc.array(fc.integer({ min: 31, max: 200 }), { minLength: 1, maxLength: 10 }),
     anchors: fc.array(fc.boolean(), { minLength: 10, maxLength: 10 }),
-    sizes: fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 10, maxLength: 10 }),
+    sizes: fc.array(fc.constantFrom(10, 20, 30, 60), { minLength: 10, maxLength: 10 }),
   })
   .map(({ cadence, gaps, anchors, sizes }) => {
     const days = gaps.map((_, index) => gaps.slice(0, index + 1).reduce((sum, gap) => sum + gap, 0));
