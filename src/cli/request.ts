@@ -42,7 +42,7 @@ export function readRequest(
   const label = (spec: DatasetSpec) =>
     flags.label === undefined ? labelAt(now, spec.cadence, spec.timezone) : readLabel(flags.label, spec);
   return {
-    desired: { ...whole, datasets },
+    desired: flags.dataset === undefined ? whole : { ...whole, datasets, partOf: whole },
     request: {
       labels: new Map(restore === null ? datasets.map((spec) => [spec.name, label(spec)]) : []),
       labelled: flags.label !== undefined,

@@ -11,6 +11,7 @@ import type { Observation, RecoveredFacts } from "../reconcilers/facts.ts";
 import { newlySeen } from "../reconcilers/memory.ts";
 import type { Tools } from "../reconcilers/reconciler.ts";
 import { hostsOf, type Request } from "../reconcilers/request.ts";
+import type { Restriction } from "../reconcilers/restrict.ts";
 import type { AgeIdentity } from "../recovery/age-file.ts";
 import type { Recovered } from "../recovery/recover.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
@@ -47,6 +48,8 @@ export function openSession(
   let opened: Promise<Bucket> | undefined;
   let last: Observation | undefined;
   let away: Observation["buckets"] | undefined;
+  let restrictions: ReturnType<typeof restrictionsIn> | undefined;
+  const restricting = () => (restrictions ??= restrictionsIn(desired));
   const host = (name: HostName): Promise<Host> => {
     const spec = desired.hosts.get(name);
     if (spec === undefined) throw new RangeError(`no host ${name}`);
@@ -115,6 +118,7 @@ export function openSession(
         hosts: hostsOf(desired, request),
         target: request.restore?.to ?? null,
         recall: async (spec) => recall(placeOf(spec)),
+        restrictions: await restricting(),
         reopen,
         recover:
           identities.length === 0 || request.restore === null
@@ -153,6 +157,21 @@ const factsOf = ({ escrow, escrowFrom, signer, fingerprint, manifest }: Recovere
   fingerprint,
   manifest,
 });
+
+/** What the logins of servers are to be kept to; null for those that are kept to nothing. */
+async function restrictionsIn(desired: DesiredState): Promise<ReadonlyMap<HostName, Restriction | null>> {
+  const found = new Map<HostName, Restriction | null>();
+  for (const { server } of desired.datasets) {
+    const host = desired.hosts.get(server);
+    if (host === undefined || host.connection.kind === "local") continue;
+    if (host.restrict === undefined) found.set(server, null);
+    else {
+      const { restrictionOf } = await import("../restrict/restriction.ts");
+      found.set(server, await restrictionOf(desired.partOf ?? desired, host));
+    }
+  }
+  return found;
+}
 
 /** The environment as it was given. What is secret in it leaves it, so that no process started here inherits it. */
 function takeSecrets({ cloud }: DesiredState): NodeJS.ProcessEnv {

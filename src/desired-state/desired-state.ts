@@ -11,6 +11,8 @@ export interface DesiredState {
   /** Whose signature a dataset's manifest must have, where that is declared. */
   readonly signers: ReadonlyMap<DatasetName, Signer>;
   readonly schedule: { readonly on: HostName; readonly calendar: string } | null;
+  /** Of which this is only some datasets; left out where it is all. */
+  readonly partOf?: DesiredState;
 }
 
 export interface HostSpec {
@@ -19,6 +21,19 @@ export interface HostSpec {
   readonly connection: ConnectionSpec;
   /** `sudo` means: through `sudo -n` unless the login is root already. */
   readonly become: "none" | "sudo";
+  /** Left out where the login may do whatever it likes. */
+  readonly restrict?: RestrictSpec;
+}
+
+/** What the login of a server is kept to. */
+export interface RestrictSpec {
+  /** `full`: what a backup and a restore take; `add-only`: what takes away nothing, and gives nothing out. */
+  readonly level: "full" | "add-only";
+  readonly login: string;
+  /** Of OpenSSH, type and base64. */
+  readonly publicKey: string;
+  /** Who sets it up, and does what it may not; null where that is done from elsewhere. */
+  readonly admin: { readonly user: string; readonly identityFile: string | undefined } | null;
 }
 
 export type ConnectionSpec =

@@ -1,5 +1,5 @@
 import { type HostName, parseHostName } from "../domain/names.ts";
-import type { ConnectionSpec, HostSpec } from "./desired-state.ts";
+import type { ConnectionSpec, HostSpec, RestrictSpec } from "./desired-state.ts";
 import { nearest } from "./nearest.ts";
 import type { Path } from "./place.ts";
 import type { Report } from "./report.ts";
@@ -27,7 +27,11 @@ export function resolveHosts(
     const name = parseHostName(key);
     const connection = host && connectionOf(host, home);
     if (name === undefined || host?.role === undefined || connection === undefined) continue;
-    hosts.set(name, { name, role: host.role, connection, become: host.become ?? "sudo" });
+    const restrict = resolveRestrict(key, host, home, report);
+    hosts.set(name, {
+      ...{ name, role: host.role, connection, become: host.become ?? "sudo" },
+      ...(restrict && { restrict }),
+    });
   }
   const isRefused = (name: string) =>
     written === undefined || (Object.hasOwn(written, name) && !hosts.has(name as HostName));
@@ -63,6 +67,44 @@ export function resolveHosts(
     return report(path, `there is no host \`${name}\``, hint);
   };
   return { hosts, isRefused, anyOf, withRole };
+}
+
+/** What a restricted login needs said, it is not made without. */
+function resolveRestrict(
+  key: string,
+  { restrict, role, user, become, public_key: line, admin }: WrittenHost,
+  home: string,
+  report: Report,
+): RestrictSpec | undefined {
+  if (restrict === undefined || restrict === false) return undefined;
+  const wrong =
+    role !== "server"
+      ? ["only a server's login can be restricted", "leave it out here"]
+      : become === "none"
+        ? ["a restricted login becomes root, through the one command that it may run", "become: sudo"]
+        : user === undefined
+          ? ["the restricted login is not named", "user: devbackup, a login that is for this alone"]
+          : line === undefined
+            ? [
+                "the key of the restricted login is not named",
+                "public_key: the line in the .pub beside its identity_file",
+              ]
+            : admin?.user === user
+              ? [
+                  "the login that is restricted cannot be the one that sets it up",
+                  "admin: another login, with sudo",
+                ]
+              : undefined;
+  if (wrong !== undefined) return report(["hosts", key, "restrict"], wrong[0] ?? "", wrong[1] ?? "");
+  return {
+    level: restrict === true ? "full" : "add-only",
+    login: user ?? "",
+    publicKey: (line ?? "").split(" ").slice(0, 2).join(" "),
+    admin:
+      admin?.user === undefined
+        ? null
+        : { user: admin.user, identityFile: admin.identity_file && expandHome(admin.identity_file, home) },
+  };
 }
 
 /** `~/` at the beginning is the home directory of whoever runs devbackup. */

@@ -29,6 +29,11 @@ export interface WrittenHost {
   readonly identity_file?: string | undefined;
   readonly known_hosts?: string | undefined;
   readonly become?: "none" | "sudo" | undefined;
+  readonly restrict?: boolean | "add-only" | undefined;
+  readonly public_key?: string | undefined;
+  readonly admin?:
+    | { readonly user?: string | undefined; readonly identity_file?: string | undefined }
+    | undefined;
 }
 
 export interface WrittenDataset {

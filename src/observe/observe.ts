@@ -14,6 +14,7 @@ import { isIdentityDamaged, toolsOn } from "../reconcilers/key-files.ts";
 import { type SystemFacts, systemProbe } from "../reconcilers/packages.ts";
 import type { Probe } from "../reconcilers/reconciler.ts";
 import type { RestoreTarget } from "../reconcilers/request.ts";
+import { type Restriction, type RestrictionFacts, restrictionProbe } from "../reconcilers/restrict.ts";
 import { isSignKeyDamaged } from "../reconcilers/signature.ts";
 import { registered } from "../reconcilers/store.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
@@ -39,6 +40,8 @@ export interface ObserveOptions {
   readonly reopen: Reopen;
   /** What this controller remembers of a dataset. */
   readonly recall: (spec: DatasetSpec) => Promise<Fact<Memory>>;
+  /** Of servers whose logins are looked at: what they should be kept to. */
+  readonly restrictions?: ReadonlyMap<HostName, Restriction | null>;
   /** What the bucket held when last looked at; it is not asked again then. */
   readonly buckets?: Observation["buckets"];
 }
@@ -77,6 +80,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     takenAt: now,
     systems,
     datasets,
+    ...(options.restrictions && { restrictions: restrictionsOf(options.restrictions, byKey) }),
     buckets:
       buckets === null
         ? null
@@ -89,6 +93,19 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     ),
   };
 }
+
+const restrictionsOf = (
+  wanted: ReadonlyMap<HostName, Restriction | null>,
+  byKey: ReadonlyMap<string, Fact<unknown>>,
+): NonNullable<Observation["restrictions"]> =>
+  new Map(
+    [...wanted].flatMap(([host, restriction]) => {
+      const there = byKey.get(`restriction ${host}`);
+      return there === undefined
+        ? []
+        : [[host, { wanted: restriction, there: there as Fact<RestrictionFacts> }] as const];
+    }),
+  );
 
 /** One after the other: each may say why it can't be. */
 async function recoverLost(
@@ -115,7 +132,7 @@ interface Task {
   readonly probe: Probe<unknown>;
 }
 
-function tasksOf({ desired, target, hosts: asked }: ObserveOptions): Task[] {
+function tasksOf({ desired, target, hosts: asked, restrictions }: ObserveOptions): Task[] {
   const datasets = desired.datasets
     .flatMap((spec) =>
       Object.entries(datasetProbes(spec, target)).map(([name, probe]) => ({
@@ -125,7 +142,13 @@ function tasksOf({ desired, target, hosts: asked }: ObserveOptions): Task[] {
     )
     .filter(({ probe }) => asked.has(probe.host));
   const hosts = new Set(datasets.map(({ probe }) => probe.host));
-  return [...[...hosts].map((host) => ({ key: `system ${host}`, probe: systemProbe(host) })), ...datasets];
+  return [
+    ...[...hosts].map((host) => ({ key: `system ${host}`, probe: systemProbe(host) })),
+    ...[...(restrictions?.keys() ?? [])]
+      .filter((host) => hosts.has(host))
+      .map((host) => ({ key: `restriction ${host}`, probe: restrictionProbe(host) })),
+    ...datasets,
+  ];
 }
 
 async function ask(host: Host, tasks: readonly Task[], nonce: string): Promise<Map<string, Fact<unknown>>> {

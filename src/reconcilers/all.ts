@@ -14,6 +14,7 @@ import { packages } from "./packages.ts";
 import { receive } from "./receive.ts";
 import type { Reconciler } from "./reconciler.ts";
 import { register } from "./register.ts";
+import { restrict } from "./restrict.ts";
 import { setAside } from "./set-aside.ts";
 import { sign } from "./sign.ts";
 import { signKey } from "./sign-key.ts";
@@ -26,6 +27,7 @@ import { worktree } from "./worktree.ts";
 /** Every kind of thing that is brought into line, in the order of one backup. */
 export const RECONCILERS: readonly Reconciler[] = [
   packages,
+  restrict,
   layout,
   subvolume,
   keys,

@@ -97,10 +97,11 @@ function viewOf(
   if ("problem" in course) return { kind: "nothing", answer: { problems: [course.problem] } };
   const { restore } = request;
   const hosts = hostsOf(desired, request);
-  const { systems, takenAt } = observed;
+  const { systems, takenAt, restrictions } = observed;
   const view = {
     ...{ desired, spec, facts, systems, cloud, memory, takenAt },
     ...{ course, restore, hosts, recovered },
+    ...(restrictions && { restrictions }),
   };
   return { kind: "view", view };
 }

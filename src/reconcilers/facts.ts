@@ -14,6 +14,7 @@ import { pushedManifestProbe, pushedSignatureProbe } from "./pushed-manifest.ts"
 import { marksOnServer, marksOnWorkstation } from "./receive-script.ts";
 import type { Probe } from "./reconciler.ts";
 import type { RestoreTarget } from "./request.ts";
+import type { LookedAtRestriction } from "./restrict.ts";
 import { signKeyProbe } from "./signature.ts";
 import { sourceProbe } from "./source.ts";
 import { manifestProbe, stateEnvProbe, storeProbe } from "./store.ts";
@@ -107,6 +108,8 @@ export interface Observation {
   readonly buckets: ReadonlyMap<DatasetName, Fact<BucketFacts>> | null;
   /** Absent for a dataset of which nothing had to be recovered, or could be. */
   readonly recovered: ReadonlyMap<DatasetName, Fact<RecoveredFacts>>;
+  /** Of servers; what is not in it was not looked at. */
+  readonly restrictions?: ReadonlyMap<HostName, LookedAtRestriction>;
   /** What the controller has seen before; unknown where it cannot be read. */
   readonly memory: ReadonlyMap<DatasetName, Fact<Memory>>;
 }

@@ -10,6 +10,7 @@ import type { Course } from "./course.ts";
 import type { BucketFacts, DatasetFacts, RecoveredFacts } from "./facts.ts";
 import type { SystemFacts } from "./packages.ts";
 import type { RestoreRequest } from "./request.ts";
+import type { LookedAtRestriction } from "./restrict.ts";
 
 /** A read-only fragment of sh, run as root in a subshell of its own, and what its output means. */
 export interface Probe<Value> {
@@ -26,6 +27,8 @@ export interface View {
   readonly facts: DatasetFacts;
   /** Of every host of the dataset. */
   readonly systems: ReadonlyMap<HostName, Fact<SystemFacts>>;
+  /** Of servers whose logins were looked at. */
+  readonly restrictions?: ReadonlyMap<HostName, LookedAtRestriction>;
   /** Null where no cloud is declared. */
   readonly cloud: { readonly spec: CloudSpec; readonly bucket: Fact<BucketFacts> } | null;
   /** What this controller has seen before. */

@@ -113,6 +113,7 @@ export function restingOnManifest(view: View, actions: readonly Action[]): Actio
 /** What the manifest has no say in. */
 const UNCONCERNED: ReadonlySet<string> = new Set([
   "packages",
+  "restrict",
   "layout",
   "subvolume",
   "key",

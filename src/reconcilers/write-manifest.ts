@@ -50,6 +50,14 @@ function writeScript(
 ): string {
   const settle =
     artifact === null ? "" : sh`chown root:root ${artifact}; chmod 440 ${artifact}; sync ${artifact}`;
+  // what is registered stays as it is, whoever writes; to a login that may only add, nothing else holds that
+  const grow =
+    artifact === null
+      ? ""
+      : sh`
+[ ! -e "$m" ] || head -c "$(stat -c %s -- "$m")" -- "$m.new" | cmp -s -- - "$m" ||
+  { echo "it would change what is registered" >&2; exit 1; }
+`;
   const keep =
     keepAs === undefined
       ? ""
@@ -61,6 +69,8 @@ fi
   return `${signatureFunctions(dataset)}${sh`
 umask 027
 m=${manifestFile(dataset)} s=${stateEnvFile(dataset)} d=$(dirname -- ${manifestFile(dataset)})
+# two at once would write the same new file
+exec 6<"$d"; flock 6
 # the last step of an earlier write
 if ! signed_by_us "$m" && signed_by_us "$m.new"; then mv -T -- "$m.new" "$m"; sync "$d"; fi
 now=$([ ! -e "$m" ] || cat -- "$m" 2>/dev/null | sha256sum | cut -c1-64)
@@ -69,7 +79,7 @@ dd bs=${Buffer.byteLength(contents.state)} count=1 iflag=fullblock status=none >
 cat >"$m.new"
 [ "$(cat -- "$s.new" "$m.new" | sha256sum | cut -c1-64)" = ${sha256Of(contents.state + contents.manifest)} ] ||
   { echo "what was to be written did not arrive whole" >&2; exit 1; }
-`}${keep}${settle}${sh`
+`}${grow}${keep}${settle}${sh`
 sync "$m.new"; sign "$m.new"; mv -T -- "$m.new" "$m"; sync "$d"
 # what waited for its row has it now, also of a write that was cut off here; state.env, which goes last, tells of that
 for r in ${`${dataset.repository}/tmp/`}*${ROW_SUFFIX}; do

@@ -97,6 +97,9 @@ export function notStarted(host: HostName, exitCode: number, stderr: string, std
     const trouble: Trouble = { code, exitCode: 4, host, what, next, state: NOTHING_DONE };
     return new DevbackupError(said === "" ? trouble : { ...trouble, why: said });
   };
+  const refusal = /^devbackup-refused (.+)$/m.exec(stderr)?.[1];
+  if (refusal !== undefined)
+    return about("restricted", `its restricted login does not do this: ${refusal}`, ADMINISTER);
   if (/^devbackup-no-sudo$/m.test(stderr)) {
     return about("sudo-missing", "root is needed there, and sudo is not installed", NO_SUDO);
   }
@@ -115,6 +118,9 @@ export function notStarted(host: HostName, exitCode: number, stderr: string, std
 }
 
 const NOTHING_DONE = "Nothing was run there; safe to run again";
+const ADMINISTER =
+  "With an administrator's login (`admin` of the host, or a desired state whose `user` it is): devbackup apply. It " +
+  "does what this login may not, and brings what is allowed into line with this devbackup and this desired state";
 const NO_SUDO = "Install sudo there, or log in as root and set `become: none`";
 const SUDOERS =
   "On that host run `visudo -f /etc/sudoers.d/devbackup` and write `LOGIN ALL=(root) NOPASSWD: ALL`, LOGIN " +

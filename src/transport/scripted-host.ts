@@ -131,19 +131,20 @@ export function scriptedHost({ name, source, shellArgv, startTimeoutMs, ...means
   return { name, run, start, shellArgv: () => shellArgv, close, ...means };
 }
 
-/**
- * The script with all that it reads, in one piece: what is small arrives whole or not at all. It waits for no byte
- * more than that: the end of its stdin comes hours late where the link has died, and whatever it would do then, to
- * what another run has made since, it must have done now or never.
- */
+/** The script with all that it reads, in one piece: what is small arrives whole or not at all. */
 function withStdin(script: string, stdin: string | Uint8Array): Uint8Array {
   const bytes = Buffer.from(stdin);
-  const counted =
-    bytes.length === 0
-      ? `exec </dev/null\n${script}`
-      : `dd bs=${bytes.length} count=1 iflag=fullblock 2>/dev/null | {\n${script}\n}`;
-  return Buffer.concat([Buffer.from(framed(marked(counted))), bytes]);
+  return Buffer.concat([Buffer.from(framed(marked(counted(script, bytes.length)))), bytes]);
 }
+
+/**
+ * A script that waits for no byte more than it is sent: the end of its stdin comes hours late where the link has died,
+ * and whatever it would do then, to what another run has made since, it must have done now or never.
+ */
+export const counted = (script: string, stdinBytes: number): string =>
+  stdinBytes === 0
+    ? `exec </dev/null\n${script}`
+    : `dd bs=${stdinBytes} count=1 iflag=fullblock 2>/dev/null | {\n${script}\n}`;
 
 async function result(name: HostName, session: Session, heard: Listening): Promise<RunResult> {
   const end = await session.ended;

@@ -14,6 +14,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   reconcilers: ["domain", "desired-state", "transport", "plan"],
   observe: ["domain", "desired-state", "transport", "plan", "reconcilers"],
   apply: ["domain", "desired-state", "transport", "plan", "reconcilers", "observe"],
+  restrict: ["domain", "desired-state", "transport", "plan", "reconcilers", "observe", "apply"],
   report: ["domain", "desired-state", "plan", "apply"],
   controller: ["domain", "desired-state"],
   cli: [
@@ -27,6 +28,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "reconcilers",
     "observe",
     "apply",
+    "restrict",
     "report",
   ],
 };

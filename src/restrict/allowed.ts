@@ -1,0 +1,266 @@
+import { openJournal } from "../apply/journal.ts";
+import { takeLock } from "../apply/lock.ts";
+import type { DatasetSpec, DesiredState, HostSpec } from "../desired-state/desired-state.ts";
+import { artifactPath, snapshotName } from "../domain/artifact.ts";
+import type { ManifestRow } from "../domain/manifest.ts";
+import { fileName, joinPath } from "../domain/names.ts";
+import { artifact, settleScript } from "../reconcilers/artifact.ts";
+import { ingestScript } from "../reconcilers/artifact-send.ts";
+import { cloudObjects } from "../reconcilers/cloud.ts";
+import { cloudManifest } from "../reconcilers/cloud-manifest.ts";
+import { cloudEscrow } from "../reconcilers/escrow-copies.ts";
+import { escrowFile, escrowPushedNote } from "../reconcilers/escrow-files.ts";
+import { readEscrowBytes } from "../reconcilers/escrow-proof.ts";
+import { noteFile as extractedNote } from "../reconcilers/extract.ts";
+import { packScript } from "../reconcilers/extract-script.ts";
+import { fetch, tmpOfFetched } from "../reconcilers/fetch.ts";
+import { hydrate } from "../reconcilers/hydrate.ts";
+import { identityFile, publishedFile } from "../reconcilers/key-files.ts";
+import { hydratedFolder } from "../reconcilers/layout.ts";
+import { damagedMark } from "../reconcilers/prove-script.ts";
+import { sendScript } from "../reconcilers/receive.ts";
+import { markOf, marksOnServer, serverLock } from "../reconcilers/receive-script.ts";
+import { register } from "../reconcilers/register.ts";
+import { expectSuccess, replaceFile } from "../reconcilers/run-script.ts";
+import { sign } from "../reconcilers/sign.ts";
+import { asideFolder, manifestFile, manifestProbe, tmpFile, UPLOAD_SUFFIX } from "../reconcilers/store.ts";
+import { baseFolder, noteFile as copyNote, workingCopy } from "../reconcilers/working-copy.ts";
+import { marked } from "../transport/bootstrap.ts";
+import { READ_ADDRESS } from "../transport/bucket/curl.ts";
+import { LET_GO } from "../transport/fence.ts";
+import { counted } from "../transport/scripted-host.ts";
+import { killGroupOf } from "../transport/terminate.ts";
+import { sizeScript } from "../transport/watch-size.ts";
+import { BEHIND_END, endOf, patternOf, STAND_IN } from "./pattern.ts";
+import { probesLine } from "./probes.ts";
+import { type Recording, record } from "./recording.ts";
+
+/** What a restricted login may run: lines that each hold an end, and the pattern of scripts that have it. */
+export interface Allowed {
+  readonly scripts: readonly string[];
+  /** Those that get an address of the bucket as the first line of their stdin. */
+  readonly withAddress: readonly string[];
+  /** Those that end another script of the same login. */
+  readonly signals: readonly string[];
+}
+
+/**
+ * All that a backup, and with `full` a restore, issues on this server: each reconciler is carried out on a host that
+ * only writes down what it is told, with stand-ins for what only a run knows.
+ *
+ * Left to an administrator's login: what is done once or after a loss (packages, folders, keys, escrow), what only a
+ * person asks for (rebuild, import, tests of keys), and paths of the caller's choice.
+ */
+export async function allowedScripts(
+  desired: DesiredState,
+  host: HostSpec["name"],
+  level: "full" | "add-only",
+): Promise<Allowed> {
+  const lines = { scripts: new Set<string>(), withAddress: new Set<string>(), signals: new Set<string>() };
+  lines.scripts.add(probesLine(desired, host));
+  for (const spec of desired.datasets.filter(({ server }) => server === host)) {
+    const recording = record(host, desired.cloud);
+    const { preface, lock } = await locking(host, spec);
+    await openJournal(
+      recording.host,
+      spec,
+      HOLDER,
+      () => STAND_IN.now,
+    )({ event: "apply-started", actions: [] });
+    await adding(recording, desired, spec);
+    if (level === "full") await changing(recording, spec);
+    const line = (script: string) => {
+      const pattern = patternOf(script, spec).replace(STAND_IN.preface, () => `(${preface})?`);
+      return `${endOf(script)}${BEHIND_END}${manyBases(pattern, spec)}`;
+    };
+    lines.scripts.add(line(lock));
+    for (const script of recording.scripts)
+      (isAddressed(script) ? lines.withAddress : lines.scripts).add(line(script));
+    for (const script of sinks(spec)) lines.scripts.add(line(`${STAND_IN.preface}${script}`));
+    const letGo = patternOf(`${LET_GO}\n`, spec);
+    if (level === "full")
+      for (const script of sources(spec))
+        lines.scripts.add(
+          line(`${STAND_IN.preface}${script}`).replace(`(${preface})?`, () => `(${preface}${letGo})?`),
+        );
+    for (const signal of ["TERM", "KILL"] as const) {
+      const script = killGroupOf(STAND_IN.number, signal);
+      lines.signals.add(line(script));
+      lines.signals.add(line(marked(counted(`${STAND_IN.preface}${script}`, 0))));
+    }
+  }
+  return { scripts: [...lines.scripts], withAddress: [...lines.withAddress], signals: [...lines.signals] };
+}
+
+const isAddressed = (script: string): boolean =>
+  script.includes(`${STAND_IN.preface}${READ_ADDRESS.join("\n")}`);
+
+const HOLDER = { who: STAND_IN.text, pid: STAND_IN.number, since: STAND_IN.text };
+
+/** The lock's own script, and what stands before every other one as long as it is held. */
+async function locking(name: HostSpec["name"], spec: DatasetSpec) {
+  const { host, scripts } = record(name, null);
+  const lock = await takeLock(host, spec, HOLDER);
+  // how long a silence may last follows from the settings of whoever takes it
+  const script = (scripts[0] ?? "").replaceAll(/\b(?:600|300)\b/g, String(STAND_IN.number));
+  return { preface: patternOf(lock.fenced(host).preface ?? "", spec), lock: script };
+}
+
+const { label, sha256, number: sizeBytes } = STAND_IN;
+
+/** That a script reads something: what, is of no consequence here. */
+const FED = { code: "", what: "", stdin: "-" };
+
+const rowOf = ({ name: dataset }: DatasetSpec, parent: ManifestRow["parent"]): ManifestRow => ({
+  ts: STAND_IN.now.toISOString(),
+  label,
+  parent,
+  sizeBytes,
+  sha256,
+  localPath: artifactPath({ dataset, label, parent }),
+  objectKey: null,
+});
+
+/** An anchor's and an increment's. */
+const rowsOf = (spec: DatasetSpec): readonly ManifestRow[] => [rowOf(spec, null), rowOf(spec, label)];
+
+/** What a month that is added needs, and nothing that could take away what is registered. */
+async function adding(recording: Recording, desired: DesiredState, spec: DatasetSpec): Promise<void> {
+  const { host, carryOut } = recording;
+  await host.run(manifestProbe(spec).script);
+  for (const row of rowsOf(spec)) {
+    const { parent } = row;
+    const path = joinPath(spec.repository, row.localPath);
+    const tmp = tmpFile(spec, fileName(row.localPath));
+    await carryOut(artifact, { dataset: spec, label, parent, objectKey: null, after: null }, spec);
+    await host.run(sizeScript(tmp));
+    await expectSuccess(host, settleScript(tmp, sizeBytes, path), FED);
+    for (const onSha256 of [null, sha256])
+      await carryOut(register, { dataset: spec, rows: [row], onSha256, row }, spec);
+    await carryOut(hydrate, hydration(spec, row, false), spec);
+    if (desired.cloud !== null) {
+      const state = tmpFile(spec, fileName(row.localPath) + UPLOAD_SUFFIX);
+      await carryOut(
+        cloudObjects,
+        { key: "", file: { path, state, sizeBytes, sha256, damagedMark: damagedMark(spec, row) } },
+        spec,
+      );
+    }
+  }
+  await replacements(recording, spec, false);
+  await readEscrowBytes(host, spec).catch(() => undefined);
+  if (desired.cloud === null) return;
+  for (const asNoted of [true, false])
+    await carryOut(
+      cloudManifest,
+      {
+        dataset: spec,
+        keys: { manifest: "", signature: "" },
+        sha256,
+        signatureSha256: sha256,
+        asNoted,
+        recipient: publishedFile(spec),
+        recoveryRecipients: desired.recoveryRecipients,
+      },
+      spec,
+    );
+  await carryOut(
+    cloudEscrow,
+    { from: escrowFile(spec), key: "", note: escrowPushedNote(spec), sha256 },
+    spec,
+  );
+}
+
+/** What mends, replaces and gives out besides. */
+async function changing(recording: Recording, spec: DatasetSpec): Promise<void> {
+  const { host, carryOut } = recording;
+  for (const onSha256 of [null, sha256]) {
+    const rows = { dataset: spec, rows: rowsOf(spec), onSha256, row: null };
+    await carryOut(register, rows, spec);
+    await carryOut(register, { ...rows, putBack: true }, spec);
+  }
+  await carryOut(sign, { dataset: spec, manifest: manifestFile(spec), sha256 }, spec);
+  for (const row of rowsOf(spec)) {
+    await carryOut(hydrate, hydration(spec, row, true), spec);
+    await carryOut(
+      fetch,
+      {
+        key: "",
+        file: joinPath(spec.repository, row.localPath),
+        tmp: tmpOfFetched(spec, { path: row.localPath }),
+        aside: asideFolder(spec),
+        sizeBytes,
+        sha256,
+      },
+      spec,
+    );
+    await host.run(sizeScript(tmpOfFetched(spec, { path: row.localPath })));
+  }
+  await replacements(recording, spec, true);
+  await expectSuccess(host, replaceFile(extractedNote(spec)), FED);
+}
+
+/** What the server runs where a pipe ends there. */
+const sinks = (spec: DatasetSpec): readonly string[] =>
+  rowsOf(spec).map((row) => ingestScript(tmpFile(spec, fileName(row.localPath))));
+
+/** What the server runs where a pipe begins there. */
+function sources(spec: DatasetSpec): readonly string[] {
+  const hydrated = hydratedFolder(spec.repository);
+  const name = snapshotName(spec.name, label);
+  return [
+    sendScript(hydrated, name, null),
+    sendScript(hydrated, name, name),
+    packScript(joinPath(hydrated, name), []),
+  ];
+}
+
+const hydration = (spec: DatasetSpec, row: ManifestRow, replace: boolean) => ({
+  identity: identityFile(spec),
+  folder: hydratedFolder(spec.repository),
+  name: snapshotName(spec.name, label),
+  replace,
+  mark: markOf(marksOnServer(spec), snapshotName(spec.name, label)),
+  lock: serverLock(spec),
+  artifact: {
+    path: joinPath(spec.repository, row.localPath),
+    sha256,
+    sizeBytes,
+    damagedMark: damagedMark(spec, row),
+  },
+});
+
+/** On the repository's own file system, or on another; from a label that is known, or not. */
+async function replacements({ carryOut }: Recording, spec: DatasetSpec, stranger: boolean): Promise<void> {
+  const { workingCopy: path } = spec;
+  if (path === null) return;
+  const name = snapshotName(spec.name, label);
+  for (const ownBase of [null, baseFolder(path)])
+    for (const from of [null, label])
+      await carryOut(
+        workingCopy,
+        {
+          path,
+          name,
+          label,
+          note: copyNote(spec),
+          dataset: spec.name,
+          lock: serverLock(spec),
+          hydrated: hydratedFolder(spec.repository),
+          ownBase,
+          stranger,
+          from,
+          bases: [{ uuid: STAND_IN.uuid, path: joinPath(ownBase ?? hydratedFolder(spec.repository), name) }],
+        },
+        spec,
+      );
+}
+
+/** What a working copy may have been made from is a list, of which one was rendered. */
+function manyBases(pattern: string, spec: DatasetSpec): string {
+  const begin = patternOf("base_of() { case $1 in ", spec);
+  const [before = "", rest] = pattern.split(begin);
+  if (rest === undefined) return pattern;
+  const end = rest.indexOf(" esac; }");
+  return `${before}${begin}(${rest.slice(0, end)} ?)*${rest.slice(end)}`;
+}
