@@ -145,6 +145,6 @@ if ! flock -w ${Math.floor(patience / 2)} 8; then
 fi
 exec 8>&-
 echo held
-[ -s "$d"/${BALLAST_FILE} ] || { head -c ${BALLAST_BYTES} /dev/urandom >"$d"/${BALLAST_FILE}; } 2>/dev/null || rm -f -- "$d"/${BALLAST_FILE}
-while timeout ${patience} sh -c 'IFS= read -r beat' 9>&-; do echo; touch -- "$f"; done
+[ -s "$d"/${BALLAST_FILE} ] || { head -c ${BALLAST_BYTES} /dev/urandom >"$d"/${BALLAST_FILE}; } 2>/dev/null 9>&- || rm -f -- "$d"/${BALLAST_FILE}
+while timeout ${patience} sh -c 'IFS= read -r beat' 9>&-; do echo; touch -- "$f" 9>&-; done
 : >"$f"`;
