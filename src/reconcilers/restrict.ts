@@ -193,11 +193,15 @@ for d in ${RESTRICTION_FOLDER} "$home" "$home/.ssh"; do mkdir -p -- "$d"; chown 
 `}${put.join("\n")}`;
 }
 
-/** The key goes first. */
+/** The key goes first; the login's last session may take a moment to end, and userdel(8) refuses until then. */
 const removeScript = (login: string | null): string => sh`
 login=${login ?? ""} home=${RESTRICTED_HOME}
 rm -f -- ${AUTHORIZED_KEYS} ${SUDOERS_FILE}
-if [ -n "$login" ] && [ "$(getent passwd "$login" | cut -d: -f6)" = "$home" ]; then userdel -- "$login" 2>/dev/null || ! id -u -- "$login" >/dev/null 2>&1; fi
+if [ -n "$login" ] && [ "$(getent passwd "$login" | cut -d: -f6)" = "$home" ]; then
+  loginctl terminate-user "$login" >/dev/null 2>&1 || :
+  for try in 1 2 3 4 5 6 7 8 9 10; do why=$(userdel -- "$login" 2>&1) && break; sleep 1; done
+  if id -u -- "$login" >/dev/null 2>&1; then echo "$why" >&2; exit 1; fi
+fi
 rm -rf --one-file-system -- "$home" ${RESTRICTION_FOLDER}`;
 
 /** What was looked at on one host, and what should be there; null for no restricted login. */
