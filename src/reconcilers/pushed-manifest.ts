@@ -26,7 +26,7 @@ export const sentSignature = ({ repository }: DatasetSpec): AbsolutePath =>
 
 export const keepSignature = (dataset: DatasetSpec, as: string): string => sh`
 umask 077
-cp -- ${signatureFile(dataset)} ${`${as}.new`}; sync ${`${as}.new`}; mv -T -- ${`${as}.new`} ${as}`;
+cp -- ${signatureFile(dataset)} ${`${as}.new`}; sync ${`${as}.new`}; mv -T -- ${`${as}.new`} ${as}; sync ${`${dataset.repository}/manifests`}`;
 
 /**
  * Notes, around the write of a manifest that was put back from the bucket, that what the bucket has is this
