@@ -9,6 +9,7 @@ import { RECONCILERS, restorers } from "./all.ts";
 import { type Course, courseOf, restoreCourse } from "./course.ts";
 import { cloudOf, type Observation } from "./facts.ts";
 import { memoryProblems } from "./memory.ts";
+import { toolsFirst } from "./packages.ts";
 import { type Answer, problem, together, type View } from "./reconciler.ts";
 import { replacementOf } from "./replacement.ts";
 import { hostsOf, type Request } from "./request.ts";
@@ -49,7 +50,7 @@ export function planFrom(desired: DesiredState, observed: Observation, request: 
         : together(restorers(request.restore.to !== null).map((reconciler) => reconciler.diff(view)));
     return { ...answer, actions: afterTrust(view, restingOnManifest(view, answer.actions)) };
   });
-  const { actions, warnings, notes, problems } = together(answers);
+  const { actions, warnings, notes, problems } = toolsFirst(together(answers));
   const draft = {
     createdAt: observed.takenAt,
     mode: request.restore === null ? ("backup" as const) : ("restore" as const),

@@ -2,7 +2,7 @@ import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { type Fact, known, unknown } from "../domain/fact.ts";
 import type { HostName } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
-import type { ActionId } from "../plan/plan.ts";
+import type { ActionId, Problem, Warning } from "../plan/plan.ts";
 import {
   type Answer,
   actionId,
@@ -12,6 +12,7 @@ import {
   propose,
   type Reconciler,
   together,
+  UNKNOWN_STATE,
   unknownProblem,
   type View,
 } from "./reconciler.ts";
@@ -112,6 +113,31 @@ export const packages: Reconciler<Input> = {
 
 /** What every action that uses tools on `host` waits for. */
 export const packagesId = (host: HostName): ActionId => actionId("packages", host);
+
+/**
+ * What can't be looked at on a machine that lacks tools (its system is new, its data are not) may show itself once they
+ * are there. Until then they are all that is planned.
+ */
+export function toolsFirst(answer: Required<Answer<unknown>>): Required<Answer<unknown>> {
+  const installing = answer.actions.filter(({ kind }) => kind === packages.kind);
+  const hosts = new Set<HostName | null>(installing.map(({ host }) => host));
+  const isHidden = ({ code, host }: Problem) => code === UNKNOWN_STATE && hosts.has(host);
+  const hidden = answer.problems.filter(isHidden);
+  if (hidden.length === 0) return answer;
+  return {
+    actions: installing,
+    warnings: [...answer.warnings, ...[...new Set(hidden.map(({ host }) => host))].map(toolsWarning)],
+    notes: [],
+    problems: answer.problems.filter((found) => !isHidden(found)),
+  };
+}
+
+const toolsWarning = (host: HostName | null): Warning => ({
+  code: "tools-first",
+  host,
+  dataset: null,
+  text: "what is there can't be looked at without the tools that are missing: this installs them, and the same command again does the rest",
+});
 
 function diffHost(view: View, host: HostName, tools: readonly string[]): Answer<Input> {
   const system = view.systems.get(host);

@@ -145,6 +145,8 @@ export const warning = (code: string, spec: DatasetSpec, host: HostName | null, 
   text,
 });
 
+export const UNKNOWN_STATE = "unknown-state";
+
 /** For a fact that a decision hangs on and that could not be had: nothing is decided on an unknown. */
 export const unknownProblem = (
   spec: DatasetSpec,
@@ -153,7 +155,7 @@ export const unknownProblem = (
   fact: Exclude<Fact<unknown>, { kind: "known" }>,
 ): Problem =>
   problem(
-    "unknown-state",
+    UNKNOWN_STATE,
     spec,
     host,
     `${thing} could not be looked at: ${fact.kind === "unknown" ? fact.why : "it is not there"}`,

@@ -5,7 +5,10 @@ import type { Action, Change, Plan, Problem, Warning } from "../plan/plan.ts";
 import { type Paint, painter, type TextOptions, wrap, wrapAfter } from "./lines.ts";
 
 export interface PlanTextOptions extends TextOptions {
-  /** Details of every action; without it only those of actions that have a hazard. */
+  /**
+   * Details of every action; without it only those of actions that have a hazard. And the actions even where a problem
+   * stands: they rest on what could be seen, and nothing of them is carried out.
+   */
   readonly verbose: boolean;
   /** What carries this plan out: the command with the flags that the user gave. Default `devbackup apply`. */
   readonly command?: string;
@@ -28,7 +31,7 @@ export function planText(plan: Plan, options: PlanTextOptions): string {
   const blocks = [
     ...plan.warnings.map((warning) => warningLines(warning, options.width, paint)),
     plan.notes.flatMap((note) => wrap(printable(note), options.width, "  ")),
-    ...groups(plan.actions).map(([heading, actions]) => [
+    ...groups(isShown(plan, options) ? plan.actions : []).map(([heading, actions]) => [
       paint("bold", heading),
       ...actions.flatMap((action) => actionLines(action, options, paint)),
     ]),
@@ -42,6 +45,9 @@ export function planText(plan: Plan, options: PlanTextOptions): string {
     .map((block) => `${block.join("\n")}\n`)
     .join("\n");
 }
+
+const isShown = ({ problems }: Plan, { verbose }: PlanTextOptions): boolean =>
+  verbose || problems.length === 0;
 
 /** `dev on ls`, `ls`, `dev`, or nothing: what an action, a warning or a problem is about. */
 export function placeOf({ host, dataset }: Pick<Warning, "host" | "dataset">): string {
@@ -115,7 +121,10 @@ function summaryLines(plan: Plan, options: PlanTextOptions, paint: Paint): strin
   const counts = paint("bold", `Plan: ${create} to create, ${update} to change, ${gone} to delete.`);
   if (problems === 0) return total > 0 ? [counts] : wrap(nothingToDo(plan, options), options.width, "");
   const blocked = `Nothing is applied before the ${problems === 1 ? "error above is" : `${problems} errors above are`} put right.`;
-  return [...(total > 0 ? [counts] : []), ...wrap(blocked, options.width, "")];
+  const rest = `${plural(total, "action")} planned besides (--verbose shows ${total === 1 ? "it" : "them"}).`;
+  return isShown(plan, options)
+    ? [...(total > 0 ? [counts] : []), ...wrap(blocked, options.width, "")]
+    : wrap(total > 0 ? `${blocked} ${rest}` : blocked, options.width, "");
 }
 
 function nothingToDo({ labels }: Plan, { narrowed }: PlanTextOptions): string {

@@ -338,6 +338,24 @@ describe("parents, hydrated snapshots and the working copy, whatever happens to 
       assert.equal(await fingerprint(lab, ["ls", WORKING_COPY]), before);
     });
   });
+
+  test("new systems on the old disks: the tools first, the same again, and the chain goes on", async () => {
+    const bare = "dpkg --remove --force-depends btrfs-progs zstd >/dev/null 2>&1";
+    await Promise.all([lab.must("ws", bare), lab.must("ls", bare)]);
+    await lab.must("ws", `echo 3 >>${SOURCE}/folder/file`);
+    const next = await plan("2027-03");
+    assert.deepEqual(next.problems, []);
+    assert.deepEqual(
+      next.actions.map(({ id }) => id),
+      ["packages:ws", "packages:ls"],
+    );
+    const first = await apply("2027-03");
+    assert.equal(first.exitCode, 1, first.stdout + first.stderr);
+    assert.match(first.stdout, /next: devbackup apply /);
+    await expectExit(lab, 0, ["apply", "--yes", "--label", "2027-03", "--config", config]);
+    assert.deepEqual(await lastRow(), ["2027-03", "incr", "2027-02"]);
+    await assertNothingLeft("2027-03");
+  });
 });
 
 /** Text for people, without its line breaks. */

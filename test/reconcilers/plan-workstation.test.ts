@@ -48,6 +48,20 @@ testRows([
     },
   },
   {
+    name: "a new system on the workstation's old disk: first the tools to look at it with",
+    tools: new Set(["flock"]),
+    change: { source: unknown("no"), snapshots: unknown("no"), hydrated: unknown("no") },
+    actions: ["packages:ws", "packages:ls"],
+    warnings: ["tools-first", "tools-first"],
+  },
+  {
+    name: "tools hide nothing of what else could not be looked at",
+    tools: new Set(["flock"]),
+    change: { snapshots: unknown("no"), source: known({ ...source, ownerExists: false }) },
+    problems: ["no-such-user"],
+    warnings: ["tools-first"],
+  },
+  {
     name: "no cloud",
     cloud: false,
     actions: MONTH.slice(0, -1).map((kind) => `${kind}:dev@2026-04`),

@@ -44,8 +44,20 @@ Nothing is applied before the error above is put right.
 `,
   },
   {
+    name: "problems alone, not what rests on what could be seen",
+    plan: x.plan([x.snapshot], { problems: [x.notBtrfs] }),
+    text: `
+error: dev on ws: /home/chuck/code is on ext4, which has no snapshots
+  next: move it to a Btrfs filesystem, or name another path under datasets.dev.path
+
+Nothing is applied before the error above is put right. 1 action planned besides
+(--verbose shows it).
+`,
+  },
+  {
     name: "problems stand last, where they are seen",
     plan: x.plan([x.snapshot], { problems: [x.notBtrfs] }),
+    options: { verbose: true },
     text: `
 dev on ws
   + take the read-only snapshot dev@2026-03  [snapshot:dev@2026-03]
@@ -170,6 +182,7 @@ Plan: 0 to create, 0 to change, 2 to delete.
   {
     name: "while an error stands, no approval is offered: it would let nothing through",
     plan: x.plan([x.removal], { problems: [x.notBtrfs] }),
+    options: { verbose: true },
     text: `
 dev on ls
 ! - delete the server snapshot dev@2025-12  [retention:ls:dev@2025-12]
