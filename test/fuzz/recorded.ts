@@ -89,6 +89,19 @@ export const SEEN = [
   '{"formatVersion": 1, "signer": null, "newest": null}\n',
 ];
 
+const BUCKET = "dev-backups";
+const XML = '<?xml version="1.0" encoding="UTF-8"?>';
+const object = (key: string) =>
+  `<Contents><Key>${key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"0123abc"</ETag><Size>1000</Size><StorageClass>STANDARD</StorageClass></Contents>`;
+export const LISTINGS = [
+  `${XML}<ListBucketResult><Name>${BUCKET}</Name><Prefix>dev/</Prefix><KeyCount>2</KeyCount><MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>${object("dev/artifacts/anchors/x")}${object("dev/manifests/snapshots_v2.tsv")}</ListBucketResult>`,
+  `${XML}<ListBucketResult><Name>${BUCKET}</Name><IsTruncated>true</IsTruncated><NextContinuationToken>abc=</NextContinuationToken>${object("dev/a &amp; b")}</ListBucketResult>`,
+];
+export const UNFINISHED = [
+  `${XML}<ListMultipartUploadsResult><Bucket>${BUCKET}</Bucket><IsTruncated>false</IsTruncated><Upload><Key>dev/artifacts/incr/x</Key><UploadId>abc-1</UploadId><Initiated>2026-01-01T00:00:00.000Z</Initiated></Upload></ListMultipartUploadsResult>`,
+  `${XML}<ListMultipartUploadsResult><Bucket>${BUCKET}</Bucket><IsTruncated>true</IsTruncated><NextKeyMarker>dev/x</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker></ListMultipartUploadsResult>`,
+];
+
 const ERROR =
   '<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>';
 const HEAD = `HTTP/1.1 503 Slow Down\r\nRetry-After: 7\r\nContent-Range: bytes 0-1/2\r\nETag: "x"\r\n\r\n${ERROR}`;

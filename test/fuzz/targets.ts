@@ -23,6 +23,7 @@ import { openIdentity } from "../../src/recovery/identity.ts";
 import { planJson } from "../../src/report/plan-json.ts";
 import { planText } from "../../src/report/plan-text.ts";
 import { parseGetAnswer } from "../../src/transport/bucket/download-script.ts";
+import { list, unfinishedUploads } from "../../src/transport/bucket/list.ts";
 import { bucketError } from "../../src/transport/bucket/trouble.ts";
 import { parsePutAnswer } from "../../src/transport/bucket/upload-script.ts";
 import {
@@ -34,6 +35,7 @@ import { readResolved } from "../../src/transport/ssh/config.ts";
 import { judge, keyType, readFound } from "../../src/transport/ssh/known-hosts.ts";
 import { DEV } from "../domain/history.ts";
 import { type Case, desired, lookAt } from "../reconcilers/world.ts";
+import { type Answering, openAnswering } from "./answering.ts";
 import * as recorded from "./recorded.ts";
 
 /** One parser, inputs that it was really given, and what it promises of any other. */
@@ -90,6 +92,14 @@ const memory = mkdtempSync(join(tmpdir(), "devbackup-fuzz-"));
 process.on("exit", () => rmSync(memory, { recursive: true, force: true }));
 
 const CLOUD = STATE.cloud ?? assert.fail();
+let answering: Promise<Answering> | undefined;
+/** A store whose every answer is this body. */
+async function storeThatSays(body: string): Promise<Answering["store"]> {
+  answering ??= openAnswering(CLOUD);
+  const { store, say } = await answering;
+  say(body);
+  return store;
+}
 const NOW = new Date("2026-06-01T00:00:00Z");
 const FRESH = (() => {
   const { desired: state, observed, request } = lookAt({ rows: "2026-01 full 100", target: "2026-03" });
@@ -169,6 +179,28 @@ export const TARGETS: readonly Target[] = [
       const fact: Fact<unknown> = await recall({ folder: memory });
       assert(["known", "unknown"].includes(fact.kind));
     },
+  },
+  {
+    name: "listing",
+    inputs: recorded.LISTINGS,
+    holds: (input) =>
+      onlyTrouble(async () => {
+        for (const { key, sizeBytes, lastModified } of await list(await storeThatSays(input), "dev/")) {
+          assert(key.startsWith("dev/") && sizeBytes >= 0, `${key} ${sizeBytes}`);
+          assert(!Number.isNaN(lastModified.getTime()), String(lastModified));
+        }
+      }),
+  },
+  {
+    name: "uploads",
+    inputs: recorded.UNFINISHED,
+    holds: (input) =>
+      onlyTrouble(async () => {
+        const uploads = await unfinishedUploads(await storeThatSays(input), "dev/");
+        if (uploads.kind === "known")
+          for (const { key, uploadId } of uploads.value)
+            assert(key.startsWith("dev/") && uploadId !== "", `${key} ${uploadId}`);
+      }),
   },
   {
     name: "put-answer",
