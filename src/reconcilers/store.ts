@@ -1,6 +1,6 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { parseArtifactFile } from "../domain/artifact.ts";
-import { absent, type Fact, known } from "../domain/fact.ts";
+import { absent, type Fact, known, unknown } from "../domain/fact.ts";
 import { compareLabels } from "../domain/label.ts";
 import {
   type Manifest,
@@ -82,9 +82,11 @@ sum=$(cat -- "$m" 2>/dev/null | sha256sum)
 of_signature=$([ ! -e "$sig" ] || sha256sum <"$sig" | cut -c1-64)
 echo "$s $sum $of_signature" && if [ $s = unreadable ]; then echo "$why"; else cat -- "$m"; fi`}`,
   parse: (stdout) => {
+    if (stdout === "absent\n") return absent;
     const [first = ""] = stdout.split("\n", 1);
     const [, state, sha256, ofSignature = ""] = /^(\w+) ([0-9a-f]{64}) +- ([0-9a-f]*)$/.exec(first) ?? [];
-    if (state === undefined || sha256 === undefined) return absent;
+    if (state === undefined || sha256 === undefined)
+      return unknown(`no state and hash of it were told, but ${JSON.stringify(first)}`);
     const rest = stdout.slice(first.length + 1);
     const unreadable = state === "unreadable";
     return known({

@@ -106,6 +106,13 @@ test("a changed manifest, a signature that is gone or another's, and a key that 
   assert.equal(stateOf(server), "wrong 2026-01", "by another key");
 });
 
+test("a manifest whose hash could not be taken is not one that is gone", async (context) => {
+  const server = makeServer(context);
+  await signed(server);
+  await write(server, JANUARY, null);
+  assert.equal(stateOf(server.with({ before: "sha256sum() { return 1; }" })), "unknown");
+});
+
 test("a manifest from before there were signatures is signed without a question, whatever is cut off", async (context) => {
   const server = makeServer(context);
   writeFileSync(server.path(MANIFEST), renderManifest(JANUARY));
