@@ -1,13 +1,13 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import type { DesiredState } from "../desired-state/desired-state.ts";
 import { notOurs, whoElseWrote } from "../desired-state/ownership.ts";
 import type { Label } from "../domain/label.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Plan } from "../plan/plan.ts";
-import { parseSavedPlan, type SavedPlan } from "../plan/saved.ts";
+import { parseSavedPlan, renderSavedPlan, type SavedPlan } from "../plan/saved.ts";
 import type { Request } from "../reconcilers/request.ts";
+import { sha256Of } from "../transport/hash.ts";
 import { commandLine, isNarrowed } from "./command-line.ts";
-import { digestOf } from "./plan.ts";
 import { type RequestFlags, readRequest } from "./request.ts";
 import type { CommonFlags } from "./terminal.ts";
 
@@ -39,7 +39,8 @@ export async function whatToDo(
   const saved = parseSavedPlan(text);
   if (saved === undefined) throw notAPlan(planFile);
   const datasets = whole.datasets.filter(({ name }) => saved.plan.labels[name] !== undefined);
-  const desired = { ...whole, datasets };
+  const narrowed = datasets.length < whole.datasets.length;
+  const desired = narrowed ? { ...whole, datasets, partOf: whole } : whole;
   if (digestOf(desired) !== saved.desiredSha256) throw anotherDesiredState(planFile);
   const { restore, labelled, selection } = saved;
   const labels = new Map(datasets.map(({ name }) => [name, saved.plan.labels[name] as Label]));
@@ -50,10 +51,11 @@ export async function whatToDo(
       labels: restore === null ? labels : new Map(),
       labelled,
       restore: asked?.restore ?? null,
-      selection,
+      // whatever else stands there was never asked for
+      selection: { host: selection.host, stages: selection.stages },
     },
     saved: saved.plan,
-    ...toApply({ ...flags, ...flagsOf(saved, datasets.length < whole.datasets.length) }),
+    ...toApply({ ...flags, ...flagsOf(saved, narrowed) }),
   };
 }
 
@@ -61,6 +63,45 @@ const toApply = (chosen: CommonFlags & RequestFlags) => ({
   command: commandLine("devbackup apply", chosen),
   narrowed: isNarrowed(chosen),
 });
+
+/** `plan --out`. */
+export const savePlan = (
+  file: string,
+  desired: DesiredState,
+  { labelled, restore, selection }: Request,
+  plan: Plan,
+): Promise<void> =>
+  writeFile(
+    file,
+    renderSavedPlan({
+      kind: "devbackup-plan",
+      formatVersion: 1,
+      desiredSha256: digestOf(desired),
+      labelled,
+      selection,
+      restore: restore === null ? null : { label: restore.label, to: restore.to?.folder ?? null },
+      plan,
+    }),
+    { mode: 0o600 },
+  ).catch((error: Error) => {
+    throw new DevbackupError({
+      code: "plan-unwritten",
+      exitCode: 1,
+      what: `the plan could not be written to ${file}`,
+      why: error.message,
+      state: "Nothing was changed",
+      next: "name a file that can be written with --out",
+    });
+  });
+
+/** Of everything declared that the plan is about; key order and comments do not count. */
+const digestOf = (desired: DesiredState): string =>
+  sha256Of(
+    JSON.stringify({
+      ...desired,
+      ...{ hosts: [...desired.hosts], signers: [...desired.signers], partOf: undefined },
+    }),
+  );
 
 /** What a plan file holds was agreed to as a whole. */
 function refuseNarrowing(planFile: string, { label, dataset, host, only, restore, to }: RequestFlags): void {
