@@ -12,7 +12,7 @@ export interface ArtifactRef {
   readonly parent: Label | null;
 }
 
-const SUFFIX = ".send.zst.age";
+export const ARTIFACT_SUFFIX = ".send.zst.age";
 
 export const snapshotName = (dataset: DatasetName, label: Label): SnapshotName =>
   `${dataset}@${label}` as SnapshotName;
@@ -23,7 +23,7 @@ export const labelOfSnapshot = (dataset: DatasetName, name: string): Label | und
 
 /** `NAME@LABEL.full.send.zst.age`, or `NAME@LABEL.incr.from_PARENT.send.zst.age`. */
 export const artifactFile = ({ dataset, label, parent }: ArtifactRef): string =>
-  `${snapshotName(dataset, label)}.${parent === null ? "full" : `incr.from_${parent}`}${SUFFIX}`;
+  `${snapshotName(dataset, label)}.${parent === null ? "full" : `incr.from_${parent}`}${ARTIFACT_SUFFIX}`;
 
 /** Relative to the repository; the same below `PREFIX/NAME/` in the bucket. */
 export const artifactPath = (ref: ArtifactRef): string =>

@@ -14,6 +14,7 @@ import { recipientId } from "./keys.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, propose, type Reconciler, type View } from "./reconciler.ts";
+import { clearRemains } from "./remains.ts";
 import { expectSuccess } from "./run-script.ts";
 import { snapshotId } from "./snapshot.ts";
 import { ROW_SUFFIX, tmpFile } from "./store.ts";
@@ -40,7 +41,7 @@ export const artifact: Reconciler<Input> = {
     const file = fileName(path);
     const tmp = tmpFile(dataset, file);
     const failed = { code: "artifact-failed", what: `${file} could not be made` };
-    await expectSuccess(server, sh`rm -f -- ${tmp} ${`${tmp}${ROW_SUFFIX}`}`, failed);
+    await expectSuccess(server, clearRemains(dataset), failed);
     const stopWatching = watchSize(server, tmp, (bytes) => tools.progress(bytes, null));
     const { endedAt, ...sent } = await send(workstation, server, input, tmp, tools.signal)
       .catch(async (error: unknown) => {
@@ -130,7 +131,7 @@ export const settleScript = (tmp: AbsolutePath, sizeBytes: number, final: Absolu
 t=${tmp} f=${final} r=${`${tmp}${ROW_SUFFIX}`}
 [ ! -e "$f" ] || { echo "$f is there already" >&2; exit 1; }
 [ "$(stat -c %s -- "$t")" = ${sizeBytes} ] || { echo "$t is not what was received" >&2; exit 1; }
-trap '[ ! -e "$t" ] || rm -f -- "$t" "$r"' EXIT
+trap '[ ! -e "$t" ] || rm -f -- "$r" "$t"' EXIT
 umask 077
 cat >"$r"; sync "$r"; sync "$(dirname -- "$r")"
 mv -T -n -- "$t" "$f"; [ ! -e "$t" ]

@@ -15,6 +15,7 @@ import type { Action } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { settleScript } from "./fetch.ts";
 import { actionId, propose, type Tools, type View } from "./reconciler.ts";
+import { IMPORT_SUFFIX } from "./remains.ts";
 import { expectSuccess } from "./run-script.ts";
 import { asideFolder, holds, tmpFile } from "./store.ts";
 
@@ -120,7 +121,7 @@ export const importActions = ({ spec, facts }: View, { take }: Sorted): Action<I
       assumes: { sha256: row.sha256 },
       input: {
         from: file.path as AbsolutePath,
-        tmp: tmpFile(spec, `${fileName(row.localPath)}.import`),
+        tmp: tmpFile(spec, fileName(row.localPath) + IMPORT_SUFFIX),
         file: joinPath(spec.repository, row.localPath),
         aside: asideFolder(spec),
         sizeBytes: row.sizeBytes,

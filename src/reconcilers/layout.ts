@@ -20,6 +20,7 @@ import {
   unknownProblem,
   type View,
 } from "./reconciler.ts";
+import { readRemains, remainsProbe } from "./remains.ts";
 import { expectSuccess } from "./run-script.ts";
 
 interface Folder {
@@ -85,10 +86,6 @@ export const serverLayoutProbe = (spec: DatasetSpec): Probe<LayoutFacts> =>
     `${openProbe(spec.repository)}\n${remainsProbe(spec)}`,
   );
 
-const remainsProbe = ({ repository, name }: DatasetSpec): string => sh`
-t=${joinPath(repository, "tmp")}
-[ ! -d "$t" ] || find "$t" -maxdepth 1 -type f -name ${`${name}@*.age`} -printf 'remains %s\n'`;
-
 const layoutProbe = (
   host: HostName,
   at: AbsolutePath,
@@ -110,12 +107,11 @@ done`}${more}`,
       present.set(path, rights);
     for (const [, path = ""] of stdout.matchAll(/^other (.+)$/gm)) present.set(path, OTHER);
     const open = readOpen(stdout);
-    const remains = [...stdout.matchAll(/^remains (\d+)$/gm)].map(([, bytes]) => Number(bytes));
     return known({
       place,
       present,
       ...(open.above.length + open.files.length > 0 && { open }),
-      remainsBytes: remains.reduce((sum, bytes) => sum + bytes, 0),
+      remainsBytes: readRemains(stdout),
     });
   },
 });
