@@ -4,6 +4,7 @@ import { type Fact, known } from "../domain/fact.ts";
 import type { ManifestCopy } from "../domain/manifest-copy.ts";
 import type { DatasetName, Signer } from "../domain/names.ts";
 import type { BucketFacts, DatasetFacts, Observation } from "../reconcilers/facts.ts";
+import { isManifestLost } from "../reconcilers/store.ts";
 import { unknownWhilePassing } from "./passing.ts";
 
 /** Has the server open the bucket's manifest; `signer` is the server's own, for where nobody knows another. */
@@ -33,8 +34,6 @@ export async function withManifestCopies(
 }
 
 function signerOfLost({ manifest, key, signKey }: DatasetFacts): Signer | null {
-  const lost =
-    manifest.kind === "absent" || (manifest.kind === "known" && manifest.value.reading.kind === "damaged");
   const opens = key.kind === "known" && key.value.derived !== null;
-  return lost && opens && signKey.kind === "known" ? signKey.value.derived : null;
+  return isManifestLost(manifest) && opens && signKey.kind === "known" ? signKey.value.derived : null;
 }

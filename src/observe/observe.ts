@@ -10,12 +10,11 @@ import {
   type Observation,
   type RecoveredFacts,
 } from "../reconcilers/facts.ts";
-import { isIdentityDamaged, toolsOn } from "../reconcilers/key-files.ts";
+import { lostKeys, toolsOn } from "../reconcilers/key-files.ts";
 import { type SystemFacts, systemProbe } from "../reconcilers/packages.ts";
 import type { Probe } from "../reconcilers/reconciler.ts";
 import type { RestoreTarget } from "../reconcilers/request.ts";
 import { type Restriction, type RestrictionFacts, restrictionProbe } from "../reconcilers/restrict.ts";
-import { isSignKeyDamaged } from "../reconcilers/signature.ts";
 import { registered } from "../reconcilers/store.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
@@ -122,10 +121,8 @@ async function recoverLost(
   return recovered;
 }
 
-const hasLost = ({ manifest, key, signKey }: DatasetFacts, tools: ReadonlySet<string>): boolean =>
-  manifest.kind === "absent" ||
-  (key.kind === "known" && (key.value.identityRights === null || isIdentityDamaged(key.value, tools))) ||
-  (signKey.kind === "known" && (signKey.value.keyRights === null || isSignKeyDamaged(signKey.value, tools)));
+const hasLost = (facts: DatasetFacts, tools: ReadonlySet<string>): boolean =>
+  facts.manifest.kind === "absent" || Object.values(lostKeys(facts, tools)).some((loss) => loss !== null);
 
 interface Task {
   readonly key: string;

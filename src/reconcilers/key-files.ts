@@ -11,6 +11,7 @@ import { sh } from "../transport/quote.ts";
 import { CONFIG_FOLDER } from "./layout.ts";
 import type { SystemFacts } from "./packages.ts";
 import type { Probe } from "./reconciler.ts";
+import type { SignKeyFacts } from "./signature.ts";
 
 /** The server's age identity, of which only the public half ever leaves the server. */
 export interface KeyFacts {
@@ -31,11 +32,31 @@ export const toolsOn = (
   return system?.kind === "known" ? system.value.tools : new Set();
 };
 
-/** Whether there is an identity that age can make nothing of: cut off, or overwritten. */
-export const isIdentityDamaged = (
-  { identityRights, derived }: KeyFacts,
+/** What became of a key: `damaged` is one that is there, and that its own program can make nothing of. */
+export type KeyLoss = "gone" | "damaged";
+
+/**
+ * Which of its two keys a server has lost; null for one that it has, or that could not be looked at. What is opened with a
+ * recovery identity, and what is put back then, both rest on it. `tools`: of the server.
+ */
+export const lostKeys = (
+  { key, signKey }: { readonly key: Fact<KeyFacts>; readonly signKey: Fact<SignKeyFacts> },
   tools: ReadonlySet<string>,
-): boolean => identityRights !== null && derived === null && tools.has("age");
+): { readonly key: KeyLoss | null; readonly signKey: KeyLoss | null } => ({
+  key: key.kind === "known" ? identityLoss(key.value, tools) : null,
+  signKey: signKey.kind === "known" ? signKeyLoss(signKey.value, tools) : null,
+});
+
+const identityLoss = ({ identityRights, derived }: KeyFacts, tools: ReadonlySet<string>): KeyLoss | null =>
+  identityRights === null ? "gone" : derived === null && tools.has("age") ? "damaged" : null;
+
+/** ssh-keygen refuses a whole key, too, that others may read. */
+const signKeyLoss = ({ keyRights, derived }: SignKeyFacts, tools: ReadonlySet<string>): KeyLoss | null =>
+  keyRights === null
+    ? "gone"
+    : keyRights === "400 0" && derived === null && tools.has("ssh-keygen")
+      ? "damaged"
+      : null;
 
 /** Moves what stands at a key's place, and is none, out of the way; it may be all that is left of the key. */
 export const keepDamaged = (key: AbsolutePath): string => sh`

@@ -6,9 +6,9 @@ import { sh } from "../transport/quote.ts";
 import type { RecoveredFacts } from "./facts.ts";
 import {
   identityFile,
-  isIdentityDamaged,
   type KeyFacts,
   keepDamaged,
+  lostKeys,
   publishedFile,
   recipientFile,
   toolsOn,
@@ -110,11 +110,11 @@ function diffIdentity({ spec, course, facts, recovered, systems }: View, key: Ke
     needs: [packagesId(spec.server), layoutId(spec, spec.server)],
   };
   const files = { identity: identityFile(spec), recipient: publishedFile(spec) };
-  const damaged = isIdentityDamaged(key, toolsOn(systems, spec.server));
-  if (key.identityRights === null || damaged) {
+  const loss = lostKeys(facts, toolsOn(systems, spec.server)).key;
+  if (loss !== null) {
     if (recovered.kind === "known")
-      return { actions: [putBack(spec, draft, recovered.value, files, damaged)] };
-    if (damaged)
+      return { actions: [putBack(spec, draft, recovered.value, files, loss === "damaged")] };
+    if (loss === "damaged")
       return {
         problems: [
           damage(

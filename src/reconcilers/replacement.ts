@@ -4,7 +4,7 @@ import type { Manifest } from "../domain/manifest.ts";
 import { fileName, type Sha256 } from "../domain/names.ts";
 import type { Hazard } from "../plan/plan.ts";
 import type { View } from "./reconciler.ts";
-import { strangers } from "./store.ts";
+import { isManifestLost, strangers } from "./store.ts";
 
 /** What becomes of a manifest that the server has lost, or can't read, where the bucket has one. */
 export type Replacement =
@@ -31,10 +31,9 @@ export function replacementOf({
   memory,
 }: Pick<View, "spec" | "facts" | "cloud" | "memory">): Replacement | null {
   const { manifest, store } = facts;
-  const lost =
-    manifest.kind === "absent" || (manifest.kind === "known" && manifest.value.reading.kind === "damaged");
   const copy = cloud?.bucket.kind === "known" ? cloud.bucket.value.manifest : undefined;
-  if (!lost || copy === undefined || memory.kind !== "known" || store.kind === "unknown") return null;
+  if (!isManifestLost(manifest) || copy === undefined || memory.kind !== "known" || store.kind === "unknown")
+    return null;
   if (copy.kind === "refused") return copy;
   const { rows, sha256 } = copy;
   const newest = rows.at(-1)?.label;

@@ -2,14 +2,13 @@ import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.t
 import { absent, unknown } from "../domain/fact.ts";
 import { labelAt } from "../domain/label.ts";
 import { cloudOf, type Observation } from "./facts.ts";
-import { isIdentityDamaged, toolsOn } from "./key-files.ts";
+import { lostKeys, toolsOn } from "./key-files.ts";
 import { keys } from "./keys.ts";
 import { layout } from "./layout.ts";
 import { memoryProblems } from "./memory.ts";
 import { packages } from "./packages.ts";
 import { type Answer, damage, type Reconciler, together, type View } from "./reconciler.ts";
 import { neverSigned, signKey } from "./sign-key.ts";
-import { isSignKeyDamaged } from "./signature.ts";
 import { registered } from "./store.ts";
 import { afterTrust, trust } from "./trust.ts";
 
@@ -37,15 +36,12 @@ const PREPARERS: readonly Reconciler[] = [trust, packages, layout, keys, signKey
 /** What has to be on the server before artifacts can be opened and a manifest signed there. `again`: the command. */
 export function preparations(view: View, again: string): Required<Answer<unknown>> {
   const { spec, facts, recovered, systems } = view;
-  const tools = toolsOn(systems, spec.server);
-  const damaged =
-    (facts.key.kind === "known" && isIdentityDamaged(facts.key.value, tools)) ||
-    (facts.signKey.kind === "known" && isSignKeyDamaged(facts.signKey.value, tools));
+  const loss = lostKeys(facts, toolsOn(systems, spec.server));
   const lost = [
-    ...(facts.key.kind === "known" && facts.key.value.identityRights === null
+    ...(loss.key === "gone"
       ? [{ code: "key-lost", what: "the age identity, which opens the artifacts," }]
       : []),
-    ...(facts.signKey.kind === "known" && facts.signKey.value.keyRights === null && !neverSigned(view)
+    ...(loss.signKey === "gone" && !neverSigned(view)
       ? [{ code: "sign-key-lost", what: "the sign key" }]
       : []),
   ];
@@ -56,6 +52,7 @@ export function preparations(view: View, again: string): Required<Answer<unknown
     return together([{ problems: lost.map(say) }]);
   }
   const { actions, problems, warnings, notes } = together(PREPARERS.map((one) => one.diff(view)));
+  const damaged = Object.values(loss).includes("damaged");
   const here = actions.filter(({ host }) => host === spec.server);
   const remembered = memoryProblems(view).filter(({ code }) => code !== "manifest-rolled-back");
   return {

@@ -2,20 +2,13 @@ import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { AbsolutePath, DatasetName } from "../domain/names.ts";
 import type { ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
-import { keepDamaged, toolsOn } from "./key-files.ts";
+import { keepDamaged, lostKeys, toolsOn } from "./key-files.ts";
 import { layoutId } from "./layout.ts";
 import { signerOf } from "./memory.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, damage, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
-import {
-  FIRST_SUFFIX,
-  isSignKeyDamaged,
-  type SignKeyFacts,
-  signatureFile,
-  signKeyFile,
-  signPublicFile,
-} from "./signature.ts";
+import { FIRST_SUFFIX, type SignKeyFacts, signatureFile, signKeyFile, signPublicFile } from "./signature.ts";
 import { manifestFile } from "./store.ts";
 
 interface Input {
@@ -51,8 +44,9 @@ export const signKey: Reconciler<Input> = {
       stage: "provision" as const,
       needs: [packagesId(spec.server), layoutId(spec, spec.server)],
     };
-    const damaged = isSignKeyDamaged(there, toolsOn(view.systems, spec.server));
-    if ((there.keyRights === null || damaged) && view.recovered.kind === "known") {
+    const loss = lostKeys(facts, toolsOn(view.systems, spec.server)).signKey;
+    const damaged = loss === "damaged";
+    if (loss !== null && view.recovered.kind === "known") {
       const { escrowFrom, fingerprint } = view.recovered.value;
       return {
         actions: [
@@ -80,7 +74,7 @@ export const signKey: Reconciler<Input> = {
           ),
         ],
       };
-    if (there.keyRights === null) {
+    if (loss === "gone") {
       if (!neverSigned(view)) return { problems: [lost(spec)] };
       return {
         actions: [

@@ -51,10 +51,6 @@ fi
   },
 });
 
-/** Whether there is a key that ssh-keygen can make nothing of; it refuses a whole one, too, that others may read. */
-export const isSignKeyDamaged = ({ keyRights, derived }: SignKeyFacts, tools: ReadonlySet<string>): boolean =>
-  keyRights === "400 0" && derived === null && tools.has("ssh-keygen");
-
 /** Whose signatures count on the server: by its key, or by what stands beside it where that is gone. */
 export const signerThere = ({ derived, published }: SignKeyFacts): Signer | null => derived ?? published;
 

@@ -100,6 +100,10 @@ echo "$s $sum $of_signature" && if [ $s = unreadable ]; then echo "$why"; else c
   },
 });
 
+/** Whether there is none, or none that can be read: the bucket's may take its place. Never on an unknown. */
+export const isManifestLost = (manifest: Fact<ManifestFacts>): boolean =>
+  manifest.kind === "absent" || (manifest.kind === "known" && manifest.value.reading.kind === "damaged");
+
 /** What is registered; none where there is no manifest, or none that can be read. */
 export const registered = (manifest: Fact<ManifestFacts>): Manifest =>
   manifest.kind === "known" && manifest.value.reading.kind === "valid" ? manifest.value.reading.rows : [];
