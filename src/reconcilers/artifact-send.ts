@@ -15,6 +15,7 @@ import type { Host } from "../transport/host.ts";
 import { pipe } from "../transport/pipe.ts";
 import { sh } from "../transport/quote.ts";
 import { recipientFile } from "./key-files.ts";
+import { SCRATCH } from "./run-script.ts";
 
 /** What is sent. */
 export interface Sending {
@@ -84,9 +85,7 @@ const endFailed = (host: HostName, what: string, stderr: string): DevbackupError
 function exportScript(dataset: DatasetSpec, label: Label, parent: Label | null): string {
   const at = (which: Label) => joinPath(dataset.snapshots, snapshotName(dataset.name, which));
   const from = parent === null ? [] : ["-p", at(parent)];
-  return sh`
-w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
-trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
+  return `${SCRATCH}${sh`
 mkfifo "$w/sum"
 openssl dgst -sha256 -r <"$w/sum" >"$w/sha256" & sum=$!
 { btrfs -q send ${from} ${at(label)} || : >"$w/send-failed"; } |
@@ -97,7 +96,7 @@ wait "$sum" || : >"$w/sum-failed"
 for f in "$w"/*-failed; do [ -e "$f" ] || continue; f=$(basename "$f"); echo "$f" | sed 's/-failed$/ failed/' >&2; failed=1; done
 [ -z "$failed" ] || exit 1
 [ -s "$w/sha256" ] || { echo "/run: No space left on device" >&2; exit 1; }
-echo "sha256 $(cut -c1-64 "$w/sha256")" >&2`;
+echo "sha256 $(cut -c1-64 "$w/sha256")" >&2`}`;
 }
 
 /** Once it has the file open, it writes to that one whatever another run puts under the name. */
@@ -106,9 +105,8 @@ export const ingestScript = (tmp: AbsolutePath): string =>
 set -e
 umask 077
 exec 6>${tmp}
-`}${LET_GO}${sh`
-w=$(mktemp -d /run/devbackup.XXXXXX)
-trap 'rm -rf "$w"' EXIT
+`}${LET_GO}
+${SCRATCH}${sh`
 mkfifo "$w/sum"
 openssl dgst -sha256 -r <"$w/sum" >"$w/sha256" & sum=$!
 tee "$w/sum" >&6

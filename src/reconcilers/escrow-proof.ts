@@ -4,7 +4,7 @@ import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import { escrowFile, testedNote } from "./escrow-files.ts";
 import { identityFile } from "./key-files.ts";
-import { expectSuccess, replaceFile } from "./run-script.ts";
+import { expectSuccess, replaceFile, SCRATCH } from "./run-script.ts";
 import { signatureFile } from "./signature.ts";
 import { manifestFile } from "./store.ts";
 
@@ -64,9 +64,7 @@ export async function whyUnopened(
   identity: string,
 ): Promise<string | null> {
   const at = place.kind === "server" ? place.file : "";
-  const script = sh`
-w=$(mktemp -d /run/devbackup.XXXXXX)
-trap 'rm -rf "$w"' EXIT
+  const script = `${SCRATCH}${sh`
 IFS= read -r url
 f=${at}
 if [ -z "$f" ]; then
@@ -75,7 +73,7 @@ if [ -z "$f" ]; then
 fi
 age -d -i - "$f" 2>"$w/said" | head -c 4 >"$w/first"
 od -An -v -tx1 <"$w/first" | tr -d ' \n'; echo
-cat -- "$w/said"`;
+cat -- "$w/said"`}`;
   const { stdout } = await expectSuccess(host, script, {
     code: "artifact-unread",
     what: "the newest artifact could not be read",

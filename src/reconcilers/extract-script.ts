@@ -4,6 +4,7 @@ import { sh } from "../transport/quote.ts";
 import { ENTER } from "./enter.ts";
 import { SENT_WHOLE } from "./receive.ts";
 import { WAIT_OR_END } from "./receive-script.ts";
+import { SCRATCH } from "./run-script.ts";
 
 /** How a tree travels: as a stream of Btrfs where both ends are on it, and whole; else as an archive. */
 export type Way = "stream" | "archive";
@@ -15,24 +16,21 @@ export const NO_SUCH_PATH = 44;
  * Names, owners by number, times to the nanosecond, links, holes, ACLs and attributes travel (tar(1)); sockets do not,
  * and a fifo with two names becomes two.
  */
-export const packScript = (tree: AbsolutePath, paths: readonly string[]): string => sh`
-w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
-trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
+export const packScript = (tree: AbsolutePath, paths: readonly string[]): string =>
+  `${SCRATCH}${sh`
 cd ${tree} || exit 1
 for p in ${paths}; do [ -e "./$p" ] || [ -L "./$p" ] || { echo "there is no $p in it" >&2; exit ${NO_SUCH_PATH}; }; done
 { tar -c --format=posix --numeric-owner --acls --xattrs --xattrs-include='*' -S -- ${paths.length === 0 ? ["."] : paths.map((path) => `./${path}`)} || : >"$w/failed"; } |
 zstd -q -c -T0 -1 || exit 1
-[ ! -e "$w/failed" ] || { echo "tar failed" >&2; exit 1; }`;
+[ ! -e "$w/failed" ] || { echo "tar failed" >&2; exit 1; }`}`;
 
 /**
  * Takes in, beside the target, what the other end sends. Only a folder that an earlier run of ours has left there is
  * begun afresh; one that still writes to it is ended, since nobody puts what it makes in its place.
  */
 export const unpackScript = (folder: AbsolutePath, way: Way): string =>
-  `${beside(folder)}${sh`
-set -u
-w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
-trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
+  `${beside(folder)}set -u
+${SCRATCH}${sh`
 enter_making ${parentOf(folder)} && exec 6<. || exit 1
 if ours; then step "$part" && lock_part && take 0 && clear_part || exit 1; fi
 if [ -e "./$part" ] || [ -L "./$part" ]; then
@@ -43,10 +41,10 @@ mkdir -m 700 -- "./$part" && step "$part" && is_own && lock_part && flock 8 && c
 mkdir -- tree || exit 1
 { zstd -q -d -c || : >"$w/failed"; } |
 `}${
-    way === "stream"
-      ? `(cd tree && receive_here && ${SENT_WHOLE}) || : >"$w/failed"`
-      : `tar -x -C tree --numeric-owner --same-permissions --acls --xattrs --xattrs-include='*' -S || : >"$w/failed"`
-  }
+  way === "stream"
+    ? `(cd tree && receive_here && ${SENT_WHOLE}) || : >"$w/failed"`
+    : `tar -x -C tree --numeric-owner --same-permissions --acls --xattrs --xattrs-include='*' -S || : >"$w/failed"`
+}
 [ ! -e "$w/failed" ] || { echo "what arrived is not whole, or could not be written" >&2; exit 1; }`;
 
 /** Brings what {@link unpackScript} took in to the disk; prints which folder {@link settleScript} will make of it. */

@@ -6,6 +6,7 @@ import { LET_GO } from "../transport/fence.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import { identityFile } from "./key-files.ts";
+import { SCRATCH } from "./run-script.ts";
 
 export interface ReadArtifact {
   readonly reading: ArtifactReading;
@@ -44,10 +45,9 @@ export async function readArtifact(
  * those before it only lost their reader, those behind it their writer.
  */
 const readScript = (file: AbsolutePath, identity: AbsolutePath): string =>
-  `${LET_GO}${sh`
+  `${LET_GO}
+${SCRATCH}${sh`
 a=${file} k=${identity}
-w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
-trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
 seen=$(date -u -r "$a" +%Y-%m-%dT%H:%M:%SZ) && size=$(stat -c %s -- "$a") || exit 1
 mkfifo "$w/sum" || exit 1
 openssl dgst -sha256 -r <"$w/sum" >"$w/sha256" & sum=$!

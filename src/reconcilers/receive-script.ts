@@ -3,6 +3,7 @@ import { type AbsolutePath, fileName, joinPath, parentOf } from "../domain/names
 import { LET_GO } from "../transport/fence.ts";
 import { sh } from "../transport/quote.ts";
 import { ENTER } from "./enter.ts";
+import { SCRATCH } from "./run-script.ts";
 import type { Marks } from "./subvolumes.ts";
 
 /** Where a snapshot is received, on the server or on the workstation. */
@@ -67,7 +68,7 @@ lock=${inside(folder, lock)} d=${folder} n=${name} m=${inside(folder, mark)} beg
 enter_own "$d" && own_file "$lock" && (umask 077; : >>"$lock") && exec 8<>"$lock" && ${fromAfar ? "take 10" : "flock 8"} && claim || exit 1
 ${LET_GO}${sh`
 [ -f "$m" ] && [ ! -L "$m" ] && [ -O "$m" ] || rm -f -- "$m"
-w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
+`}${SCRATCH}${sh`
 field() { btrfs subvolume show -- "./$n" 2>/dev/null | sed -n "s/^[[:space:]]*$1:[[:space:]]*//p"; }
 is_readonly() { [ "$(btrfs property get -ts "./$n" ro 2>/dev/null)" = ro=true ]; }
 received() { case $(field 'Received UUID') in *[0-9a-f]*) ;; *) return 1 ;; esac }
@@ -83,7 +84,7 @@ end() {
   rm -rf "$w"
   exit "$status"
 }
-trap end EXIT; trap 'exit 129' HUP INT TERM PIPE
+trap end EXIT
 if complete; then echo waited; exit; fi
 `}${check}${sh`
 if [ -e "./$n" ]; then

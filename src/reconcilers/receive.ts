@@ -20,6 +20,7 @@ import {
   workstationLock,
 } from "./receive-script.ts";
 import { actionId, problem, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
+import { SCRATCH } from "./run-script.ts";
 import { entryOf } from "./subvolumes.ts";
 import { labelsToReceive } from "./to-receive.ts";
 
@@ -190,9 +191,8 @@ export const SENT_WHOLE = sh`IFS= read -r last && [ "$last" = ${WHOLE} ]`;
  * A hydrated snapshot as a stream: whole, or as an increment on another one. A send that fails ends with a whole
  * command: without a word behind it, the other end could not tell.
  */
-export const sendScript = (hydrated: AbsolutePath, name: string, base: string | null): string => sh`
-w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
-trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
+export const sendScript = (hydrated: AbsolutePath, name: string, base: string | null): string =>
+  `${SCRATCH}${sh`
 { { btrfs -q send ${base === null ? [] : ["-p", joinPath(hydrated, base)]} ${joinPath(hydrated, name)} && echo ${WHOLE}; } || : >"$w/failed"; } |
 zstd -q -c -T0 -1 || exit 1
-[ ! -e "$w/failed" ] || { echo "btrfs send failed" >&2; exit 1; }`;
+[ ! -e "$w/failed" ] || { echo "btrfs send failed" >&2; exit 1; }`}`;

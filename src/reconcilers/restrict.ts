@@ -12,7 +12,7 @@ import {
   type View,
   warning,
 } from "./reconciler.ts";
-import { expectSuccess } from "./run-script.ts";
+import { expectSuccess, SCRATCH } from "./run-script.ts";
 
 /** A restricted login as it should stand on its host. */
 export interface Restriction {
@@ -176,10 +176,8 @@ function setUpScript({ login, files }: Restriction): string {
 cp -- "$w/"${index} "$f.new"; chown root:root "$f.new"; chmod ${mode} "$f.new"; sync "$f.new"; mv -T -- "$f.new" "$f"`,
   );
   const sudoers = files.findIndex(({ path }) => path === SUDOERS_FILE);
-  return `${sh`
-umask 077
-w=$(mktemp -d /run/devbackup.XXXXXX)
-trap 'rm -rf "$w"' EXIT
+  return `umask 077
+${SCRATCH}${sh`
 login=${login} home=${RESTRICTED_HOME}
 `}${take.join("\n")}
 [ "$(cat -- ${inOrder} | sha256sum | cut -c1-64)" = ${all} ] || { echo "it did not arrive whole" >&2; exit 1; }

@@ -12,6 +12,14 @@ export interface Failure extends RunOptions {
   readonly next?: string;
 }
 
+/**
+ * Lines of sh: `$w` is a folder of the script's own, which goes with it. POSIX leaves it open whether the trap of EXIT
+ * runs where a signal ends a shell; in dash(1) it does not, unless a trap of that signal exits.
+ */
+export const SCRATCH = `w=
+trap 'rm -rf "$w"' EXIT; trap 'exit 129' HUP INT TERM PIPE
+w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1`;
+
 /** What stands on stdin becomes `file`, synced, in one step. */
 export const replaceFile = (file: AbsolutePath): string => sh`
 f=${file}
