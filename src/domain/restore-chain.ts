@@ -66,22 +66,23 @@ export interface RestoreInput {
 }
 
 /**
- * What has to be fetched and received for `label` to stand on the server, and what is in the way. An artifact on
- * the server goes before one in the bucket. Undefined where `rows` have no such label.
+ * What has to be fetched and received for `label` to stand on the server, and what is in the way. Undefined where
+ * `rows` have no such label.
  */
 export function restoreChain({ rows, label, copies, hydrated }: RestoreInput): RestoreChain | undefined {
   const chain = chainOf(rows, label);
   if (chain === undefined) return undefined;
   const stands = (at: Label) => hydrated.kind === "known" && hydrated.value.has(at);
+  const mayStand = hydrated.kind === "unknown";
   const needed = new Set(missingFrom(chain, stands));
   const steps = chain.map((row): RestoreStep => {
     const found = copies(row);
-    const source = needed.has(row) ? sourceOf(found, hydrated.kind === "unknown") : "hydrated";
+    const preferred = preferredCopy(found);
     return {
       row,
       copies: found,
-      hydrated: hydrated.kind === "unknown" ? "unknown" : stands(row.label),
-      source,
+      hydrated: mayStand ? "unknown" : stands(row.label),
+      source: !needed.has(row) ? "hydrated" : preferred === "nowhere" && mayStand ? "unknown" : preferred,
       onlyCopy: onlyCopy(found),
       costs: labelsResting(rows, row.label),
     };
@@ -104,10 +105,11 @@ export function restoreChain({ rows, label, copies, hydrated }: RestoreInput): R
   };
 }
 
-function sourceOf({ server, bucket }: Copies, mayBeHydrated: boolean): Source {
+/** Where an artifact is taken from: the server goes before the bucket. */
+export function preferredCopy({ server, bucket }: Copies): Exclude<Source, "hydrated"> {
   if (server === "whole") return "server";
   if (bucket === "whole") return "bucket";
-  return mayBeHydrated || server === "unknown" || bucket === "unknown" ? "unknown" : "nowhere";
+  return server === "unknown" || bucket === "unknown" ? "unknown" : "nowhere";
 }
 
 function onlyCopy({ server, bucket }: Copies): CopyPlace | null {

@@ -1,7 +1,7 @@
 import type { CloudSpec, DatasetSpec } from "../desired-state/desired-state.ts";
 import { objectKey } from "../domain/artifact.ts";
 import { type ManifestRow, refOf } from "../domain/manifest.ts";
-import type { Copies, CopyPlace, Standing } from "../domain/restore-chain.ts";
+import { type Copies, preferredCopy, type Standing } from "../domain/restore-chain.ts";
 import type { SeenObject } from "./facts.ts";
 import type { View } from "./reconciler.ts";
 import { holds } from "./store.ts";
@@ -35,13 +35,9 @@ function inBucket(row: ManifestRow, spec: View["spec"], cloud: NonNullable<View[
 export const whereabouts = ({ server, bucket }: Copies): string =>
   `${server} on the server${bucket === "undeclared" ? "" : ` and ${bucket} in the bucket`}`;
 
-/** On the server or else in the bucket; unknown where not everything could be looked at. */
-export function sourceOf(row: ManifestRow, places: Places): CopyPlace | "unknown" | "nowhere" {
-  const { server, bucket } = copiesOf(row, places);
-  if (server === "whole") return "server";
-  if (bucket === "whole") return "bucket";
-  return server === "unknown" || bucket === "unknown" ? "unknown" : "nowhere";
-}
+/** Where an artifact is taken from, by what a restore shows as well. */
+export const sourceOf = (row: ManifestRow, places: Places): ReturnType<typeof preferredCopy> =>
+  preferredCopy(copiesOf(row, places));
 
 /** Where the artifact of a row stands in the declared bucket. */
 export const cloudKey = (
