@@ -36,19 +36,23 @@ export async function carryOutAsked(
   terminal: Terminal,
 ): Promise<number> {
   const identities = await identitiesOf(flags, terminal);
-  const session = openSession(desired, request, identities, (text) => process.stderr.write(text));
+  const session = openSession(desired, request, identities, terminal.warn);
   try {
     const plan = saved ?? planFrom(desired, await session.look(), request);
     const asked = parseApproval(flags.approve ?? []);
-    if (!terminal.json || plan.problems.length > 0)
-      terminal.say(
-        planText(plan, { ...terminal, command, narrowed, approved: (action) => isApproved(action, asked) }),
-      );
+    const shown = planText(plan, {
+      ...terminal,
+      ...{ command, narrowed, color: terminal.color && !terminal.quiet },
+      approved: (action) => isApproved(action, asked),
+    });
     if (plan.problems.length > 0) {
+      terminal.refuse(shown);
       if (terminal.json)
         await terminal.document({ formatVersion: 1, event: "refused", plan: planJson(plan) });
       return exitCodeOf(plan.problems);
     }
+    // nobody is asked about what they have not seen
+    if (!terminal.json) (isAsked(plan, terminal, flags) ? terminal.answer : terminal.say)(shown);
     noteUnmatched(plan, flags.approve ?? [], terminal);
     const approval = await approve(plan, asked, terminal, flags);
     if (approval === null) {
@@ -65,19 +69,21 @@ export async function carryOutAsked(
 function noteUnmatched(plan: Plan, words: readonly string[], terminal: Terminal): void {
   const ids = new Set<string>(plan.actions.map(({ id }) => id));
   for (const word of words)
-    if (word.includes(":") && !ids.has(word))
-      terminal.say(`warning: --approve ${word}: no such action in this plan\n`);
+    if (word.includes(":") && !ids.has(word)) terminal.warn(`--approve ${word}: no such action in this plan`);
 }
+
+const isAsked = ({ actions }: Plan, { interactive }: Terminal, { yes }: ApplyFlags): boolean =>
+  actions.length > 0 && interactive && yes !== true;
 
 /** Null where the user says no. Off a terminal nobody is asked; hazards then need `--approve`. */
 async function approve(
   plan: Plan,
   asked: Approval,
   terminal: Terminal,
-  { yes }: ApplyFlags,
+  flags: ApplyFlags,
 ): Promise<Approval | null> {
   if (plan.actions.length === 0 || !terminal.interactive) return asked;
-  if (yes !== true && !(await confirm("Carry this out?"))) return null;
+  if (isAsked(plan, terminal, flags) && !(await confirm("Carry this out?"))) return null;
   return { ...asked, named: new Set([...asked.named, ...(await confirmHazards(plan, asked))]) };
 }
 

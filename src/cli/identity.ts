@@ -1,4 +1,3 @@
-import { printable } from "../domain/printable.ts";
 import type { AgeIdentity } from "../recovery/age-file.ts";
 import { askPassphrase } from "./passphrase.ts";
 import type { Terminal } from "./terminal.ts";
@@ -17,6 +16,6 @@ export async function identitiesOf(
   if (identity === undefined) return [];
   const { openIdentity } = await import("../recovery/identity.ts");
   const opened = await openIdentity(identity, () => askPassphrase(identity, passphraseFile, terminal));
-  for (const text of opened.warnings) process.stderr.write(`warning: ${printable(text)}\n`);
+  for (const text of opened.warnings) terminal.warn(text);
   return opened.identities;
 }

@@ -30,7 +30,7 @@ export async function keysNewRecoveryCommand(flags: NewRecoveryFlags): Promise<n
   ]);
   if (terminal.json)
     await terminal.document({ formatVersion: 1, recipient: identity.recipient, identityFile: out, page });
-  terminal.say(`Wrote ${out}, which your passphrase opens, and ${page}.
+  terminal.answer(`Wrote ${out}, which your passphrase opens, and ${page}.
 
 1. Print the page, and put it into a safe; keep the passphrase elsewhere.
 2. Put the recipient into the desired state, beside others if there are any:

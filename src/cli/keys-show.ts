@@ -22,14 +22,12 @@ export async function keysShowCommand(flags: KeysShowFlags): Promise<number> {
   const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
   const { desired, request } = readRequest(loaded.desired, flags, new Date());
-  const session = openSession(desired, serversAlone(desired, request), [], (text) =>
-    process.stderr.write(text),
-  );
+  const session = openSession(desired, serversAlone(desired, request), [], terminal.warn);
   try {
     const observed = await session.look();
     const datasets = desired.datasets.map((spec) => shown(desired, spec, observed));
     if (terminal.json) await terminal.document({ formatVersion: 1, datasets });
-    else terminal.say(keysText(datasets, terminal));
+    else terminal.answer(keysText(datasets, terminal));
     return 0;
   } finally {
     await session.close();

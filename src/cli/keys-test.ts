@@ -56,9 +56,7 @@ export async function keysTestCommand(flags: KeysTestFlags): Promise<number> {
     new Date(),
   );
   const identities = await identitiesOf(flags, terminal);
-  const session = openSession(desired, serversAlone(desired, request), [], (text) =>
-    process.stderr.write(text),
-  );
+  const session = openSession(desired, serversAlone(desired, request), [], terminal.warn);
   try {
     const observed = await session.look();
     const results = [];
@@ -69,7 +67,8 @@ export async function keysTestCommand(flags: KeysTestFlags): Promise<number> {
       results.push({ dataset: spec.name, passed: checks.every(({ ok }) => ok), checks });
     }
     if (terminal.json) await terminal.document({ formatVersion: 1, datasets: results });
-    for (const { dataset, checks } of results) terminal.say(checksText(dataset, checks, terminal));
+    for (const { dataset, passed, checks } of results)
+      (passed ? terminal.say : terminal.answer)(checksText(dataset, checks, terminal));
     return results.every(({ passed }) => passed) ? 0 : 6;
   } finally {
     await session.close();

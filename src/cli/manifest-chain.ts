@@ -34,7 +34,7 @@ export async function manifestChainCommand(labelText: string, flags: ManifestFla
       });
     else
       for (const { spec, report } of found)
-        terminal.say(`${found.length > 1 ? `${spec.name}\n` : ""}${restoreChainText(report, terminal)}`);
+        terminal.answer(`${found.length > 1 ? `${spec.name}\n` : ""}${restoreChainText(report, terminal)}`);
     const verdicts = found.map(({ report }) => report.chain.restorable);
     return verdicts.includes(false) ? 6 : verdicts.includes("unknown") ? 1 : 0;
   } finally {

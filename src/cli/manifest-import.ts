@@ -85,8 +85,9 @@ async function takeIn(
         })
       : undefined;
   const plan = planOf(view, actions);
-  terminal.say(importText(sorted, { bytes, freeBytes }, terminal));
-  terminal.say(planText(plan, { ...terminal, command }));
+  terminal.answer(importText(sorted, { bytes, freeBytes }, terminal));
+  const asks = actions.length > 0 && terminal.interactive && flags.yes !== true;
+  (asks ? terminal.answer : terminal.say)(planText(plan, { ...terminal, command }));
   if (actions.length === 0) {
     await said("nothing-to-do");
     return exitCode;
@@ -101,7 +102,7 @@ async function takeIn(
       next: "free some space there, or give the file system more",
     });
   // as apply does: off a terminal nobody is asked
-  if (terminal.interactive && flags.yes !== true && !(await confirm("Carry this out?"))) {
+  if (asks && !(await confirm("Carry this out?"))) {
     terminal.say("Nothing was changed.\n");
     return 0;
   }

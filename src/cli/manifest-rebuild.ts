@@ -65,7 +65,7 @@ async function prepared(there: OnServer, flags: RebuildFlags, withBucket: boolea
   const plan = planOf(view, actions);
   const approval = await agreed(plan, there, flags);
   if (approval === null || !plan.actions.every((action) => isApproved(action, approval))) {
-    there.terminal.say(`Nothing was changed. This has to be done first; --yes does it.\n`);
+    there.terminal.answer(`Nothing was changed. This has to be done first; --yes does it.\n`);
     if (there.terminal.json) await said(there, view, "unprepared", null, plan.actions);
     return null;
   }
@@ -114,7 +114,7 @@ async function read(
   const room =
     view.facts.serverLayout.kind === "known" ? view.facts.serverLayout.value.place.freeBytes : null;
   const { terminal } = there;
-  terminal.say(
+  terminal.answer(
     `${plural(away.length, "artifact")}, ${formatBytes(bytes)}, ${from === "bucket" ? "in the bucket" : "in the bucket alone"}, to be fetched into tmp/ and read there${room === null ? "" : ` (${formatBytes(room)} free)`}:\n${away.map(({ path, sizeBytes }) => `  ${path}  ${formatBytes(sizeBytes)}\n`).join("")}That they come whole proves no origin: what is checked is that the key opens them, and how they build on each other.\n`,
   );
   const wanted = parseApproval(flags.approve ?? []);
@@ -124,7 +124,7 @@ async function read(
     wanted.named.has("rebuild") ||
     wanted.named.has(`rebuild:${view.spec.name}`);
   if (!(yes || (terminal.interactive && (await confirm("Fetch them?"))))) {
-    terminal.say(
+    terminal.answer(
       `Nothing was changed. To go on:\n    ${there.command} --yes\n${from === "all" ? `Or without them:\n    ${there.command} --from server\n` : ""}`,
     );
     const unread = away.map(
@@ -150,17 +150,17 @@ async function settle(view: View, there: OnServer, found: Study, flags: RebuildF
   const { terminal, command, session } = there;
   const { rebuilt } = found;
   const exitCode = rebuilt.leftOut.some(({ damaged }) => damaged) ? 6 : 0;
-  terminal.say(`\n${rebuildText(found, terminal)}\n`);
+  terminal.answer(`\n${rebuildText(found, terminal)}\n`);
   if (rebuilt.conflicts.length > 0) {
     if (terminal.json) await said(there, view, "conflict", found, []);
-    terminal.say(`Nothing was changed. Once one of each pair is moved:\n    ${command}\n`);
+    terminal.answer(`Nothing was changed. Once one of each pair is moved:\n    ${command}\n`);
     return 6;
   }
   const action = rebuildAction(view, found);
   if (action === null || rebuilt.rows.length === 0) {
     const empty = rebuilt.rows.length === 0 && (found.before?.length ?? 1) > 0;
     if (terminal.json) await said(there, view, empty ? "no-artifacts" : "nothing-to-do", found, []);
-    terminal.say(
+    terminal.answer(
       empty
         ? "Nothing was changed: there is no whole artifact to make a manifest from.\n"
         : `Nothing to do: the manifest of ${view.spec.name} says what the artifacts say.\n`,
@@ -197,7 +197,7 @@ async function remembered(
 /** Off a terminal `--approve` alone lets a hazard through, and `--yes` what has none. Null for a no. */
 async function agreed(plan: Plan, { terminal, command }: OnServer, { yes, approve = [] }: RebuildFlags) {
   const asked = parseApproval(approve);
-  terminal.say(
+  terminal.answer(
     `${planText(plan, { ...terminal, command, narrowed: true, approved: (action) => isApproved(action, asked) })}\n`,
   );
   const harmless = plan.actions.some(({ hazard }) => hazard === "none");

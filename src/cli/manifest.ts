@@ -31,9 +31,9 @@ export async function manifestCommand(what: "latest" | "list", flags: ManifestFl
     if (terminal.json) await terminal.document({ formatVersion: 1, datasets });
     else
       for (const { dataset, rows } of datasets) {
-        if (what === "latest") terminal.say(`${rows[0]?.label ?? ""}\n`);
+        if (what === "latest") terminal.answer(`${rows[0]?.label ?? ""}\n`);
         else {
-          terminal.say(`${datasets.length > 1 ? `${dataset}\n` : ""}${chainText(rows, terminal)}`);
+          terminal.answer(`${datasets.length > 1 ? `${dataset}\n` : ""}${chainText(rows, terminal)}`);
           if (rows.length === 0) terminal.say(`${WHERE_LOST}\n`);
         }
       }

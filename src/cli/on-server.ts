@@ -58,7 +58,7 @@ export async function onServer(
   const spec = onlyOne(desired, command);
   const identities = await identitiesOf(flags, terminal);
   const alone = serversAlone(desired, request);
-  const session = openSession(desired, alone, identities, (text) => process.stderr.write(text), "keys");
+  const session = openSession(desired, alone, identities, terminal.warn, "keys");
   const { signal, stop } = interruptible(() => `What was complete stays.\nnext: ${command}`);
   const holder = {
     who: `${userInfo().username}@${hostname()}`,

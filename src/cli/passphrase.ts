@@ -25,7 +25,7 @@ export async function readPassphrase(file: string, terminal: Terminal): Promise<
     const text = await readFile(file, "utf8");
     const status = await stat(file);
     if (status.isFile() && (status.mode & 0o077) !== 0)
-      terminal.say(`warning: others can read ${file}; chmod 600 it\n`);
+      terminal.warn(`others can read ${file}; chmod 600 it`);
     return text.replace(/\r?\n$/, "");
   } catch (error) {
     throw new DevbackupError({

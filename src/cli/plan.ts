@@ -22,12 +22,12 @@ export async function planCommand(flags: PlanFlags): Promise<number> {
   if (loaded === null) return 1;
   const { desired, request } = readRequest(loaded.desired, flags, new Date());
   const identities = await identitiesOf(flags, terminal);
-  const session = openSession(desired, request, identities, (text) => process.stderr.write(text));
+  const session = openSession(desired, request, identities, terminal.warn);
   try {
     const plan = planFrom(desired, await session.look(), request);
     if (terminal.json) await terminal.document(planJson(plan));
     else
-      terminal.say(
+      terminal.answer(
         planText(plan, {
           ...terminal,
           command: commandLine("devbackup apply", flags),

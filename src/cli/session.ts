@@ -189,6 +189,6 @@ async function openBucket(
   if (cloud === null) throw new RangeError("no cloud is declared");
   const { connectBucket, readBucketKeys } = await import("../transport/bucket/bucket.ts");
   const { keys, warnings } = await readBucketKeys(cloud, env);
-  for (const text of warnings) warn(`warning: ${text}\n`);
+  for (const text of warnings) warn(text);
   return connectBucket(cloud, keys);
 }

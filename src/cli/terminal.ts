@@ -1,4 +1,4 @@
-import { jsonLine, printableText } from "../domain/printable.ts";
+import { jsonLine, printable, printableText } from "../domain/printable.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 
 /** The flags that every command has. */
@@ -21,8 +21,14 @@ export interface Terminal {
   readonly interactive: boolean;
   /** Lines that are already on the screen can be drawn anew. */
   readonly live: boolean;
-  /** For people: stdout, or stderr where stdout is JSON's. */
+  /** What was asked for. To stdout; with `--json` the document is that, and this goes to stderr unless `--quiet`. */
+  readonly answer: (text: string) => void;
+  /** Words beside the answer, on the same way; `--quiet` leaves them out. */
   readonly say: (text: string) => void;
+  /** What keeps the answer from being given: on the same way, and with `--quiet` on stderr. */
+  readonly refuse: (text: string) => void;
+  /** One line about something to mend that stops nothing. To stderr. */
+  readonly warn: (text: string) => void;
   /** The one JSON document of `--json`. */
   readonly document: (value: unknown) => Promise<void>;
 }
@@ -40,11 +46,20 @@ export function openTerminal(flags: CommonFlags): Terminal {
     quiet: flags.quiet ?? false,
     verbose: flags.verbose ?? false,
     interactive: process.stdin.isTTY === true && process.stdout.isTTY === true && !json,
+    answer: (text) => {
+      if (!(json && flags.quiet)) people.write(printableText(text));
+    },
     say: (text) => {
       if (!flags.quiet) people.write(printableText(text));
     },
+    refuse: (text) => {
+      (flags.quiet ? process.stderr : people).write(printableText(text));
+    },
+    warn: (text) => {
+      process.stderr.write(`warning: ${printable(text)}\n`);
+    },
     document: async (value) => {
-      process.stdout.write(jsonLine(value));
+      process.stdout.write(`${jsonLine(value)}\n`);
     },
   };
 }

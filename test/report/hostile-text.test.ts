@@ -3,6 +3,7 @@ import { Writable } from "node:stream";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { ApplyEvent } from "../../src/apply/events.ts";
+import { openTerminal } from "../../src/cli/terminal.ts";
 import { checkDesiredState } from "../../src/desired-state/load.ts";
 import { problemOf } from "../../src/desired-state/problem.ts";
 import { renderProblems } from "../../src/desired-state/render-problems.ts";
@@ -142,6 +143,7 @@ const PRINTERS: Readonly<Record<string, (text: string, color: boolean) => string
     // a tab stays one in an excerpt, so that the caret stands under its place
     return renderProblems([...problems, problemOf(text, text, text)], { colour }).replaceAll("\t", "");
   },
+  "a warning": (text, color) => warned(text, color),
   "a document of --json": (text) => jsonLine(planJson(planWith(text))),
   "the page of a rescue kit, as text": (text) => pageText(kitPage(text)),
   "the page of a rescue kit": (text) => pageHtml(kitPage(text)),
@@ -169,6 +171,21 @@ for (const [what, print] of Object.entries(PRINTERS))
       );
       for (const output of await Promise.all(outputs)) assertShown(what, output);
     });
+
+function warned(text: string, color: boolean): string {
+  let written = "";
+  const { write } = process.stderr;
+  process.stderr.write = (chunk: string | Uint8Array) => {
+    written += String(chunk);
+    return true;
+  };
+  try {
+    openTerminal({ color }).warn(text);
+  } finally {
+    process.stderr.write = write;
+  }
+  return written;
+}
 
 /** All that a whole apply tells, both outputs together. */
 async function told(kind: "plain" | "json", text: string, color: boolean): Promise<string> {
