@@ -145,11 +145,24 @@ for (const [name, shell] of Object.entries(SHELLS))
         "http://127.0.0.1:9000@example.org/dev-backups/x",
         "http://127.0.0.1:9000/other/x",
         "http://127.0.0.1:9000/dev-backups/../other/x",
+        "http://127.0.0.1:9000/dev-backups/..",
+        "http://127.0.0.1:9000/dev-backups/..?X-Amz-Signature=0a",
+        "http://127.0.0.1:9000/dev-backups/./x",
+        "http://127.0.0.1:9000/dev-backups/x/.",
+        "http://127.0.0.1:9000/dev-backups/x/.?X-Amz-Signature=0a",
+        "http://127.0.0.1:9000/dev-backups/%2e%2e/other/x",
+        "http://127.0.0.1:9000/dev-backups/.%2E/other/x",
+        "http://127.0.0.1:9000/dev-backups/%2E./other/x",
+        "http://127.0.0.1:9000/dev-backups/%2e/x",
         'http://127.0.0.1:9000/dev-backups/x" -o "/etc/passwd',
         "",
       ])
         assert.deepEqual([to(url).ran, to(url).exitCode], [false, 126], url);
-      assert.equal(to("http://127.0.0.1:9000/dev-backups/x?X-Amz-Signature=0a").ran, true);
+      for (const url of [
+        "http://127.0.0.1:9000/dev-backups/x?X-Amz-Signature=0a",
+        `http://127.0.0.1:9000/dev-backups/.a/..b/c./dev%402026-03.send.zst.age?X-Amz-Credential=a%2Fb`,
+      ])
+        assert.equal(to(url).ran, true, url);
     });
 
     test("no process is ended that is not of this login", () => {

@@ -15,7 +15,7 @@ export function curlOptions({ limitBytesPerSecond, stalledSeconds }: CurlLimits)
   const limit = limitBytesPerSecond && Math.max(1, Math.floor(limitBytesPerSecond));
   const stalled = Math.max(1, Math.min(STALLED_BYTES_PER_SECOND, Math.floor((limit ?? Infinity) / 4)));
   return [
-    ...["-q", "-sS", "--http1.1", "--suppress-connect-headers", "--connect-timeout", "15"],
+    ...["-q", "-sS", "--http1.1", "--path-as-is", "--suppress-connect-headers", "--connect-timeout", "15"],
     ...["--speed-limit", String(stalled), "--speed-time", String(stalledSeconds)],
     ...(limit === undefined ? [] : ["--limit-rate", String(limit)]),
   ];

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
 import type { AbsolutePath, HostName } from "../../../src/domain/names.ts";
 import type { Bucket } from "../../../src/transport/bucket/bucket.ts";
+import { getScript } from "../../../src/transport/bucket/download-script.ts";
 import type { Host } from "../../../src/transport/host.ts";
 import { connectSsh } from "../../../src/transport/ssh/host.ts";
 import { faultProxy } from "../../lab/s3/fault-proxy.ts";
@@ -82,6 +86,23 @@ describe("download: what the host itself can lack", () => {
     assert.deepEqual([hashless.code, hashless.why], ["download-broken", "no hash today"]);
     // the bytes are there, unchecked
     assert.equal((await bucket.download(host, request)).resumedBytes, 1_000);
+  });
+
+  test("the path that is asked for is the one that was signed, as it stands", async (t) => {
+    const asked: (string | undefined)[] = [];
+    const web = createServer(({ url }, answer) => {
+      asked.push(url);
+      answer.writeHead(404).end();
+    }).listen(0, "127.0.0.1");
+    t.after(() => web.close());
+    await once(web, "listening");
+    const file = `${folder.path}/asked` as AbsolutePath;
+    const limits = { limitBytesPerSecond: undefined, stalledSeconds: 5 };
+    const path = "/bucket/../other/./x?X-Amz-Signature=0a";
+    await host.run(getScript({ file, sizeBytes: 9, etag: "e", limits }), {
+      stdin: `http://127.0.0.1:${(web.address() as AddressInfo).port}${path}\n`,
+    });
+    assert.deepEqual(asked, [path]);
   });
 
   test("over a real sshd, an abort leaves no curl behind", { skip: noSshd }, async (t) => {
