@@ -134,7 +134,7 @@ export const importActions = ({ spec, facts }: View, { take }: Sorted): Action<I
 export async function runImport({ host: name, input }: Action<Input>, tools: Tools): Promise<string> {
   const { from, tmp, file, aside, sizeBytes, sha256 } = input;
   const host = tools.host(name);
-  const { stdout } = await expectSuccess(host, copyScript(from, tmp, file), {
+  const { stdout } = await expectSuccess(host, copyScript(input), {
     code: "import-failed",
     what: `${from} could not be copied`,
     signal: tools.signal,
@@ -157,9 +157,14 @@ export async function runImport({ host: name, input }: Action<Input>, tools: Too
   return `${formatBytes(sizeBytes)}, its hash the manifest's`;
 }
 
-const copyScript = (from: AbsolutePath, tmp: AbsolutePath, file: AbsolutePath): string => sh`
+/** Prints the hash of the copy, which stays only where it is the one that is wanted. */
+const copyScript = ({ from, tmp, file, sha256 }: Input): string => sh`
 umask 027; mkdir -p ${parentOf(file)}
 umask 077; mkdir -p ${parentOf(tmp)}
-rm -f -- ${tmp}
-{ cp --reflink=auto -- ${from} ${tmp} && sync ${tmp}; } || { rm -f -- ${tmp}; exit 1; }
-openssl dgst -sha256 -r <${tmp} | cut -c1-64`;
+t=${tmp} whole=
+trap '[ -n "$whole" ] || rm -f -- "$t"' EXIT; trap 'exit 129' HUP INT TERM PIPE
+rm -f -- "$t"
+cp --reflink=auto -- ${from} "$t"; sync "$t"
+found=$(openssl dgst -sha256 -r <"$t" | cut -c1-64)
+echo "$found"
+[ "$found" != ${sha256} ] || whole=yes`;
