@@ -4,7 +4,7 @@ import { LET_GO } from "../transport/fence.ts";
 import { sh } from "../transport/quote.ts";
 import { ENTER } from "./enter.ts";
 import { SCRATCH } from "./run-script.ts";
-import type { Marks } from "./subvolumes.ts";
+import { FIELD, type Marks } from "./subvolumes.ts";
 
 /** Where a snapshot is received, on the server or on the workstation. */
 export interface Receiving {
@@ -64,16 +64,15 @@ export const receiveScript = (
   `${sh`
 set -u
 lock=${inside(folder, lock)} d=${folder} n=${name} m=${inside(folder, mark)} begun= noting=
-`}${WAIT_OR_END}${ENTER}
+`}${WAIT_OR_END}${ENTER}${FIELD}
 enter_own "$d" && own_file "$lock" && (umask 077; : >>"$lock") && exec 8<>"$lock" && ${fromAfar ? "take 10" : "flock 8"} && claim || exit 1
 ${LET_GO}${sh`
 [ -f "$m" ] && [ ! -L "$m" ] && [ -O "$m" ] || rm -f -- "$m"
 `}${SCRATCH}${sh`
-field() { btrfs subvolume show -- "./$n" 2>/dev/null | sed -n "s/^[[:space:]]*$1:[[:space:]]*//p"; }
 is_readonly() { [ "$(btrfs property get -ts "./$n" ro 2>/dev/null)" = ro=true ]; }
-received() { case $(field 'Received UUID') in *[0-9a-f]*) ;; *) return 1 ;; esac }
+received() { case $(field "./$n" 'Received UUID') in *[0-9a-f]*) ;; *) return 1 ;; esac }
 complete() { [ ! -e "$m" ] && is_readonly && received; }
-ours() { [ -e "$m" ] && { [ ! -s "$m" ] || [ "$(cat -- "$m")" = "$(field UUID)" ]; } && { ! is_readonly || received; }; }
+ours() { [ -e "$m" ] && { [ ! -s "$m" ] || [ "$(cat -- "$m")" = "$(field "./$n" UUID 2>/dev/null)" ]; } && { ! is_readonly || received; }; }
 clear() { { [ ! -e "./$n" ] || delete_here "$n"; } && rm -f -- "$m"; }
 end() {
   status=$?
@@ -94,7 +93,7 @@ fi
 : >"$m" && sync "$m" "$(dirname -- "$m")" || exit 1
 begun=yes
 {
-  until uuid=$(field UUID); [ -n "$uuid" ]; do sleep 0.1; done
+  until uuid=$(field "./$n" UUID); [ -n "$uuid" ]; do sleep 0.1; done
   echo "$uuid" >"$m" && sync "$m"
 } </dev/null >/dev/null 2>&1 8>&- & noting=$!
 `}${stream}${sh` | { receive_here && {

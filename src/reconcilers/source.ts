@@ -4,18 +4,13 @@ import type { AbsolutePath } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
 import { folderInFileSystem, type Place, parsePlace } from "./place.ts";
 import type { Probe } from "./reconciler.ts";
+import { parseShown, type ShownSubvolume } from "./subvolumes.ts";
 
 /** What stands at the dataset's path on the workstation. */
-export interface SourceFacts {
+export interface SourceFacts extends ShownSubvolume {
   readonly place: Place;
   readonly kind: "absent" | "subvolume" | "directory" | "other";
   readonly empty: boolean;
-  /** Of the subvolume; null for anything else. */
-  readonly uuid: string | null;
-  /** Of the snapshot that it was made from, as a restore does; null otherwise. */
-  readonly parentUuid: string | null;
-  /** Whether anything was written to it since it was made; reading alone can count as that (atime). */
-  readonly written: boolean;
   readonly ownerExists: boolean;
   /** Something is mounted right there. */
   readonly mountPoint: boolean;
@@ -56,12 +51,12 @@ while read -r s _; do s=$(printf %b "$s"); case $s in "$r"/*) [ ! -e "$s" ] || p
 if [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
   echo kind subvolume
   if command -v btrfs >/dev/null; then
-    self=$(btrfs subvolume show -- "$d") && inside=$(btrfs subvolume list -o -- "$d") || exit 1
+    self=$(shown "$d") && inside=$(btrfs subvolume list -o -- "$d") || exit 1
     # what was written in the last half minute may not be on the disk, and is not told before
-    if [ "$(printf '%s\n' "$self" | sed -n 's/^[[:space:]]*Gen.*:[[:space:]]*//p' | uniq | wc -l)" = 1 ]; then
-      btrfs filesystem sync "$d" && self=$(btrfs subvolume show -- "$d") || exit 1
+    if [ "$(printf '%s\n' "$self" | sed -n 's/^generation //p; s/^created //p' | uniq | wc -l)" = 1 ]; then
+      btrfs filesystem sync "$d" && self=$(shown "$d") || exit 1
     fi
-    printf '%s\n' "$self" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p; s/^[[:space:]]*Parent UUID:[[:space:]]*/parent /p; s/^[[:space:]]*Generation:[[:space:]]*/generation /p; s/^[[:space:]]*Gen at creation:[[:space:]]*/created /p'
+    printf '%s\n' "$self"
     printf '%s\n' "$inside" | sed -n 's/^ID .* path /hole /p'
   fi
 else
@@ -77,7 +72,6 @@ fi`,
     const all = (word: string) =>
       lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
     const kind = all("kind")[0] as SourceFacts["kind"] | undefined;
-    const [parent] = all("parent");
     const inFileSystem = folderInFileSystem(stdout);
     if (place === undefined || inFileSystem === undefined || kind === undefined)
       return unknown("its file system could not be read");
@@ -85,9 +79,7 @@ fi`,
       place,
       kind,
       empty: lines.includes("empty"),
-      uuid: all("uuid")[0] ?? null,
-      parentUuid: parent === undefined || parent === "-" ? null : parent,
-      written: all("generation")[0] !== all("created")[0],
+      ...parseShown(stdout),
       ownerExists: lines.includes("owner"),
       // of a plain directory, btrfs lists what lies in the subvolume that holds it
       mountPoint: lines.includes("mount-point"),

@@ -26,11 +26,23 @@ export interface SubvolumeFolder {
   readonly entries: ReadonlyMap<string, Subvolume | null>;
 }
 
+/** What is told of one that somebody works in; nothing of what is no subvolume. */
+export interface ShownSubvolume {
+  readonly uuid: string | null;
+  /** Of the snapshot that it was made from, as a restore does; null otherwise. */
+  readonly parentUuid: string | null;
+  /** Whether anything was written to it since it was made; reading alone can count as that (atime). */
+  readonly written: boolean;
+}
+
 /** What stands in `folder` under `name`: undefined for nothing or not known, null for what is no subvolume. */
 export const entryOf = (folder: Fact<SubvolumeFolder>, name: string): Subvolume | null | undefined =>
   folder.kind === "known" ? folder.value.entries.get(name) : undefined;
 
-/** Shell functions for probes, defined once in front of every merged script. `subvolumes PATH` prints every subvolume of PATH's file system. */
+/**
+ * Shell functions for probes, defined once in front of every merged script. `subvolumes PATH` prints every subvolume of
+ * PATH's file system, `shown PATH` what {@link parseShown} reads of the one that PATH is.
+ */
 export const PROBE_LIBRARY = `${PLACE_FUNCTIONS}
 subvolumes() {
   command -v btrfs >/dev/null || { echo no-btrfs-progs; return; }
@@ -38,6 +50,15 @@ subvolumes() {
   ro=$(btrfs subvolume list -r -- "$1") || return
   printf '%s\n' "$ro" | sed 's/^/ro /'
 }
+shown() {
+  show=$(btrfs subvolume show -- "$1") || return
+  printf '%s\n' "$show" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p; s/^[[:space:]]*Parent UUID:[[:space:]]*/parent /p; s/^[[:space:]]*Generation:[[:space:]]*/generation /p; s/^[[:space:]]*Gen at creation:[[:space:]]*/created /p'
+}
+`;
+
+/** A shell function: `field PATH NAME` prints what btrfs shows of a subvolume under that name. */
+export const FIELD = `
+field() { btrfs subvolume show -- "$1" | sed -n "s/^[[:space:]]*$2:[[:space:]]*//p"; }
 `;
 
 /** A shell function: whether a program has a file below `$1` open for writing, or mapped so. */
@@ -54,8 +75,7 @@ open_for_writing() {
  * Then removing it loses nothing, whoever made it. `free_name NAME SNAPSHOT…` sets `$new` to NAME, which lies right here,
  * cleared of such a copy, or to NAME.2 and so on where something else has that name, which is left alone.
  */
-export const UNTOUCHED_COPY = `
-field() { btrfs subvolume show -- "$1" | sed -n "s/^[[:space:]]*$2:[[:space:]]*//p"; }
+export const UNTOUCHED_COPY = `${FIELD}
 untouched_copy() {
   # what was written in the last half minute may not be on the disk, and is not told before
   is_subvolume "$1" && btrfs filesystem sync "$1" && [ "$(field "$1" Generation)" = "$(field "$1" 'Gen at creation')" ] || return
@@ -75,6 +95,16 @@ free_name() {
   done
 }
 `;
+
+/** Reads what `shown` printed, whatever else there is around it. */
+export function parseShown(stdout: string): ShownSubvolume {
+  const field = (word: string) => new RegExp(`^${word} (.+)$`, "m").exec(stdout)?.[1];
+  return {
+    uuid: field("uuid") ?? null,
+    parentUuid: dash(field("parent")),
+    written: field("generation") !== field("created"),
+  };
+}
 
 /** Where a folder's receives leave their marks: what stands before the snapshot's name, and behind it. */
 export interface Marks {

@@ -62,7 +62,7 @@ settle_former() {
   [ -e "./$former" ] || [ -L "./$former" ] || return 0
   is_subvolume "./$former" || { echo "$former is in the way, and no copy of ours: move it away" >&2; exit 1; }
   step "$former"; exec 4<.; cd -P /proc/self/fd/6
-  parent=$(btrfs subvolume show /proc/self/fd/4 | sed -n 's/^[[:space:]]*Parent UUID:[[:space:]]*//p')
+  parent=$(field /proc/self/fd/4 'Parent UUID')
   origin=$(base_of "$parent")
   # what it was made from may have gone, and been received again since
   at=\${origin##*@}

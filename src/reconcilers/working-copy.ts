@@ -21,20 +21,14 @@ import {
   warning,
 } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
-import { entryOf, type SubvolumeFolder } from "./subvolumes.ts";
+import { entryOf, parseShown, type ShownSubvolume, type SubvolumeFolder } from "./subvolumes.ts";
 import { labelsToReceive } from "./to-receive.ts";
 import { type Replacement, replaceScript } from "./working-copy-script.ts";
 
 /** What stands at the working copy's path on the server. */
-export interface WorkingCopyFacts {
+export interface WorkingCopyFacts extends ShownSubvolume {
   readonly place: Place;
   readonly kind: "absent" | "empty" | "subvolume" | "other";
-  /** Where it is a subvolume. */
-  readonly uuid: string | null;
-  /** Of the snapshot that it was made from, where it is a subvolume. */
-  readonly parentUuid: string | null;
-  /** Whether anything was written to it since it was made; reading alone can count as that (atime). */
-  readonly written: boolean;
   /** What was noted of it when it was made: its UUID and the label that it was brought to. */
   readonly noted: { readonly uuid: string; readonly label: Label } | null;
   /** A replacement that was cut off left the former copy beside it. */
@@ -66,8 +60,7 @@ if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo kind absent
 elif [ -L "$d" ] || [ ! -d "$d" ]; then echo kind other
 elif [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
   echo kind subvolume
-  shown=$(btrfs subvolume show -- "$d") || exit
-  printf '%s\n' "$shown" | sed -n 's/^[[:space:]]*UUID:[[:space:]]*/uuid /p; s/^[[:space:]]*Parent UUID:[[:space:]]*/parent /p; s/^[[:space:]]*Generation:[[:space:]]*/generation /p; s/^[[:space:]]*Gen at creation:[[:space:]]*/created /p'
+  shown "$d" || exit
 elif [ -z "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ]; then echo kind empty
 else echo kind other; fi`,
   parse: (stdout) => {
@@ -76,18 +69,15 @@ else echo kind other; fi`,
     const place = parsePlace(stdout);
     const kind = field("kind") as WorkingCopyFacts["kind"] | undefined;
     if (place === undefined || kind === undefined) return unknown("its file system could not be read");
-    const parent = field("parent");
-    const uuid = field("uuid") ?? null;
+    const shown = parseShown(stdout);
     // one that was cut off has noted the next copy, and kept the line of the one that stands
     const notes = new Map([...stdout.matchAll(/^noted (\S+) (\S+)$/gm)].map(([, of, at]) => [of, at]));
-    const label = parseLabel(notes.get(uuid ?? "") ?? "");
+    const label = parseLabel(notes.get(shown.uuid ?? "") ?? "");
     return known({
       place,
       kind,
-      parentUuid: parent === undefined || parent === "-" ? null : parent,
-      uuid,
-      noted: uuid === null || label === undefined ? null : { uuid, label },
-      written: field("generation") !== field("created"),
+      ...shown,
+      noted: shown.uuid === null || label === undefined ? null : { uuid: shown.uuid, label },
       formerBeside: /^former$/m.test(stdout),
       ownerId: field("owner") ?? null,
     });

@@ -9,6 +9,7 @@ import type { Probe } from "../../src/reconcilers/reconciler.ts";
 import { sourceProbe } from "../../src/reconcilers/source.ts";
 import { storeProbe } from "../../src/reconcilers/store.ts";
 import { PROBE_LIBRARY, subvolumeFolderProbe } from "../../src/reconcilers/subvolumes.ts";
+import { workingCopyProbe } from "../../src/reconcilers/working-copy.ts";
 import { desired } from "./world.ts";
 
 const [spec = assert.fail()] = desired().datasets;
@@ -35,6 +36,11 @@ const rows: readonly Row[] = [
   { name: "the entries of a folder", probe: folderProbe, broken: "find" },
   { name: "what lies inside the dataset", probe: (path) => sourceProbe(at({ path })), broken: '*"list -o"*' },
   { name: "the dataset's UUID", probe: (path) => sourceProbe(at({ path })), broken: '*"volume show"*' },
+  {
+    name: "the working copy's UUID",
+    probe: (workingCopy) => workingCopyProbe(at({ workingCopy })),
+    broken: '*"volume show"*',
+  },
   { name: "the artifacts", probe: (repository) => storeProbe(at({ repository })), broken: "find" },
 ];
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
-import { subvolumeFolderProbe } from "../../src/reconcilers/subvolumes.ts";
+import { PROBE_LIBRARY, parseShown, subvolumeFolderProbe } from "../../src/reconcilers/subvolumes.ts";
 import { DEV } from "../domain/history.ts";
 
 const { parse } = subvolumeFolderProbe("ls" as HostName, "/home/dev/snapshots" as AbsolutePath, DEV, null);
@@ -64,4 +65,39 @@ test("entries that could not be looked into are unknown, not missing", () => {
 test("a forged line makes the whole listing unknown", () => {
   const twice = listed(7, "@home/dev/snapshots/dev@2026-01") + listed(66, "@home/dev/snapshots/dev@2026-01");
   assert.equal(parse(`${PLACE}entry 256 d dev@2026-01\n${twice}`).kind, "unknown");
+});
+
+/** As btrfs-progs prints it. */
+const SHOWN = `@home/dev/code
+	Name: 			code
+	UUID: 			4c4e1c5e-0000-4000-8000-000000000001
+	Parent UUID: 		PARENT
+	Received UUID: 		4c4e1c5e-0000-4000-8000-000000000003
+	Creation time: 		2026-03-01 03:00:00 +0000
+	Subvolume ID: 		259
+	Generation: 		12
+	Gen at creation: 	CREATED
+	Flags: 			-
+`;
+for (const { name, parent, created, tells } of [
+  {
+    name: "one that was made by hand, and written to",
+    ...{ parent: "-", created: "9" },
+    tells: { parentUuid: null, written: true },
+  },
+  {
+    name: "a copy of a snapshot, as it was made",
+    ...{ parent: "4c4e1c5e-0000-4000-8000-000000000002", created: "12" },
+    tells: { parentUuid: "4c4e1c5e-0000-4000-8000-000000000002", written: false },
+  },
+])
+  test(`what btrfs shows of a subvolume: ${name}`, () => {
+    const input = SHOWN.replace("PARENT", parent).replace("CREATED", created);
+    const script = `${PROBE_LIBRARY}\nbtrfs() { cat; }; shown /home/dev/code`;
+    const { stdout } = spawnSync("sh", ["-c", script], { input, encoding: "utf8" });
+    assert.deepEqual(parseShown(stdout), { uuid: "4c4e1c5e-0000-4000-8000-000000000001", ...tells });
+  });
+
+test("of what is no subvolume, nothing is shown", () => {
+  assert.deepEqual(parseShown("kind other\n"), { uuid: null, parentUuid: null, written: false });
 });
