@@ -63,6 +63,9 @@ export function formatLocalTime(date: Date): string {
   return `${here}${minutes < 0 ? "-" : "+"}${two(Math.floor(ahead / 60))}:${two(ahead % 60)}`;
 }
 
+/** UTC, as part of a file's name: `20261122T061207Z`. */
+export const formatStamp = (date: Date): string => date.toISOString().replace(/[-:]|\.\d+/g, "");
+
 /** `1 action`, `3 actions`, `2 copies`: `many` is needed only where an `s` does not do. */
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${count} ${count === 1 ? one : many}`;

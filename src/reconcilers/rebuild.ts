@@ -13,7 +13,7 @@ import {
   rebuild as rebuildRows,
 } from "../domain/rebuild.ts";
 import { DevbackupError } from "../domain/trouble.ts";
-import { plural } from "../domain/units.ts";
+import { formatStamp, plural } from "../domain/units.ts";
 import type { Action } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { cloudKey } from "./copies.ts";
@@ -124,7 +124,7 @@ export function rebuildAction(view: View, { rebuilt, difference, before }: Study
   const inDoubt = stands !== null && ["wrong", "missing"].includes(stands.signature);
   if (before !== null && isSame(difference) && !inDoubt) return null;
   const { added, dropped, changed } = difference;
-  const keepAs = takenAt.toISOString().replace(/[-:]|\.\d+/g, "");
+  const keepAs = formatStamp(takenAt);
   const why =
     stands === null
       ? "there is none"

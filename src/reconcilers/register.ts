@@ -9,7 +9,7 @@ import {
   renderManifest,
   renderStateEnv,
 } from "../domain/manifest.ts";
-import { plural } from "../domain/units.ts";
+import { formatStamp, plural } from "../domain/units.ts";
 import type { Action, ActionId, Warning } from "../plan/plan.ts";
 import { sha256Of } from "../transport/hash.ts";
 import { artifactId } from "./artifact.ts";
@@ -141,7 +141,7 @@ function replace(
   { rows, sha256, hazard, because }: Extract<Replacement, { kind: "ready" }>,
 ): Action<Input> {
   const there = facts.manifest.kind === "known" ? facts.manifest.value : null;
-  const keepAs = takenAt.toISOString().replace(/[-:]|\.\d+/g, "");
+  const keepAs = formatStamp(takenAt);
   const onSha256 = there?.sha256 ?? null;
   const input = { onSha256, dataset: spec, row: null, rows, putBack: true as const };
   const wrong =

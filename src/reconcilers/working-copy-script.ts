@@ -1,5 +1,6 @@
 import type { Label } from "../domain/label.ts";
 import { type AbsolutePath, fileName, parentOf } from "../domain/names.ts";
+import { formatStamp } from "../domain/units.ts";
 import { LET_GO } from "../transport/fence.ts";
 import { sh } from "../transport/quote.ts";
 import { ENTER } from "./enter.ts";
@@ -36,7 +37,7 @@ export interface Replacement {
  */
 export function replaceScript(replacement: Replacement, now: Date): string {
   const { path, name, label, note, dataset, lock, hydrated, ownBase, stranger, from } = replacement;
-  const stamp = now.toISOString().replace(/[-:]|\.\d+/g, "");
+  const stamp = formatStamp(now);
   const bases = replacement.bases.map((base) => sh`${base.uuid}) echo ${base.path};;`).join(" ");
   const beside = fileName(path);
   return `${OPEN_FOR_WRITING}${ENTER}${UNTOUCHED_COPY}

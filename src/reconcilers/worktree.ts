@@ -2,6 +2,7 @@ import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
 import { type AbsolutePath, fileName, joinPath, parentOf } from "../domain/names.ts";
+import { formatStamp } from "../domain/units.ts";
 import type { Action, ActionId, Problem } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { ENTER } from "./enter.ts";
@@ -146,7 +147,7 @@ function put({ spec, course }: View, source: SourceFacts, madeFrom: boolean): Ac
  */
 const putScript = ({ path, snapshot, aside, name, lock }: Input, now: Date): string =>
   `${OPEN_FOR_WRITING}${ENTER}${UNTOUCHED_COPY}${sh`
-lock=${fileName(lock)} d=${fileName(path)} aside=${fileName(aside)} shown=${aside} n=${name} stamp=${now.toISOString().replace(/[-:]|\.\d+/g, "")}
+lock=${fileName(lock)} d=${fileName(path)} aside=${fileName(aside)} shown=${aside} n=${name} stamp=${formatStamp(now)}
 enter_own ${parentOf(snapshot)}; exec 3<.; s=/proc/self/fd/3/$n
 own_file "$lock"; (umask 077; : >>"./$lock"); exec 8<>"./$lock"
 # a run that was killed does not end its script there

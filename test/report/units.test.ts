@@ -6,6 +6,7 @@ import {
   formatClock,
   formatDuration,
   formatRate,
+  formatStamp,
   plural,
 } from "../../src/domain/units.ts";
 
@@ -90,3 +91,7 @@ const rows: readonly [string, (value: number) => string, readonly (readonly [num
 for (const [what, write, examples] of rows)
   for (const [value, text] of examples)
     test(`${what}: ${value} is written ${text}`, () => assert.equal(write(value), text));
+
+test("a time in a name is UTC's, without what a name had better not hold", () => {
+  assert.equal(formatStamp(new Date("2026-11-22T07:12:07.345+01:00")), "20261122T061207Z");
+});
