@@ -58,7 +58,7 @@ export const artifact: Reconciler<Input> = {
       localPath: path,
       objectKey: input.objectKey,
     };
-    await expectSuccess(server, settleScript(tmp, sent.sizeBytes, joinPath(dataset.repository, path)), {
+    await expectSuccess(server, finishScript(tmp, sent.sizeBytes, joinPath(dataset.repository, path)), {
       ...failed,
       stdin: `${renderRow(row)}\n`,
     });
@@ -127,7 +127,7 @@ function makeArtifact(
  * The row goes first: a file below `artifacts/` that devbackup made can always be told from a stranger's. Where there
  * is no room even for that, the artifact goes again, and its room with it.
  */
-export const settleScript = (tmp: AbsolutePath, sizeBytes: number, final: AbsolutePath): string => sh`
+export const finishScript = (tmp: AbsolutePath, sizeBytes: number, final: AbsolutePath): string => sh`
 t=${tmp} f=${final} r=${`${tmp}${ROW_SUFFIX}`}
 [ ! -e "$f" ] || { echo "$f is there already" >&2; exit 1; }
 [ "$(stat -c %s -- "$t")" = ${sizeBytes} ] || { echo "$t is not what was received" >&2; exit 1; }

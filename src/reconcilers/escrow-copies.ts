@@ -64,7 +64,7 @@ export const escrowCopy: Reconciler<Copy> = {
   },
 };
 
-export const escrowCopyId = (spec: DatasetSpec): ActionId => actionId("escrow-copy", spec.name);
+const escrowCopyId = (spec: DatasetSpec): ActionId => actionId("escrow-copy", spec.name);
 
 interface Upload {
   readonly from: AbsolutePath;

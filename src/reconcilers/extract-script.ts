@@ -47,7 +47,7 @@ mkdir -- tree || exit 1
 }
 [ ! -e "$w/failed" ] || { echo "what arrived is not whole, or could not be written" >&2; exit 1; }`;
 
-/** Brings what {@link unpackScript} took in to the disk; prints which folder {@link settleScript} will make of it. */
+/** Brings what {@link unpackScript} took in to the disk; prints which folder {@link intoPlaceScript} will make of it. */
 export const sealScript = (folder: AbsolutePath, way: Way, name: string): string =>
   `${beside(folder)}${sh`
 enter ${parentOf(folder)}; step "$part"
@@ -61,7 +61,7 @@ stat -c ${WHICH_FOLDER} -- tree${way === "stream" ? `/${name}` : ""}`}`;
 export const WHICH_FOLDER = "%i:%W";
 
 /** Puts what {@link unpackScript} took in at its place. */
-export const settleScript = (folder: AbsolutePath, way: Way, name: string): string =>
+export const intoPlaceScript = (folder: AbsolutePath, way: Way, name: string): string =>
   `${beside(folder)}${sh`
 enter ${parentOf(folder)}; exec 6<.; step "$part"; lock_part; flock 8; claim
 d=/proc/self/fd/6/$d

@@ -9,11 +9,11 @@ import { pipe } from "../transport/pipe.ts";
 import { quote, sh } from "../transport/quote.ts";
 import {
   clearScript,
+  intoPlaceScript,
   isBesideScript,
   NO_SUCH_PATH,
   packScript,
   sealScript,
-  settleScript,
   unpackScript,
   type Way,
   WHICH_FOLDER,
@@ -185,7 +185,7 @@ export const extract: Reconciler<Input> = {
         what: `${note} could not be written`,
         stdin: `${noted} ${sealed.stdout.trim()}\n`,
       });
-      await expectSuccess(to, settleScript(folder, way, name), failed);
+      await expectSuccess(to, intoPlaceScript(folder, way, name), failed);
       return null;
     }
     await to.run(clearScript(folder)).catch(() => undefined);

@@ -54,7 +54,7 @@ export const fetch: Reconciler<Input> = {
       onProgress: (bytes) => tools.progress(bytes, sizeBytes),
     });
     tools.assertHeld();
-    await expectSuccess(host, settleScript(tmp, file, aside), {
+    await expectSuccess(host, intoRepositoryScript(tmp, file, aside), {
       code: "fetch-failed",
       what: `${fileName(file)} could not be put into the store`,
     });
@@ -109,7 +109,11 @@ function fetchRow(view: View, row: ManifestRow, stage: "artifact" | "cloud"): Ac
  * Gives what lies in `tmp`, proven to be the artifact, its name in the store. What was there under that name is not
  * the artifact: kept in `aside`, under a name that says when it was found.
  */
-export const settleScript = (tmp: AbsolutePath, file: AbsolutePath, aside: AbsolutePath): string => sh`
+export const intoRepositoryScript = (
+  tmp: AbsolutePath,
+  file: AbsolutePath,
+  aside: AbsolutePath,
+): string => sh`
 t=${tmp} f=${file} d=${aside}
 if [ -e "$f" ]; then
   mkdir -p "$d"

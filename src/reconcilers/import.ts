@@ -13,7 +13,7 @@ import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
-import { settleScript } from "./fetch.ts";
+import { intoRepositoryScript } from "./fetch.ts";
 import { actionId, propose, type Tools, type View } from "./reconciler.ts";
 import { IMPORT_SUFFIX } from "./remains.ts";
 import { expectSuccess } from "./run-script.ts";
@@ -150,7 +150,7 @@ export async function runImport({ host: name, input }: Action<Input>, tools: Too
       next: "put a good copy there",
     });
   tools.assertHeld();
-  await expectSuccess(host, settleScript(tmp, file, aside), {
+  await expectSuccess(host, intoRepositoryScript(tmp, file, aside), {
     code: "import-failed",
     what: `${fileName(file)} could not be put into the repository`,
   });

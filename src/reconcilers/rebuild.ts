@@ -17,7 +17,7 @@ import { formatStamp, plural } from "../domain/units.ts";
 import type { Action } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { cloudKey } from "./copies.ts";
-import { settleScript, tmpOfFetched } from "./fetch.ts";
+import { intoRepositoryScript, tmpOfFetched } from "./fetch.ts";
 import { keyId } from "./keys.ts";
 import { layoutId } from "./layout.ts";
 import { damagedMark } from "./prove-script.ts";
@@ -186,5 +186,5 @@ export async function runRebuild({ host: name, input }: Action<Input>, tools: To
 function takeInScript(spec: DatasetSpec, path: string): string {
   const [tmp, file] = [tmpOfFetched(spec, { path }), joinPath(spec.repository, path)];
   const same = sh`if cmp -s ${tmp} ${file}; then rm -f -- ${tmp}; exit 0; fi`;
-  return `${same}${settleScript(tmp, file, asideFolder(spec))}`;
+  return `${same}${intoRepositoryScript(tmp, file, asideFolder(spec))}`;
 }

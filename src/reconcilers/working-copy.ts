@@ -145,7 +145,7 @@ export const workingCopy: Reconciler<Replacement> = {
   },
 };
 
-export const workingCopyId = (spec: DatasetSpec, label: Label): ActionId =>
+const workingCopyId = (spec: DatasetSpec, label: Label): ActionId =>
   actionId("working-copy", spec.name, label);
 
 /** The snapshots that a working copy can have been made from, on its own file system. */

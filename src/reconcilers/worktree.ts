@@ -59,8 +59,7 @@ export const worktree: Reconciler<Input> = {
   },
 };
 
-export const worktreeId = (spec: DatasetSpec, label: Label): ActionId =>
-  actionId("worktree", spec.name, label);
+const worktreeId = (spec: DatasetSpec, label: Label): ActionId => actionId("worktree", spec.name, label);
 
 function inTheWay({ spec, facts }: View, source: SourceFacts): Problem[] {
   const { workstation: host, path } = spec;

@@ -4,7 +4,7 @@ import type { DatasetSpec, DesiredState, HostSpec } from "../desired-state/desir
 import { artifactPath, snapshotName } from "../domain/artifact.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
 import { fileName, joinPath } from "../domain/names.ts";
-import { artifact, settleScript } from "../reconcilers/artifact.ts";
+import { artifact, finishScript } from "../reconcilers/artifact.ts";
 import { ingestScript } from "../reconcilers/artifact-send.ts";
 import { cloudObjects } from "../reconcilers/cloud.ts";
 import { cloudManifest } from "../reconcilers/cloud-manifest.ts";
@@ -134,7 +134,7 @@ async function adding(recording: Recording, desired: DesiredState, spec: Dataset
     const tmp = tmpFile(spec, fileName(row.localPath));
     await carryOut(artifact, { dataset: spec, label, parent, objectKey: null, after: null }, spec);
     await host.run(sizeScript(tmp));
-    await expectSuccess(host, settleScript(tmp, sizeBytes, path), FED);
+    await expectSuccess(host, finishScript(tmp, sizeBytes, path), FED);
     for (const onSha256 of [null, sha256])
       await carryOut(register, { dataset: spec, rows: [row], onSha256, row }, spec);
     await carryOut(hydrate, hydration(spec, row, false), spec);

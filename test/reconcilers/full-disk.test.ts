@@ -10,7 +10,7 @@ import type { Fact } from "../../src/domain/fact.ts";
 import { type AbsolutePath, fileName, type HostName } from "../../src/domain/names.ts";
 import { DevbackupError, type Trouble } from "../../src/domain/trouble.ts";
 import type { Action } from "../../src/plan/plan.ts";
-import { settleScript } from "../../src/reconcilers/artifact.ts";
+import { finishScript } from "../../src/reconcilers/artifact.ts";
 import { ingestScript } from "../../src/reconcilers/artifact-send.ts";
 import { identityFile, publishedFile } from "../../src/reconcilers/key-files.ts";
 import { keys } from "../../src/reconcilers/keys.ts";
@@ -183,7 +183,7 @@ describe("a disk that takes no more", { skip: whyNoDisk() }, () => {
     const [t, f] = [join(tmp, "dev@2026-01.full.send.zst.age"), join(spec.repository, "artifacts/anchors/a")];
     writeFileSync(t, Buffer.alloc(MIB));
     disk.fill();
-    const script = `set -eu\n${settleScript(t as AbsolutePath, MIB, f as AbsolutePath)}`;
+    const script = `set -eu\n${finishScript(t as AbsolutePath, MIB, f as AbsolutePath)}`;
     const settled = await host.run(script, { stdin: "row\n" });
     assert.notEqual(settled.exitCode, 0);
     assert.match(settled.stderr, /No space left on device/);
