@@ -1,5 +1,5 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import { DevbackupError, type ExitCode } from "../domain/trouble.ts";
+import { DevbackupError, type ExitCode, LOOK } from "../domain/trouble.ts";
 import { type Approval, approveCommand, approvedIds, isApproved } from "../plan/approval.ts";
 import { firstDrift } from "../plan/drift.ts";
 import type { Action, Plan } from "../plan/plan.ts";
@@ -15,8 +15,6 @@ export interface ApplyOptions extends RunContext {
   /** What was shown and agreed to. */
   readonly plan: Plan;
   readonly approval: Approval;
-  /** What the user typed, for the commands that are suggested. */
-  readonly command: string;
   readonly holder: Holder;
 }
 
@@ -144,7 +142,7 @@ function refuseDrift(plan: Plan, fresh: Plan): void {
         : "something new stands in the way of the plan",
     why: drift !== null ? drift.why : (blocked?.text ?? ""),
     state: "Nothing was changed",
-    next: "devbackup plan",
+    next: LOOK,
   });
 }
 

@@ -1,6 +1,6 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { type AbsolutePath, type DatasetName, parentOf } from "../domain/names.ts";
-import { DevbackupError } from "../domain/trouble.ts";
+import { AGAIN, DevbackupError } from "../domain/trouble.ts";
 import { fenced, fencePreface, HOLDER_FILE, WORK_LOCK } from "../transport/fence.ts";
 import type { Host, RunningCommand } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
@@ -92,7 +92,7 @@ const lost = (host: Host, dataset: DatasetName, why: string): DevbackupError =>
     what: `the lock of ${dataset} is gone`,
     why,
     state: "No further action was begun; it is safe to run again",
-    next: "devbackup apply",
+    next: AGAIN,
   });
 
 function noLock(host: Host, dataset: DatasetName, stderr: string): DevbackupError {
@@ -104,7 +104,7 @@ function noLock(host: Host, dataset: DatasetName, stderr: string): DevbackupErro
     what: `the lock of ${dataset} could not be taken`,
     why: stderr.trim(),
     state: "Nothing was changed",
-    next: first === null ? "devbackup apply" : `${first}, then: devbackup apply`,
+    next: first === null ? AGAIN : `${first}, then: ${AGAIN}`,
   });
 }
 

@@ -1,5 +1,5 @@
 import type { DatasetName, HostName } from "../domain/names.ts";
-import { DevbackupError } from "../domain/trouble.ts";
+import { AGAIN, DevbackupError } from "../domain/trouble.ts";
 import { formatAge, formatLocalTime } from "../domain/units.ts";
 import type { Holder } from "./lock.ts";
 
@@ -31,10 +31,10 @@ export function locked(
     state: "Nothing was changed",
     next:
       state === "T" || (silent && silentSeconds > patience * 2)
-        ? `the lock is kept there by process ${pid}${state === "T" ? ", which is stopped" : ""}. If that run is over, on ${host}: kill -KILL ${pid}, then: devbackup apply`
+        ? `the lock is kept there by process ${pid}${state === "T" ? ", which is stopped" : ""}. If that run is over, on ${host}: kill -KILL ${pid}, then: ${AGAIN}`
         : silent
-          ? `it is stopped, or cut off from ${host}: after ${patience} s without a word it loses the lock; then: devbackup apply`
-          : "wait for it to end, then: devbackup apply",
+          ? `it is stopped, or cut off from ${host}: after ${patience} s without a word it loses the lock; then: ${AGAIN}`
+          : `wait for it to end, then: ${AGAIN}`,
   });
 }
 
@@ -60,6 +60,6 @@ export function stillAtWork(host: HostName, dataset: DatasetName, line: string):
     what: `a step of an earlier run on ${dataset} has not ended yet`,
     why: `that run is gone, and process ${processes} goes on with what it began`,
     state: "Nothing was changed",
-    next: `wait for it (on ${host}: ps -o pid,stat,etime,args -p ${processes}), then: devbackup apply`,
+    next: `wait for it (on ${host}: ps -o pid,stat,etime,args -p ${processes}), then: ${AGAIN}`,
   });
 }

@@ -1,6 +1,6 @@
 import type { DesiredState } from "../desired-state/desired-state.ts";
 import type { HostName } from "../domain/names.ts";
-import { DevbackupError } from "../domain/trouble.ts";
+import { AGAIN, DevbackupError, LOOK } from "../domain/trouble.ts";
 import { driftOf, hiddenIn } from "../plan/drift.ts";
 import type { Action, Problem, Warning } from "../plan/plan.ts";
 import { reconcilerOf } from "../reconcilers/all.ts";
@@ -11,11 +11,11 @@ import { hostsOf, type Request } from "../reconcilers/request.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import type { Emit } from "./events.ts";
+import { inWords, type Typed } from "./in-words.ts";
 import type { Lock } from "./lock.ts";
-import { mendDisk } from "./mend-disk.ts";
 
 /** What every action of one apply is run with. */
-export interface RunContext {
+export interface RunContext extends Typed {
   readonly desired: DesiredState;
   readonly request: Request;
   readonly host: (name: HostName) => Promise<Host>;
@@ -26,8 +26,6 @@ export interface RunContext {
   /** Looks afresh; with `buckets`, without asking the bucket again. */
   readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
   readonly emit: Emit;
-  /** What the user typed, for the commands that are suggested. */
-  readonly command: string;
   readonly now: () => Date;
   /** Aborted on the first Ctrl-C. */
   readonly signal: AbortSignal;
@@ -80,7 +78,7 @@ export async function runAction(running: Running): Promise<Outcome> {
     if (!(error instanceof DevbackupError) && !interrupted) throw error;
     const failure = inWords(
       lockLost(running) ?? (error instanceof DevbackupError ? error : wasInterrupted(planned)),
-      running.command,
+      running,
     );
     const durationMs = elapsedMs();
     emit({ event: "action-failed", id: planned.id, durationMs, trouble: failure.trouble });
@@ -131,22 +129,13 @@ function workedOut(running: Running): Action | null {
     what: `${planned.id} no longer fits what is there`,
     why,
     state: "It was not begun; what was done before it stays",
-    next: "devbackup plan",
+    next: LOOK,
   });
 }
 
 /** Only what is sent to the bucket makes another look into it worth its price. */
 const lookAgain = ({ look, planned, latest }: Running): Promise<Observation> =>
   planned.stage === "cloud" ? look() : look(latest.buckets);
-
-/** A reconciler does not know what was typed: `devbackup apply` stands for it. Running out of room can be anybody's. */
-export function inWords(error: DevbackupError, command: string): DevbackupError {
-  const { why = "", host, next } = error.trouble;
-  if (next !== undefined && next !== "devbackup apply") return error;
-  const first = mendDisk(why, host);
-  const words = first === null ? command : `${first}, then: ${command}`;
-  return new DevbackupError({ ...error.trouble, next: words }, { cause: error });
-}
 
 const BLOCKED = "blocked";
 
@@ -203,7 +192,7 @@ const notTaken = (action: Action): DevbackupError =>
     what: `${action.id} ran without an error, and what it was to mend is still there`,
     why: action.reason,
     state: "It is safe to run again",
-    next: "devbackup plan",
+    next: LOOK,
   });
 
 const wasInterrupted = (action: Action): DevbackupError =>
@@ -213,7 +202,7 @@ const wasInterrupted = (action: Action): DevbackupError =>
     host: action.host,
     what: `interrupted during ${action.id}`,
     state: "What it had begun is undone, or will be by the next run; it is safe to run again",
-    next: "devbackup apply",
+    next: AGAIN,
   });
 
 const unseen = (action: Action, { text }: Warning): DevbackupError =>
@@ -224,5 +213,5 @@ const unseen = (action: Action, { text }: Warning): DevbackupError =>
     what: `${action.id} was not begun`,
     why: text,
     state: "What was done before it stays; it is safe to run again",
-    next: "devbackup apply",
+    next: AGAIN,
   });

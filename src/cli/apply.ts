@@ -1,5 +1,6 @@
 import { hostname, userInfo } from "node:os";
 import { type ApplyOptions, apply } from "../apply/apply.ts";
+import { suggesting } from "../apply/in-words.ts";
 import { type Approval, isApproved, parseApproval } from "../plan/approval.ts";
 import type { Action, Plan } from "../plan/plan.ts";
 import { planFrom } from "../reconcilers/diff-all.ts";
@@ -29,40 +30,43 @@ export async function applyCommand(planFile: string | undefined, flags: ApplyFla
   return carryOutAsked(await whatToDo(loaded.desired, planFile, flags), flags, terminal);
 }
 
-/** Looks, shows, asks, and does it. */
-export async function carryOutAsked(
-  { desired, request, saved, command, narrowed }: WhatToDo,
+/** Looks, shows, asks, and does it. Its errors suggest what the user typed. */
+export const carryOutAsked = (what: WhatToDo, flags: ApplyFlags, terminal: Terminal): Promise<number> =>
+  suggesting(what, async () => {
+    const identities = await identitiesOf(flags, terminal);
+    const session = openSession(what.desired, what.request, identities, terminal.warn);
+    try {
+      return await agreeAndDo(what, flags, terminal, session);
+    } finally {
+      await session.close();
+    }
+  });
+
+async function agreeAndDo(
+  { saved, ...what }: WhatToDo,
   flags: ApplyFlags,
   terminal: Terminal,
+  session: Session,
 ): Promise<number> {
-  const identities = await identitiesOf(flags, terminal);
-  const session = openSession(desired, request, identities, terminal.warn);
-  try {
-    const plan = saved ?? planFrom(desired, await session.look(), request);
-    const asked = parseApproval(flags.approve ?? []);
-    const shown = planText(plan, {
-      ...terminal,
-      ...{ command, narrowed, color: terminal.color && !terminal.quiet },
-      approved: (action) => isApproved(action, asked),
-    });
-    if (plan.problems.length > 0) {
-      terminal.refuse(shown);
-      if (terminal.json)
-        await terminal.document({ formatVersion: 1, event: "refused", plan: planJson(plan) });
-      return exitCodeOf(plan.problems);
-    }
-    // nobody is asked about what they have not seen
-    if (!terminal.json) (isAsked(plan, terminal, flags) ? terminal.answer : terminal.say)(shown);
-    noteUnmatched(plan, flags.approve ?? [], terminal);
-    const approval = await approve(plan, asked, terminal, flags);
-    if (approval === null) {
-      terminal.say("Nothing was changed.\n");
-      return 0;
-    }
-    return await carryOut({ desired, request, plan, approval, command, narrowed, session, terminal });
-  } finally {
-    await session.close();
+  const plan = saved ?? planFrom(what.desired, await session.look(), what.request);
+  const asked = parseApproval(flags.approve ?? []);
+  const shown = planText(plan, {
+    ...{ ...terminal, command: what.command, narrowed: what.narrowed },
+    color: terminal.color && !terminal.quiet,
+    approved: (action) => isApproved(action, asked),
+  });
+  if (plan.problems.length > 0) {
+    terminal.refuse(shown);
+    if (terminal.json) await terminal.document({ formatVersion: 1, event: "refused", plan: planJson(plan) });
+    return exitCodeOf(plan.problems);
   }
+  // nobody is asked about what they have not seen
+  if (!terminal.json) (isAsked(plan, terminal, flags) ? terminal.answer : terminal.say)(shown);
+  noteUnmatched(plan, flags.approve ?? [], terminal);
+  const approval = await approve(plan, asked, terminal, flags);
+  if (approval !== null) return carryOut({ ...what, plan, approval, session, terminal });
+  terminal.say("Nothing was changed.\n");
+  return 0;
 }
 
 /** An id that is in no plan is most likely mistyped; a kind may have nothing to do this time. */
@@ -87,11 +91,8 @@ async function approve(
   return { ...asked, named: new Set([...asked.named, ...(await confirmHazards(plan, asked))]) };
 }
 
-type CarryOut = Pick<ApplyOptions, "desired" | "request" | "plan" | "approval" | "command"> & {
-  readonly session: Session;
-  readonly terminal: Terminal;
-  readonly narrowed: boolean;
-};
+type CarryOut = Omit<WhatToDo, "saved"> &
+  Pick<ApplyOptions, "plan" | "approval"> & { readonly session: Session; readonly terminal: Terminal };
 
 async function carryOut({ session, terminal, narrowed, ...agreed }: CarryOut): Promise<number> {
   let running: Action | undefined;

@@ -1,3 +1,5 @@
+import type { Typed } from "../apply/in-words.ts";
+import { LOOK } from "../domain/trouble.ts";
 import { quote } from "../transport/quote.ts";
 import type { IdentityFlags } from "./identity.ts";
 import type { RequestFlags } from "./request.ts";
@@ -16,6 +18,14 @@ export function commandLine(typed: string, chosen: Chosen): string {
   return Object.entries(flags)
     .filter(([, value]) => value !== undefined)
     .reduce((line, [flag, value]) => `${line} --${flag} ${quote(String(value))}`, typed);
+}
+
+/** What to suggest to whoever typed this; what `plan` can't show is then the plan of the same datasets. */
+export function typedBy(typed: string, chosen: Chosen): Typed {
+  const { config, dataset } = chosen;
+  const same = { ...(config !== undefined && { config }), ...(dataset !== undefined && { dataset }) };
+  const command = commandLine(typed, chosen);
+  return { command, planCommand: typed === LOOK ? command : commandLine(LOOK, same) };
 }
 
 /** Whether more may be left than what was asked for. */

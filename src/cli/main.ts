@@ -34,10 +34,10 @@ const selecting = (command: Command): Command =>
       "provision, snapshot, artifact, register, hydrate, cloud, retention; comma-separated",
     );
 
-/** Runs a command and turns what it throws into words and an exit code. */
-const run = (flags: CommonFlags, command: () => Promise<number>): Promise<void> =>
+/** Runs a command and turns what it throws into words and an exit code. `typed`: its name, where it contacts anything. */
+const run = (flags: CommonFlags, command: () => Promise<number>, typed?: string): Promise<void> =>
   command()
-    .catch(async (error: unknown) => (await import("./terminal.ts")).showError(error, flags))
+    .catch(async (error: unknown) => (await import("./terminal.ts")).showError(error, flags, typed))
     .then((exitCode) => {
       process.exitCode = exitCode;
     });
@@ -83,7 +83,9 @@ selecting(program.command("plan"))
   .description("show what apply would do and why; changes nothing")
   .option("--out <file>", "write the plan, for devbackup apply FILE")
   .option("--detailed-exitcode", "exit 2 where there are changes")
-  .action((flags) => run(flags, async () => (await import("./plan.ts")).planCommand(flags)));
+  .action((flags) =>
+    run(flags, async () => (await import("./plan.ts")).planCommand(flags), "devbackup plan"),
+  );
 
 selecting(program.command("apply"))
   .argument("[planfile]", "a plan written by devbackup plan --out: that, or nothing")
@@ -116,12 +118,22 @@ for (const [what, description] of [
 ] as const)
   ofManifest(what)
     .description(description)
-    .action((flags) => run(flags, async () => (await import("./manifest.ts")).manifestCommand(what, flags)));
+    .action((flags) =>
+      run(
+        flags,
+        async () => (await import("./manifest.ts")).manifestCommand(what, flags),
+        `devbackup manifest ${what}`,
+      ),
+    );
 ofManifest("chain")
   .argument("<label>")
   .description("what a label is made from, where that stands, and what one loss would cost")
   .action((label, flags) =>
-    run(flags, async () => (await import("./manifest-chain.ts")).manifestChainCommand(label, flags)),
+    run(
+      flags,
+      async () => (await import("./manifest-chain.ts")).manifestChainCommand(label, flags),
+      `devbackup manifest chain ${label}`,
+    ),
   );
 identifying(ofManifest("rebuild"))
   .description("make a lost or damaged manifest again from the artifacts; written on approval alone")
@@ -151,7 +163,9 @@ common(keys.command("new-recovery"))
 common(keys.command("show"))
   .description("the server's public keys, where the escrow stands, and when it was last tested")
   .option("--dataset <name>", "this dataset alone")
-  .action((flags) => run(flags, async () => (await import("./keys-show.ts")).keysShowCommand(flags)));
+  .action((flags) =>
+    run(flags, async () => (await import("./keys-show.ts")).keysShowCommand(flags), "devbackup keys show"),
+  );
 common(keys.command("escrow"))
   .description("put the server's keys into escrow, and the copies in their places; nothing else")
   .option("--dataset <name>", "this dataset alone")
@@ -166,7 +180,9 @@ common(keys.command("test"))
   .requiredOption("--identity <file>", "the recovery identity")
   .option("--passphrase-file <file>", "what opens it, where nobody can be asked")
   .option("--dataset <name>", "this dataset alone")
-  .action((flags) => run(flags, async () => (await import("./keys-test.ts")).keysTestCommand(flags)));
+  .action((flags) =>
+    run(flags, async () => (await import("./keys-test.ts")).keysTestCommand(flags), "devbackup keys test"),
+  );
 
 common(program.command("rescue-kit"))
   .requiredOption("--out <dir>", "a folder that is new or empty")

@@ -1,7 +1,7 @@
 import { hostname, userInfo } from "node:os";
+import { inWords } from "../apply/in-words.ts";
 import { openJournal } from "../apply/journal.ts";
 import { takeLock } from "../apply/lock.ts";
-import { inWords } from "../apply/run-action.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { unknown } from "../domain/fact.ts";
 import { DevbackupError } from "../domain/trouble.ts";
@@ -9,7 +9,7 @@ import { assemble } from "../plan/assemble.ts";
 import type { Action, Plan } from "../plan/plan.ts";
 import type { Tools, View } from "../reconcilers/reconciler.ts";
 import { serverView } from "../reconcilers/server-view.ts";
-import { commandLine } from "./command-line.ts";
+import { typedBy } from "./command-line.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { interruptible } from "./interrupt.ts";
 import { load } from "./load.ts";
@@ -49,7 +49,7 @@ export async function onServer(
   const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
   const { dataset } = flags;
-  const command = commandLine(typed, flags);
+  const { command } = typedBy(typed, flags);
   const { desired, request } = readRequest(
     loaded.desired,
     dataset === undefined ? {} : { dataset },
@@ -107,7 +107,7 @@ export async function onServer(
     }).finally(() => lock.release());
   } catch (error) {
     if (signal.aborted) throw interrupted(command);
-    throw error instanceof DevbackupError ? inWords(error, command) : error;
+    throw error instanceof DevbackupError ? inWords(error, typedBy(typed, flags)) : error;
   } finally {
     stop();
     await session.close();

@@ -1,8 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
+import type { Typed } from "../apply/in-words.ts";
 import type { DesiredState } from "../desired-state/desired-state.ts";
 import { notOurs, whoElseWrote } from "../desired-state/ownership.ts";
 import type { Label } from "../domain/label.ts";
-import { DevbackupError } from "../domain/trouble.ts";
+import { AGAIN, DevbackupError, LOOK } from "../domain/trouble.ts";
 import type { Plan } from "../plan/plan.ts";
 import { parseSavedPlan, renderSavedPlan, type SavedPlan } from "../plan/saved.ts";
 import type { Request } from "../reconcilers/request.ts";
@@ -12,12 +13,10 @@ import { type RequestFlags, readRequest } from "./request.ts";
 import type { CommonFlags } from "./terminal.ts";
 
 /** What an apply is to do, from its flags or from the plan file that it was given. */
-export interface WhatToDo {
+export interface WhatToDo extends Typed {
   readonly desired: DesiredState;
   readonly request: Request;
   readonly saved: Plan | null;
-  /** What asks for the same once more: a saved plan no longer fits once some of it has been done. */
-  readonly command: string;
   /** More may be left than what was asked for. */
   readonly narrowed: boolean;
 }
@@ -59,8 +58,10 @@ export async function whatToDo(
   };
 }
 
+/** Of a plan file too: that no longer fits once some of it has been done. */
 const toApply = (chosen: CommonFlags & RequestFlags) => ({
-  command: commandLine("devbackup apply", chosen),
+  command: commandLine(AGAIN, chosen),
+  planCommand: commandLine(LOOK, chosen),
   narrowed: isNarrowed(chosen),
 });
 

@@ -27,10 +27,12 @@ export async function restoreCommand(
   if (spec === undefined || asked.request.restore === null) throw new RangeError("there is a dataset");
   const to = readTarget(spec, datasets.length, flags.to, host, paths);
   const request = { ...asked.request, restore: { ...asked.request.restore, to } };
+  const command = commandLine(["devbackup restore", ...[label, ...paths].map(quote)].join(" "), flags);
   return carryOutAsked(
     {
       ...{ ...asked, request, saved: null },
-      command: commandLine(["devbackup restore", ...[label, ...paths].map(quote)].join(" "), flags),
+      // no flags of plan say all of it; it looks, shows and asks itself
+      ...{ command, planCommand: command },
       narrowed: isNarrowed(flags),
     },
     flags,

@@ -64,8 +64,12 @@ export function openTerminal(flags: CommonFlags): Terminal {
   };
 }
 
-/** Shows what went wrong the way the user asked for, and gives the exit code. A defect of ours keeps its stack. */
-export async function showError(error: unknown, flags: CommonFlags): Promise<number> {
+/**
+ * Shows what went wrong the way the user asked for, and gives the exit code. A defect of ours keeps its stack. `typed`,
+ * a command and its own words, is what is suggested where `error` asks for the same once more.
+ */
+export async function showError(thrown: unknown, flags: CommonFlags, typed?: string): Promise<number> {
+  const error = thrown instanceof DevbackupError ? await inTheirWords(thrown, flags, typed) : thrown;
   if (!(error instanceof DevbackupError)) {
     process.stderr.write(
       printableText(
@@ -80,4 +84,13 @@ export async function showError(error: unknown, flags: CommonFlags): Promise<num
   const color = flags.color && process.stderr.isTTY === true && (process.env.NO_COLOR ?? "") === "";
   process.stderr.write(troubleText(error.trouble, { color, width: process.stderr.columns || 100 }));
   return error.trouble.exitCode;
+}
+
+async function inTheirWords(error: DevbackupError, flags: CommonFlags, typed: string | undefined) {
+  if (typed === undefined) return error;
+  const [{ inWords }, { typedBy }] = await Promise.all([
+    import("../apply/in-words.ts"),
+    import("./command-line.ts"),
+  ]);
+  return inWords(error, typedBy(typed, flags));
 }

@@ -6,7 +6,7 @@ import { type Fact, known, unknown } from "../domain/fact.ts";
 import { parseLabel } from "../domain/label.ts";
 import type { Memory, NewestSeen, Seen } from "../domain/memory.ts";
 import { parseSha256, parseSigner, type Sha256 } from "../domain/names.ts";
-import { DevbackupError } from "../domain/trouble.ts";
+import { AGAIN, DevbackupError } from "../domain/trouble.ts";
 
 /** Where this machine keeps what it has seen of one dataset. */
 export interface MemoryPlace {
@@ -104,7 +104,7 @@ async function write({ folder }: MemoryPlace, name: string, contents: string | U
       what: `${path} on this machine could not be written`,
       why: error instanceof Error ? error.message : String(error),
       state: "What was done on the hosts stays; it is safe to run again",
-      next: "put that right, then: devbackup apply",
+      next: `put that right, then: ${AGAIN}`,
     });
   }
 }

@@ -3,6 +3,13 @@ import type { HostName } from "./names.ts";
 /** The exit codes of `docs/manual.md`; 2 is no error and stands in the CLI alone. */
 export type ExitCode = 1 | 3 | 4 | 5 | 6 | 130;
 
+/**
+ * In a `next`: the command that was typed once more, and what shows the same without doing it. Only the CLI knows their
+ * words, and puts them in; where it does not, these are right for whoever has one desired state in its usual place.
+ */
+export const AGAIN = "devbackup apply";
+export const LOOK = "devbackup plan";
+
 /** What a person needs to know when something went wrong. Each field is a sentence without a full stop. */
 export interface Trouble {
   /** Stable and searchable, in kebab-case: `host-key-unknown`. */

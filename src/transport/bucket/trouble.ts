@@ -1,6 +1,6 @@
 import type { CloudSpec } from "../../desired-state/desired-state.ts";
 import type { HostName } from "../../domain/names.ts";
-import { DevbackupError, type Trouble } from "../../domain/trouble.ts";
+import { AGAIN, DevbackupError, type Trouble } from "../../domain/trouble.ts";
 import { type Failure, type Verdict, verdictOf, withoutQueries } from "./failure.ts";
 
 /** What was being done when it failed. */
@@ -94,13 +94,13 @@ function saidOf(verdict: Verdict, failure: Failure, store: Store): Pick<Trouble,
         code: "cloud-upload-gone",
         state:
           "the unfinished upload is gone from the store, or cannot be completed; the next run begins it anew",
-        next: "devbackup apply",
+        next: AGAIN,
       };
     case "again":
     case "unreached":
       return failure.kind === "unreached"
         ? { code: "cloud-unreachable", next: nextWhereUnreached(failure.reason, store) }
-        : { code: "cloud-unavailable", next: "devbackup apply, later" };
+        : { code: "cloud-unavailable", next: `${AGAIN}, later` };
     case "refused":
       return { code: "cloud-refused", next: "check cloud.endpoint and cloud.bucket" };
   }
@@ -117,6 +117,6 @@ function nextWhereUnreached(reason: (Failure & { kind: "unreached" })["reason"],
       return `the certificate of ${host} is not trusted: check cloud.endpoint, the clock, and the package ca-certificates`;
     case "broken":
     case "other":
-      return "check the network, then devbackup apply";
+      return `check the network, then: ${AGAIN}`;
   }
 }

@@ -1,4 +1,4 @@
-import { DevbackupError } from "../../domain/trouble.ts";
+import { AGAIN, DevbackupError } from "../../domain/trouble.ts";
 import type { BucketHead } from "./bucket.ts";
 import type { UploadJob } from "./upload.ts";
 import { expectedEtag, isMd5Etag } from "./upload-parts.ts";
@@ -23,7 +23,7 @@ export async function checkStored(
     why: wrong ?? "",
     state: "the object in the bucket must not be relied on; the artifact on the server is untouched",
     // one of the right size would be taken for the artifact
-    next: stored === undefined ? "devbackup apply" : "delete that object, then: devbackup apply",
+    next: stored === undefined ? AGAIN : `delete that object, then: ${AGAIN}`,
   });
 }
 

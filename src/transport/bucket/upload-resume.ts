@@ -1,5 +1,5 @@
 import type { ListPartsCommandOutput } from "@aws-sdk/client-s3";
-import { DevbackupError } from "../../domain/trouble.ts";
+import { AGAIN, DevbackupError } from "../../domain/trouble.ts";
 import type { Host } from "../host.ts";
 import { StrangeAnswer } from "./failure.ts";
 import type { UploadJob } from "./upload.ts";
@@ -25,7 +25,7 @@ export async function look({ host, request }: UploadJob): Promise<UploadState | 
         ? `${request.file} is not there or cannot be read`
         : `${request.file} has ${sizeBytes} bytes, not ${request.sizeBytes}`,
     state: `nothing was sent to ${request.key}`,
-    next: `put ${request.file} back from another copy, then: devbackup apply`,
+    next: `put ${request.file} back from another copy, then: ${AGAIN}`,
   });
 }
 

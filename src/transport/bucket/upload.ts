@@ -1,5 +1,5 @@
 import type { Sha256 } from "../../domain/names.ts";
-import { DevbackupError } from "../../domain/trouble.ts";
+import { AGAIN, DevbackupError } from "../../domain/trouble.ts";
 import type { Host } from "../host.ts";
 import type { BucketHead, UnfinishedUpload } from "./bucket.ts";
 import { StrangeAnswer } from "./failure.ts";
@@ -150,5 +150,5 @@ const interrupted = ({ request }: UploadJob, plan: PartPlan): DevbackupError =>
       plan.parts.length > 1
         ? "the parts that were sent are kept; the next run sends only the missing ones"
         : "nothing was stored; it is safe to run again",
-    next: "devbackup apply",
+    next: AGAIN,
   });

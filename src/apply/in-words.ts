@@ -1,0 +1,33 @@
+import { AGAIN, DevbackupError, LOOK } from "../domain/trouble.ts";
+import { mendDisk } from "./mend-disk.ts";
+
+/** What the user typed, for the commands that are suggested. */
+export interface Typed {
+  /** With the flags that make it another one. */
+  readonly command: string;
+  /** What shows the same, and does nothing. */
+  readonly planCommand: string;
+}
+
+/** With a flag it is another command that is meant; but for `--approve`, which adds to what was typed. */
+const WHOLE = new RegExp(`(${AGAIN}|${LOOK})(?! -(?!-approve ))`, "g");
+
+/**
+ * `error` with the commands that it suggests in the words of the user. Whoever threw it does not know what was typed.
+ * Running out of room can be anybody's. An error that went through here comes back as it is.
+ */
+export function inWords(error: DevbackupError, { command, planCommand }: Typed): DevbackupError {
+  const { why = "", host, next = AGAIN } = error.trouble;
+  const first = next === AGAIN ? mendDisk(why, host) : null;
+  const whole = first === null ? next : `${first}, then: ${next}`;
+  const words = whole.replace(WHOLE, (named) => (named === AGAIN ? command : planCommand));
+  return words === error.trouble.next
+    ? error
+    : new DevbackupError({ ...error.trouble, next: words }, { cause: error });
+}
+
+/** What `work` does; its errors {@link inWords}. */
+export const suggesting = <Done>(typed: Typed, work: () => Promise<Done>): Promise<Done> =>
+  work().catch((error: unknown) => {
+    throw error instanceof DevbackupError ? inWords(error, typed) : error;
+  });
