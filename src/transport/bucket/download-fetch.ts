@@ -4,7 +4,7 @@ import type { DownloadJob } from "./download.ts";
 import { getScript, lookScript, parseGetAnswer } from "./download-script.ts";
 import { downloadBroken, noRoom, objectMissing } from "./download-trouble.ts";
 import { type Failure, isPassing, verdictOf } from "./failure.ts";
-import { type Attempt, withRetries } from "./retry.ts";
+import { type Attempt, again, withRetries } from "./retry.ts";
 import { ADDRESS_VALID_SECONDS } from "./store.ts";
 import { bucketError } from "./trouble.ts";
 
@@ -62,11 +62,7 @@ async function attempt(
       if (answer.sizeBytes >= goalBytes) {
         return { kind: "done", value: { kind: "part", sizeBytes: answer.sizeBytes } };
       }
-      return {
-        kind: "again",
-        error,
-        retryAfterMs: failure.kind === "refused" ? failure.retryAfterMs : undefined,
-      };
+      return again(failure, error);
     }
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Failure } from "./failure.ts";
 
 /** How long to go on trying. Times in milliseconds. */
 export interface Patience {
@@ -25,6 +26,13 @@ export const STALLED_SECONDS = 60;
 export type Attempt<Value> =
   | { readonly kind: "done"; readonly value: Value }
   | { readonly kind: "again"; readonly retryAfterMs: number | undefined; readonly error: Error };
+
+/** What failed so may work in a while, and not before the store has asked for; `error` tells it where patience ends. */
+export const again = (failure: Failure, error: Error): Attempt<never> => ({
+  kind: "again",
+  error,
+  retryAfterMs: failure.kind === "refused" ? failure.retryAfterMs : undefined,
+});
 
 /**
  * Doubles with each attempt and keeps between a half and the whole of that, so that parts that failed together

@@ -5,6 +5,7 @@ import { failureOf, isPassing, StrangeAnswer, verdictOf } from "./failure.ts";
 import { BodyTooLarge, readBody } from "./read-body.ts";
 import {
   type Attempt,
+  again,
   DEFAULT_PATIENCE,
   type Patience,
   REQUEST_PATIENCE,
@@ -119,11 +120,7 @@ async function attempt<Answer>(
     const { clockSkewCorrected } =
       (error as { $metadata?: { clockSkewCorrected?: boolean } }).$metadata ?? {};
     if (!isPassing(verdictOf(failure)) && !clockSkewCorrected) throw told;
-    return {
-      kind: "again",
-      error: told,
-      retryAfterMs: failure.kind === "refused" ? failure.retryAfterMs : undefined,
-    };
+    return again(failure, told);
   }
 }
 

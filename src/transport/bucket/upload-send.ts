@@ -1,7 +1,7 @@
 import { DevbackupError } from "../../domain/trouble.ts";
 import type { CurlLimits } from "./curl.ts";
 import { isPassing, verdictOf } from "./failure.ts";
-import { type Attempt, withRetries } from "./retry.ts";
+import { type Attempt, again, withRetries } from "./retry.ts";
 import type { Store } from "./store.ts";
 import { bucketError } from "./trouble.ts";
 import type { UploadJob } from "./upload.ts";
@@ -105,11 +105,7 @@ async function attempt(
       const error = bucketError(failure, store.cloud, { doing, host: host.name });
       const verdict = verdictOf(failure);
       if (!isPassing(verdict) && verdict !== "expired") throw error;
-      return {
-        kind: "again",
-        error,
-        retryAfterMs: "retryAfterMs" in failure ? failure.retryAfterMs : undefined,
-      };
+      return again(failure, error);
     }
   }
 }
