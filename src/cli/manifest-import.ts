@@ -1,5 +1,5 @@
 import { type AbsolutePath, parseAbsolutePath } from "../domain/names.ts";
-import { DevbackupError } from "../domain/trouble.ts";
+import { DevbackupError, LOOK } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import { importActions, runImport, type Sorted, sortOut } from "../reconcilers/import.ts";
 import type { View } from "../reconcilers/reconciler.ts";
@@ -45,7 +45,7 @@ function refuse(view: View): void {
       "manifest-lost",
       6,
       `there is no manifest of ${spec.name}, which alone says what an artifact has to be`,
-      "devbackup plan says whether the bucket's can take its place; where that has none, copy the artifacts into REPOSITORY/artifacts/anchors and incr, then: devbackup manifest rebuild",
+      `${LOOK} says whether the bucket's can take its place; where that has none, copy the artifacts into REPOSITORY/artifacts/anchors and incr, then: devbackup manifest rebuild`,
     );
   rowsOf(spec, facts.manifest);
   if (!isAuthentic(view))
@@ -53,10 +53,10 @@ function refuse(view: View): void {
       "manifest-not-authentic",
       6,
       `the manifest of ${spec.name} is not the one that the server signed`,
-      "devbackup plan",
+      LOOK,
     );
   if (facts.store.kind === "unknown")
-    stop("unknown-state", 1, `the artifacts could not be looked at: ${facts.store.why}`, "devbackup plan");
+    stop("unknown-state", 1, `the artifacts could not be looked at: ${facts.store.why}`, LOOK);
 }
 
 async function takeIn(

@@ -1,7 +1,7 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { Fact } from "../domain/fact.ts";
 import type { Manifest } from "../domain/manifest.ts";
-import { DevbackupError } from "../domain/trouble.ts";
+import { DevbackupError, LOOK } from "../domain/trouble.ts";
 import { factOf } from "../observe/observe.ts";
 import { type ManifestFacts, manifestProbe } from "../reconcilers/store.ts";
 import { chainText } from "../report/chain-text.ts";
@@ -68,6 +68,6 @@ export function rowsOf(spec: DatasetSpec, fact: Fact<ManifestFacts>): Manifest {
           ? `line ${fact.value.reading.line}: ${fact.value.reading.why}`
           : "",
     state: "Nothing was changed",
-    next: "devbackup plan",
+    next: LOOK,
   });
 }

@@ -1,3 +1,5 @@
+import { shellWord } from "../domain/shell-word.ts";
+import { AGAIN } from "../domain/trouble.ts";
 import type { Action, ActionId } from "./plan.ts";
 
 /** What the user has let through: ids, kinds, or everything. */
@@ -20,7 +22,5 @@ export const approvedIds = (actions: readonly Action[], approval: Approval): Act
   actions.filter((action) => action.hazard !== "none" && isApproved(action, approval)).map(({ id }) => id);
 
 /** The command that lets one hazardous action through, ready to be pasted into a shell. */
-export function approveCommand(id: ActionId, command = "devbackup apply"): string {
-  const word = /^[\w@%+=:,./-]+$/.test(id) ? id : `'${id.replaceAll("'", "'\\''")}'`;
-  return `${command} --approve ${word}`;
-}
+export const approveCommand = (id: ActionId, command = AGAIN): string =>
+  `${command} --approve ${shellWord(id)}`;

@@ -1,9 +1,10 @@
-/** `text` as one word of POSIX sh, whatever it holds; safe in csh and fish too where it holds no quote, `\` or `!`. */
+import { shellWord } from "../domain/shell-word.ts";
+
+/** {@link shellWord} for a shell that is run. */
 export function quote(text: string): string {
   // sh, argv and the environment all end a string at NUL: what follows would be lost without a word
   if (text.includes("\0")) throw new RangeError("a NUL byte cannot be passed to a shell");
-  if (text !== "" && /^[A-Za-z0-9_@%+:,./-]+$/.test(text)) return text;
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  return shellWord(text);
 }
 
 /** One simple command from its words, each quoted; the first may not be empty. */

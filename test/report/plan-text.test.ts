@@ -241,5 +241,7 @@ test("plan: the JSON document has what the contract names, and no input", () => 
   assert.equal(document.summary.total, 5);
   const { input: _input, ...published } = x.snapshot;
   assert.deepEqual(actions[1], published);
+  const doubtful = x.action({ ...x.snapshot, exitCode: 6 });
+  assert.equal(planJson(x.plan([doubtful])).actions[0]?.exitCode, 6);
   assert.doesNotMatch(JSON.stringify(planJson(all)), /input|never shown/);
 });
