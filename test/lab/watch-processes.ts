@@ -17,15 +17,17 @@ export interface Watch {
 
 /**
  * Looks again and again through the arguments and the environment of every process of the lab's two machines,
- * and of those that a process of this one has started (but not itself), which holds whatever it was given.
+ * and of those that a process of this one has started (but not itself), which holds whatever it was given. A fork that
+ * has not become another program yet is its parent's copy, and is not looked at beside it.
  */
 export function watchProcesses(lab: Lab, wanted: Readonly<Record<string, string>>): Watch {
   const seen = new Map<string, Sighting>();
   const needles = Object.entries(wanted).map(([what, text]) => ({ what, bytes: Buffer.from(text) }));
   let stopped = false;
 
-  function look(pid: string): void {
+  function look(pid: string, parent: string): void {
     const command = read(pid, "cmdline");
+    if (command.equals(read(parent, "cmdline"))) return;
     for (const where of ["cmdline", "environ"] as const) {
       const bytes = where === "cmdline" ? command : read(pid, where);
       for (const needle of needles) {
@@ -45,7 +47,7 @@ export function watchProcesses(lab: Lab, wanted: Readonly<Record<string, string>
       );
       for (const pid of pids)
         if (ofMachines.test(read(pid, "cgroup").toString("latin1")) || isOfController(pid, parents))
-          look(pid);
+          look(pid, parents.get(pid) ?? "");
     }
   }
 
