@@ -113,7 +113,6 @@ function recordingBucket(cloud: CloudSpec | null): Bucket {
       const puts = { file, part, limits };
       for (const script of [
         upload.lookScript(file, statePath),
-        upload.readStateScript(statePath),
         upload.beginStateScript(statePath),
         upload.endStateScript(statePath),
         upload.putScript({ ...puts, headers: [`x-amz-meta-sha256: ${sha256}`] }),

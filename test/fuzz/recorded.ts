@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { renderManifest, renderRow } from "../../src/domain/manifest.ts";
 import { renderSavedPlan } from "../../src/plan/saved.ts";
-import { printSentPart, printUploadState } from "../../src/transport/bucket/upload-state.ts";
+import { printUploadState } from "../../src/transport/bucket/upload-state.ts";
 import { history } from "../domain/history.ts";
 import { planOf, SIGNER } from "../reconcilers/world.ts";
+import { printSentPart } from "../transport/bucket/sent-part.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");

@@ -26,15 +26,12 @@ import { parseGetAnswer } from "../../src/transport/bucket/download-script.ts";
 import { list, unfinishedUploads } from "../../src/transport/bucket/list.ts";
 import { bucketError } from "../../src/transport/bucket/trouble.ts";
 import { parsePutAnswer } from "../../src/transport/bucket/upload-script.ts";
-import {
-  parseUploadState,
-  printSentPart,
-  printUploadState,
-} from "../../src/transport/bucket/upload-state.ts";
+import { parseUploadState, printUploadState } from "../../src/transport/bucket/upload-state.ts";
 import { readResolved } from "../../src/transport/ssh/config.ts";
 import { judge, keyType, readFound } from "../../src/transport/ssh/known-hosts.ts";
 import { DEV } from "../domain/history.ts";
 import { type Case, desired, lookAt } from "../reconcilers/world.ts";
+import { printSentPart } from "../transport/bucket/sent-part.ts";
 import { type Answering, openAnswering } from "./answering.ts";
 import * as recorded from "./recorded.ts";
 

@@ -1,10 +1,9 @@
 import type { ListPartsCommandOutput } from "@aws-sdk/client-s3";
 import { AGAIN, DevbackupError } from "../../domain/trouble.ts";
-import type { Host } from "../host.ts";
 import { StrangeAnswer } from "./failure.ts";
 import type { UploadJob } from "./upload.ts";
 import type { PartPlan } from "./upload-parts.ts";
-import { beginStateScript, endStateScript, lookScript, readStateScript } from "./upload-script.ts";
+import { beginStateScript, endStateScript, lookScript } from "./upload-script.ts";
 import { parseUploadState, printUploadState, type UploadState } from "./upload-state.ts";
 
 /**
@@ -124,12 +123,3 @@ export async function forget(job: UploadJob, state: UploadState): Promise<void> 
 }
 
 const storeName = ({ store }: UploadJob): string => `${store.cloud.endpoint}/${store.cloud.bucket}`;
-
-/**
- * The upload that the state file tells of, for whoever must know which unfinished upload will be resumed;
- * undefined where there is none, or none that can be read.
- */
-export async function readUploadState(host: Host, statePath: string): Promise<UploadState | undefined> {
-  const { stdout } = await host.run(readStateScript(statePath));
-  return parseUploadState(stdout);
-}

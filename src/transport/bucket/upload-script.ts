@@ -76,14 +76,13 @@ export function parsePutAnswer(exitCode: number, stdout: string, stderr: string,
   return { kind: "failed", failure: failureOfCurl(Number(curl), stderr) };
 }
 
-/** Prints the state file; nothing where there is none. */
-export const readStateScript = (statePath: string): string => sh`cat ${statePath} 2>/dev/null || :`;
-
 /** Prints the size of `file` and what the state file holds; exit 66 where there is no such file. */
 export const lookScript = (file: string, statePath: string): string =>
-  [sh`[ -f ${file} ] && [ -r ${file} ] || exit 66`, sh`wc -c < ${file}`, readStateScript(statePath)].join(
-    "\n",
-  );
+  [
+    sh`[ -f ${file} ] && [ -r ${file} ] || exit 66`,
+    sh`wc -c < ${file}`,
+    sh`cat ${statePath} 2>/dev/null || :`,
+  ].join("\n");
 
 /** Makes the state file, readable for its owner only, from stdin. */
 export const beginStateScript = (statePath: string): string =>

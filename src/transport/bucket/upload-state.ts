@@ -17,6 +17,7 @@ export interface UploadState {
 }
 
 const FIRST_LINE = "devbackup upload 1";
+/** A line that the script of a part appends once the store has taken it. */
 const PART = /^part (\d+) (\S+) ([A-Za-z0-9+/]{22}==)$/;
 
 /** The state before any part has been sent. One `word value` a line; values end with the line. */
@@ -31,9 +32,6 @@ export const printUploadState = (state: Omit<UploadState, "sent">): string =>
     `part-size ${state.partSizeBytes}`,
     "",
   ].join("\n");
-
-/** The line that the script of a part appends once the store has taken it. */
-export const printSentPart = (part: SentPart): string => `part ${part.number} ${part.etag} ${part.md5}\n`;
 
 /**
  * Undefined where `text` is no state, or one cut off within its head. Lines of parts that were cut off or run

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Bucket } from "../../../src/transport/bucket/bucket.ts";
-import { readUploadState } from "../../../src/transport/bucket/upload-resume.ts";
 import {
   type Fault,
   type FaultProxy,
@@ -11,7 +10,7 @@ import {
   takenParts,
 } from "../../lab/s3/fault-proxy.ts";
 import { type S3Server, startR2 } from "../../lab/s3/servers.ts";
-import { bucketOf, host, MIB, sameBytes, troubleOf, workFolder } from "./fixture.ts";
+import { bucketOf, host, MIB, sameBytes, stateOf, troubleOf, workFolder } from "./fixture.ts";
 
 describe("upload to a bucket that misbehaves", () => {
   let server: S3Server;
@@ -142,7 +141,7 @@ describe("upload to a bucket that misbehaves", () => {
     assert.deepEqual([trouble.code, trouble.host], ["cloud-credentials", "ls"]);
     assert.equal(proxy.of("part").filter(({ part }) => part === 3).length, 1);
     assert.match(trouble.what, /part 3/);
-    assert.ok((await readUploadState(host, request.statePath)) !== undefined);
+    assert.ok((await stateOf(request)) !== undefined);
     // a state is good for its own endpoint only
     assert.equal((await direct.upload(host, request)).resumedParts, 0);
   });

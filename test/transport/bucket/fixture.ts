@@ -8,6 +8,7 @@ import { DevbackupError, type Trouble } from "../../../src/domain/trouble.ts";
 import { type Bucket, connectBucket } from "../../../src/transport/bucket/bucket.ts";
 import type { BucketTuning } from "../../../src/transport/bucket/store.ts";
 import type { UploadRequest } from "../../../src/transport/bucket/upload.ts";
+import { parseUploadState, type UploadState } from "../../../src/transport/bucket/upload-state.ts";
 import { localHost } from "../../../src/transport/local-host.ts";
 import type { S3Server } from "../../lab/s3/servers.ts";
 
@@ -67,6 +68,10 @@ export async function sameBytes(bucket: Bucket, request: UploadRequest): Promise
   const stored = Buffer.from(await answer.arrayBuffer());
   return answer.ok && stored.equals(await readFile(request.file));
 }
+
+/** The upload that its state file tells of. */
+export const stateOf = async ({ statePath }: UploadRequest): Promise<UploadState | undefined> =>
+  parseUploadState(await readFile(statePath, "utf8").catch(() => ""));
 
 /** The trouble that `promise` is rejected with; anything else is thrown on. */
 export async function troubleOf(promise: Promise<unknown>): Promise<Trouble> {

@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Sha256 } from "../../../src/domain/names.ts";
-import {
-  parseUploadState,
-  printSentPart,
-  printUploadState,
-} from "../../../src/transport/bucket/upload-state.ts";
+import { parseUploadState, printUploadState } from "../../../src/transport/bucket/upload-state.ts";
+import { printSentPart } from "./sent-part.ts";
 
 const head = {
   store: "https://0123.r2.cloudflarestorage.com/dev-backups",

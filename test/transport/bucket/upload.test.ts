@@ -4,10 +4,9 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import type { AbsolutePath, Sha256 } from "../../../src/domain/names.ts";
 import type { Bucket } from "../../../src/transport/bucket/bucket.ts";
-import { readUploadState } from "../../../src/transport/bucket/upload-resume.ts";
 import { faultProxy, takenParts } from "../../lab/s3/fault-proxy.ts";
 import { type S3Server, startR2, startSwift, whyNoSwift } from "../../lab/s3/servers.ts";
-import { bucketOf, host, MIB, sameBytes, troubleOf, workFolder } from "./fixture.ts";
+import { bucketOf, host, MIB, sameBytes, stateOf, troubleOf, workFolder } from "./fixture.ts";
 
 const STORES = [
   { name: "R2's simulator", start: startR2, skip: undefined, listsUploads: false },
@@ -79,7 +78,7 @@ for (const { name, start, skip, listsUploads } of STORES) {
       assert.match(trouble.state ?? "", /parts that were sent are kept/);
       assert.deepEqual(takenParts(proxy), [1, 2]);
 
-      const state = await readUploadState(host, request.statePath);
+      const state = await stateOf(request);
       assert.deepEqual([...(state?.sent.keys() ?? [])], [1, 2]);
       assert.equal((await stat(request.statePath)).mode & 0o777, 0o600);
       const unfinished = await through.unfinishedUploads("dev/");
@@ -111,7 +110,7 @@ for (const { name, start, skip, listsUploads } of STORES) {
     test("an upload that the store has ended meanwhile starts anew", async () => {
       const request = await folder.file("gone", 12 * MIB);
       await begun(request);
-      const state = await readUploadState(host, request.statePath);
+      const state = await stateOf(request);
       assert.ok(state);
       await bucket.abortUpload(state);
       await bucket.abortUpload(state);
@@ -123,7 +122,7 @@ for (const { name, start, skip, listsUploads } of STORES) {
     test("a state of other bytes is given up, its upload aborted", async () => {
       const request = await folder.file("changed", 12 * MIB);
       await begun(request);
-      const before = await readUploadState(host, request.statePath);
+      const before = await stateOf(request);
       const changed = { ...(await folder.file("changed", 12 * MIB)), statePath: request.statePath };
       const done = await bucket.upload(host, changed);
       assert.deepEqual([done.parts, done.resumedParts], [3, 0]);
