@@ -41,7 +41,7 @@ export const artifact: Reconciler<Input> = {
     const file = fileName(path);
     const tmp = tmpFile(dataset, file);
     const failed = { code: "artifact-failed", what: `${file} could not be made` };
-    await expectSuccess(server, clearRemains(dataset), failed);
+    await expectSuccess(server, clearRemains(dataset, ROW_SUFFIX), failed);
     const stopWatching = watchSize(server, tmp, (bytes) => tools.progress(bytes, null));
     const { endedAt, ...sent } = await send(workstation, server, input, tmp, tools.signal)
       .catch(async (error: unknown) => {
