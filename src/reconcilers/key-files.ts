@@ -11,17 +11,27 @@ import { sh } from "../transport/quote.ts";
 import { CONFIG_FOLDER } from "./layout.ts";
 import type { SystemFacts } from "./packages.ts";
 import type { Probe } from "./reconciler.ts";
-import type { SignKeyFacts } from "./signature.ts";
 
-/** The server's age identity, of which only the public half ever leaves the server. */
-export interface KeyFacts {
-  /** `MODE UID`, or null where there is no identity. */
-  readonly identityRights: string | null;
-  /** What the identity itself says its recipient is; null where age could not tell. */
-  readonly derived: AgeRecipient | null;
+/** A key on the server, of which only the public half ever leaves it, but for the escrow. */
+export interface KeyPair<Half> {
+  /** `MODE UID`, or null where there is no key. */
+  readonly rights: string | null;
+  /** What the key itself says its public half is; null where its own program could not tell. */
+  readonly derived: Half | null;
   /** What the file beside it says; null where there is none. */
-  readonly published: AgeRecipient | null;
+  readonly published: Half | null;
 }
+
+export interface KeyPairFiles {
+  readonly key: AbsolutePath;
+  readonly publicHalf: AbsolutePath;
+}
+
+/** What an action that puts them there says of them. */
+export const detailsOf = ({ key, publicHalf }: KeyPairFiles): string[] => [
+  `${key}  root:root 0400`,
+  `${publicHalf}  root:root 0444`,
+];
 
 /** The programs that are on a host; none where that could not be looked at. */
 export const toolsOn = (
@@ -40,31 +50,20 @@ export type KeyLoss = "gone" | "damaged";
  * recovery identity, and what is put back then, both rest on it. `tools`: of the server.
  */
 export const lostKeys = (
-  { key, signKey }: { readonly key: Fact<KeyFacts>; readonly signKey: Fact<SignKeyFacts> },
+  { key, signKey }: { readonly key: Fact<KeyPair<unknown>>; readonly signKey: Fact<KeyPair<unknown>> },
   tools: ReadonlySet<string>,
 ): { readonly key: KeyLoss | null; readonly signKey: KeyLoss | null } => ({
-  key: key.kind === "known" ? identityLoss(key.value, tools) : null,
-  signKey: signKey.kind === "known" ? signKeyLoss(signKey.value, tools) : null,
+  key: lossOf(key, () => tools.has("age")),
+  // ssh-keygen tells nothing of a whole one either that others may read
+  signKey: lossOf(signKey, ({ rights }) => tools.has("ssh-keygen") && rights === "400 0"),
 });
 
-const identityLoss = ({ identityRights, derived }: KeyFacts, tools: ReadonlySet<string>): KeyLoss | null =>
-  identityRights === null ? "gone" : derived === null && tools.has("age") ? "damaged" : null;
-
-/** ssh-keygen refuses a whole key, too, that others may read. */
-const signKeyLoss = ({ keyRights, derived }: SignKeyFacts, tools: ReadonlySet<string>): KeyLoss | null =>
-  keyRights === null
-    ? "gone"
-    : keyRights === "400 0" && derived === null && tools.has("ssh-keygen")
-      ? "damaged"
-      : null;
-
-/** Moves what stands at a key's place, and is none, out of the way; it may be all that is left of the key. */
-export const keepDamaged = (key: AbsolutePath): string => sh`
-k=${key}
-if [ -e "$k" ]; then
-  mv -T -n -- "$k" "$k.damaged-$(date -u +%Y%m%dT%H%M%SZ)"; [ ! -e "$k" ]
-fi
-`;
+/** `tells`: whether a whole one would have told its public half. */
+function lossOf(pair: Fact<KeyPair<unknown>>, tells: (pair: KeyPair<unknown>) => boolean): KeyLoss | null {
+  if (pair.kind !== "known") return null;
+  if (pair.value.rights === null) return "gone";
+  return pair.value.derived === null && tells(pair.value) ? "damaged" : null;
+}
 
 export const identityFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
   joinPath(repository, "keys", `ls_${name}_backup.key`);
@@ -72,26 +71,40 @@ export const identityFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
 export const publishedFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
   joinPath(repository, "keys", `ls_${name}_backup.pub`);
 
+export const identityFiles = (spec: DatasetSpec): KeyPairFiles => ({
+  key: identityFile(spec),
+  publicHalf: publishedFile(spec),
+});
+
 /** On the workstation: whom the artifacts of this dataset are encrypted to. */
 export const recipientFile = ({ name }: DatasetSpec): AbsolutePath =>
   joinPath(CONFIG_FOLDER, `ls_${name}_backup.pub`);
 
-export const keyProbe = (spec: DatasetSpec): Probe<KeyFacts> => ({
-  host: spec.server,
+export const keyProbe = (spec: DatasetSpec): Probe<KeyPair<AgeRecipient>> =>
+  keyPairProbe(spec.server, identityFiles(spec), ["age-keygen", "-y"], parseAgeRecipient);
+
+/** `tells`: the command that tells the public half of the key in the file that is named behind it. */
+export const keyPairProbe = <Half>(
+  host: HostName,
+  { key, publicHalf }: KeyPairFiles,
+  tells: readonly [program: string, ...options: string[]],
+  parseHalf: (text: string) => Half | undefined,
+): Probe<KeyPair<Half>> => ({
+  host,
   script: sh`
-k=${identityFile(spec)} p=${publishedFile(spec)}
+k=${key} p=${publicHalf}
 if [ -e "$k" ]; then
   echo "rights $(stat -c '%a %u' -- "$k")"
-  command -v age-keygen >/dev/null && echo "derived $(age-keygen -y "$k" 2>/dev/null)"
+  command -v ${tells[0]} >/dev/null && echo "derived $(${tells} "$k" 2>/dev/null)"
 fi
 [ -e "$p" ] && echo "published $(head -n 1 -- "$p")"
 :`,
   parse: (stdout) => {
     const field = (word: string) => new RegExp(`^${word} (.*)$`, "m").exec(stdout)?.[1];
     return known({
-      identityRights: field("rights") ?? null,
-      derived: parseAgeRecipient(field("derived") ?? "") ?? null,
-      published: parseAgeRecipient(field("published") ?? "") ?? null,
+      rights: field("rights") ?? null,
+      derived: parseHalf(field("derived") ?? "") ?? null,
+      published: parseHalf(field("published") ?? "") ?? null,
     });
   },
 });

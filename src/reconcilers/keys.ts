@@ -1,18 +1,20 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import { type AbsolutePath, type DatasetName, type HostName, parseAgeRecipient } from "../domain/names.ts";
+import { type AbsolutePath, type AgeRecipient, type HostName, parseAgeRecipient } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import type { RecoveredFacts } from "./facts.ts";
 import {
-  identityFile,
-  type KeyFacts,
-  keepDamaged,
+  detailsOf,
+  identityFiles,
+  type KeyLoss,
+  type KeyPair,
   lostKeys,
   publishedFile,
   recipientFile,
   toolsOn,
 } from "./key-files.ts";
+import { type KeyMaking, keyScript } from "./key-script.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import {
@@ -28,18 +30,12 @@ import {
 import { expectSuccess } from "./run-script.ts";
 
 type Input =
-  | { readonly how: "create" | "publish"; readonly identity: AbsolutePath; readonly recipient: AbsolutePath }
+  | { readonly how: KeyMaking["how"]; readonly dataset: DatasetSpec }
   | {
       readonly how: "recipient";
       readonly server: HostName;
       readonly from: AbsolutePath;
       readonly to: AbsolutePath;
-    }
-  | {
-      readonly how: "put-back";
-      readonly dataset: DatasetName;
-      readonly identity: AbsolutePath;
-      readonly recipient: AbsolutePath;
     };
 
 /** The age identity on the server, and its recipient on the workstation. */
@@ -83,15 +79,10 @@ export const keys: Reconciler<Input> = {
       });
       return recipient;
     }
-    const script = {
-      create: createScript,
-      publish: publishScript,
-      "put-back": putBackScript,
-    }[input.how](input);
-    await expectSuccess(tools.host(host), script, {
+    await expectSuccess(tools.host(host), scriptOf(input.how, input.dataset), {
       code: "key-failed",
       what: `the age identity of ${dataset} could not be ${input.how === "put-back" ? "put back" : "made"}`,
-      ...(input.how === "put-back" && { stdin: (await tools.escrow(input.dataset)).backupKeyFile }),
+      ...(input.how === "put-back" && { stdin: (await tools.escrow(input.dataset.name)).backupKeyFile }),
     });
     return null;
   },
@@ -102,18 +93,20 @@ export const keyId = (spec: DatasetSpec): ActionId => actionId("key", spec.name)
 /** What every action that makes artifacts waits for. */
 export const recipientId = (spec: DatasetSpec): ActionId => actionId("recipient", spec.name);
 
-function diffIdentity({ spec, course, facts, recovered, systems }: View, key: KeyFacts): Answer<Input> {
+function diffIdentity(
+  { spec, course, facts, recovered, systems }: View,
+  key: KeyPair<AgeRecipient>,
+): Answer<Input> {
   const draft = {
     id: keyId(spec),
     host: spec.server,
     stage: "provision" as const,
     needs: [packagesId(spec.server), layoutId(spec, spec.server)],
   };
-  const files = { identity: identityFile(spec), recipient: publishedFile(spec) };
+  const files = identityFiles(spec);
   const loss = lostKeys(facts, toolsOn(systems, spec.server)).key;
   if (loss !== null) {
-    if (recovered.kind === "known")
-      return { actions: [putBack(spec, draft, recovered.value, files, loss === "damaged")] };
+    if (recovered.kind === "known") return { actions: [putBack(spec, draft, recovered.value, loss)] };
     if (loss === "damaged")
       return {
         problems: [
@@ -121,7 +114,7 @@ function diffIdentity({ spec, course, facts, recovered, systems }: View, key: Ke
             "key-damaged",
             spec,
             spec.server,
-            `${files.identity} is damaged: age can make nothing of it, and every artifact is encrypted to the identity that it was`,
+            `${files.key} is damaged: age can make nothing of it, and every artifact is encrypted to the identity that it was`,
             "devbackup apply --restore latest --identity FILE puts it back from the escrow; the damaged one stays beside it",
           ),
         ],
@@ -135,7 +128,7 @@ function diffIdentity({ spec, course, facts, recovered, systems }: View, key: Ke
             "key-lost",
             spec,
             spec.server,
-            `the age identity ${files.identity} is gone, and artifacts are encrypted to it`,
+            `the age identity ${files.key} is gone, and artifacts are encrypted to it`,
             "devbackup apply --restore latest --identity FILE puts it back from the escrow; a new one would open none of the artifacts that are there",
           ),
         ],
@@ -152,9 +145,9 @@ function diffIdentity({ spec, course, facts, recovered, systems }: View, key: Ke
           reason: hadOne
             ? `there is none in ${spec.repository}, though ${spec.workstation} encrypts to one already: is its disk mounted? A new one opens no artifact made so far`
             : "there is none yet",
-          details: [`${files.identity}  root:root 0400`, `${files.recipient}  root:root 0444`],
+          details: detailsOf(files),
           assumes: { identity: null },
-          input: { how: "create", ...files },
+          input: { how: "create", dataset: spec },
         }),
       ],
     };
@@ -169,14 +162,12 @@ function diffIdentity({ spec, course, facts, recovered, systems }: View, key: Ke
           spec,
           spec.server,
           `the age identity on ${spec.server} is that of ${there}, and the escrow of ${recovered.value.escrowFrom} holds the one of ${recovered.value.recipient}, which the artifacts are encrypted to`,
-          `move ${files.identity} and the .pub beside it away, and the same command puts the escrowed one back`,
+          `move ${files.key} and the .pub beside it away, and the same command puts the escrowed one back`,
         ),
       ],
     };
   const wrong = [
-    ...(key.identityRights === "400 0"
-      ? []
-      : [`the identity's mode and owner are ${key.identityRights}, not 400 0`]),
+    ...(key.rights === "400 0" ? [] : [`the identity's mode and owner are ${key.rights}, not 400 0`]),
     ...(key.published !== null && key.published === key.derived
       ? []
       : ["the public half beside it is missing or another's"]),
@@ -189,7 +180,7 @@ function diffIdentity({ spec, course, facts, recovered, systems }: View, key: Ke
         change: "update",
         summary: `set the age identity of ${spec.name} right`,
         reason: wrong.join("; "),
-        input: { how: "publish", ...files },
+        input: { how: "publish", dataset: spec },
       }),
     ],
   };
@@ -199,17 +190,16 @@ const putBack = (
   spec: DatasetSpec,
   draft: Pick<Action, "id" | "host" | "stage" | "needs">,
   { escrowFrom, recipient }: RecoveredFacts,
-  files: { readonly identity: AbsolutePath; readonly recipient: AbsolutePath },
-  damaged: boolean,
+  loss: KeyLoss,
 ): Action<Input> =>
   propose("key", spec, {
     ...draft,
-    change: damaged ? "update" : "create",
+    change: loss === "damaged" ? "update" : "create",
     summary: `put the age identity of ${spec.name} back from the escrow`,
-    reason: `${damaged ? `the one on ${spec.server} is damaged, and stays beside it` : `${spec.server} has lost it`}; the escrow of ${escrowFrom} holds the one of ${recipient}`,
-    details: [`${files.identity}  root:root 0400`, `${files.recipient}  root:root 0444`],
+    reason: `${loss === "damaged" ? `the one on ${spec.server} is damaged, and stays beside it` : `${spec.server} has lost it`}; the escrow of ${escrowFrom} holds the one of ${recipient}`,
+    details: detailsOf(identityFiles(spec)),
     assumes: { identity: null, recipient },
-    input: { how: "put-back", dataset: spec.name, ...files },
+    input: { how: "put-back", dataset: spec },
   });
 
 /** Whom the artifacts so far are encrypted to: another identity on the server is a loss, unless the escrow vouches for it. */
@@ -238,25 +228,10 @@ function putRecipient({ spec, course, recovered, facts }: View, there: string | 
   });
 }
 
-const createScript = ({ identity, recipient }: { identity: string; recipient: string }): string =>
-  `${sh`
-umask 077
-k=${identity}
-# where its output finds no room, age-keygen ends with 0 all the same, and cat does not
-age-keygen | cat >"$k.new"
-age-keygen -y "$k.new" >/dev/null
-chmod 400 "$k.new"; sync "$k.new"; mv -T -- "$k.new" "$k"; sync "$(dirname -- "$k")"`}${publishScript({ identity, recipient })}`;
-
-const putBackScript = (files: { identity: AbsolutePath; recipient: AbsolutePath }): string =>
-  `${sh`
-umask 077
-k=${files.identity}
-cat >"$k.new"; age-keygen -y "$k.new" >/dev/null
-chmod 400 "$k.new"; sync "$k.new"`}${keepDamaged(files.identity)}${sh`mv -T -- "$k.new" "$k"; sync "$(dirname -- "$k")"`}${publishScript(files)}`;
-
-const publishScript = ({ identity, recipient }: { identity: string; recipient: string }): string => sh`
-umask 022
-k=${identity} p=${recipient}
-chown root:root "$k"; chmod 400 "$k"
-age-keygen -y "$k" | cat >"$p.new"; [ -s "$p.new" ]
-chmod 444 "$p.new"; sync "$p.new"; mv -T -- "$p.new" "$p"; sync "$(dirname -- "$p")"`;
+const scriptOf = (how: KeyMaking["how"], spec: DatasetSpec): string =>
+  keyScript({
+    ...{ how, ...identityFiles(spec) },
+    // where its output finds no room, age-keygen ends with 0 all the same, and cat does not
+    make: 'age-keygen | cat >"$k.new"',
+    tell: 'age-keygen -y "$1"',
+  });

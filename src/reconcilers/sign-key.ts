@@ -1,25 +1,20 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import type { AbsolutePath, DatasetName } from "../domain/names.ts";
+import type { Signer } from "../domain/names.ts";
 import type { ActionId } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
-import { keepDamaged, lostKeys, toolsOn } from "./key-files.ts";
+import { detailsOf, type KeyPair, lostKeys, toolsOn } from "./key-files.ts";
+import { type KeyMaking, keyScript } from "./key-script.ts";
 import { layoutId } from "./layout.ts";
 import { signerOf } from "./memory.ts";
 import { packagesId } from "./packages.ts";
 import { actionId, damage, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
-import { FIRST_SUFFIX, type SignKeyFacts, signatureFile, signKeyFile, signPublicFile } from "./signature.ts";
+import { FIRST_SUFFIX, signatureFile, signKeyFile, signKeyFiles } from "./signature.ts";
 import { manifestFile } from "./store.ts";
 
 interface Input {
-  readonly how: "create" | "publish" | "put-back";
-  readonly dataset: DatasetName;
-  readonly key: AbsolutePath;
-  readonly publicHalf: AbsolutePath;
-  /** Behind the key; says whose it is where it turns up elsewhere. */
-  readonly comment: string;
-  readonly manifest: AbsolutePath;
-  readonly signature: AbsolutePath;
+  readonly how: KeyMaking["how"];
+  readonly dataset: DatasetSpec;
 }
 
 /** The server's key that signs the manifest: one of its own, beside the age identity. */
@@ -30,14 +25,7 @@ export const signKey: Reconciler<Input> = {
     if (facts.signKey.kind !== "known")
       return { problems: [unknownProblem(spec, spec.server, "the sign key", facts.signKey)] };
     const there = facts.signKey.value;
-    const input = {
-      dataset: spec.name,
-      key: signKeyFile(spec),
-      publicHalf: signPublicFile(spec),
-      comment: `devbackup ${spec.name}`,
-      manifest: manifestFile(spec),
-      signature: signatureFile(spec),
-    };
+    const files = signKeyFiles(spec);
     const draft = {
       id: signKeyId(spec),
       host: spec.server,
@@ -55,9 +43,9 @@ export const signKey: Reconciler<Input> = {
             change: damaged ? "update" : "create",
             summary: `put the key that signs the manifest of ${spec.name} back from the escrow`,
             reason: `${damaged ? `the one on ${spec.server} is damaged, and stays beside it` : `${spec.server} has lost it`}; the escrow of ${escrowFrom} holds ${fingerprint}`,
-            details: [`${input.key}  root:root 0400`, `${input.publicHalf}  root:root 0444`],
+            details: detailsOf(files),
             assumes: { key: null, fingerprint },
-            input: { how: "put-back", ...input },
+            input: { how: "put-back", dataset: spec },
           }),
         ],
       };
@@ -69,7 +57,7 @@ export const signKey: Reconciler<Input> = {
             "sign-key-damaged",
             spec,
             spec.server,
-            `${input.key} is damaged: ssh-keygen can make nothing of it, and no manifest can be signed`,
+            `${files.key} is damaged: ssh-keygen can make nothing of it, and no manifest can be signed`,
             "devbackup apply --restore latest --identity FILE puts it back from the escrow; the damaged one stays beside it",
           ),
         ],
@@ -83,9 +71,9 @@ export const signKey: Reconciler<Input> = {
             change: "create",
             summary: `make the key that signs the manifest of ${spec.name}, which leaves this host in escrow alone`,
             reason: "there is none yet",
-            details: [`${input.key}  root:root 0400`, `${input.publicHalf}  root:root 0444`],
+            details: detailsOf(files),
             assumes: { key: null },
-            input: { how: "create", ...input },
+            input: { how: "create", dataset: spec },
           }),
         ],
       };
@@ -99,17 +87,16 @@ export const signKey: Reconciler<Input> = {
           change: "update",
           summary: `set the sign key of ${spec.name} right`,
           reason: wrong.join("; "),
-          input: { how: "publish", ...input },
+          input: { how: "publish", dataset: spec },
         }),
       ],
     };
   },
   run: async ({ host, dataset, input }, tools) => {
-    const script = { create: createScript, publish: publishScript, "put-back": putBackScript }[input.how];
-    await expectSuccess(tools.host(host), script(input), {
+    await expectSuccess(tools.host(host), scriptOf(input.how, input.dataset), {
       code: "sign-key-failed",
       what: `the sign key of ${dataset} could not be ${input.how === "put-back" ? "put back" : "made"}`,
-      ...(input.how === "put-back" && { stdin: (await tools.escrow(input.dataset)).signKeyFile }),
+      ...(input.how === "put-back" && { stdin: (await tools.escrow(input.dataset.name)).signKeyFile }),
     });
     return null;
   },
@@ -123,7 +110,7 @@ export const neverSigned = (view: View): boolean => {
   const { signKey: there, manifest } = view.facts;
   return (
     there.kind === "known" &&
-    there.value.keyRights === null &&
+    there.value.rights === null &&
     there.value.published === null &&
     (manifest.kind === "absent" ||
       (manifest.kind === "known" && ["missing", "unsigned"].includes(manifest.value.signature))) &&
@@ -140,33 +127,22 @@ const lost = (spec: DatasetSpec) =>
     "put it back from the escrow: devbackup apply --restore latest --identity FILE; with a new one, nobody could tell this server's manifest from another's",
   );
 
-function whatIsWrong({ keyRights, derived, published }: SignKeyFacts): string[] {
-  if (keyRights !== "400 0") return [`its mode and owner are ${keyRights}, not 400 0`];
+function whatIsWrong({ rights, derived, published }: KeyPair<Signer>): string[] {
+  if (rights !== "400 0") return [`its mode and owner are ${rights}, not 400 0`];
   return published !== null && published === derived
     ? []
     : ["the public half beside it is missing or another's"];
 }
 
-const createScript = (input: Input): string =>
-  `${sh`
-umask 077
-k=${input.key} m=${input.manifest} s=${input.signature}
+const scriptOf = (how: KeyMaking["how"], spec: DatasetSpec): string => {
+  // says whose it is where it turns up elsewhere
+  const comment = `devbackup ${spec.name}`;
+  return keyScript({
+    ...{ how, ...signKeyFiles(spec) },
+    make: sh`m=${manifestFile(spec)} s=${signatureFile(spec)}
 if [ -e "$m" ] && [ ! -e "$s" ]; then : >"$s"${FIRST_SUFFIX}; sync "$s"${FIRST_SUFFIX}; fi
 rm -f -- "$k.new" "$k.new.pub"
-ssh-keygen -q -t ed25519 -N '' -C ${input.comment} -f "$k.new"
-chmod 400 "$k.new"; sync "$k.new"; mv -T -- "$k.new" "$k"; rm -f -- "$k.new.pub"; sync "$(dirname -- "$k")"`}${publishScript(input)}`;
-
-const putBackScript = (input: Input): string =>
-  `${sh`
-umask 077
-k=${input.key}
-cat >"$k.new"; ssh-keygen -y -P '' -f "$k.new" >/dev/null
-chmod 400 "$k.new"; sync "$k.new"`}${keepDamaged(input.key)}${sh`mv -T -- "$k.new" "$k"; sync "$(dirname -- "$k")"`}${publishScript(input)}`;
-
-const publishScript = ({ key, publicHalf, comment }: Input): string => sh`
-umask 022
-k=${key} p=${publicHalf} c=${comment}
-chown root:root "$k"; chmod 400 "$k"
-by=$(ssh-keygen -y -P '' -f "$k")
-printf '%s %s\n' "$(printf '%s' "$by" | cut -d' ' -f1,2)" "$c" | cat >"$p.new"
-chmod 444 "$p.new"; sync "$p.new"; mv -T -- "$p.new" "$p"; sync "$(dirname -- "$p")"`;
+ssh-keygen -q -t ed25519 -N '' -C ${comment} -f "$k.new"; rm -f -- "$k.new.pub"`,
+    tell: sh`by=$(ssh-keygen -y -P '' -f "$1") && printf '%s %s\n' "$(printf '%s' "$by" | cut -d' ' -f1,2)" ${comment}`,
+  });
+};

@@ -1,18 +1,8 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import { known } from "../domain/fact.ts";
 import { type AbsolutePath, joinPath, parseSigner, type Signer } from "../domain/names.ts";
 import { sh } from "../transport/quote.ts";
+import { type KeyPair, type KeyPairFiles, keyPairProbe } from "./key-files.ts";
 import type { Probe } from "./reconciler.ts";
-
-/** The key that signs the manifest, of which only the public half ever leaves the server, but for the escrow. */
-export interface SignKeyFacts {
-  /** `MODE UID`, or null where there is no key. */
-  readonly keyRights: string | null;
-  /** What the key itself says its public half is; null where ssh-keygen could not tell. */
-  readonly derived: Signer | null;
-  /** What the file beside it says; null where there is none. */
-  readonly published: Signer | null;
-}
 
 /**
  * Of the manifest, by the server's own key. `ahead`: it is that of a newer manifest, whose write was cut off
@@ -28,31 +18,18 @@ export const signKeyFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
   joinPath(repository, "keys", `ls_${name}_sign.key`);
 export const signPublicFile = ({ repository, name }: DatasetSpec): AbsolutePath =>
   joinPath(repository, "keys", `ls_${name}_sign.pub`);
+export const signKeyFiles = (spec: DatasetSpec): KeyPairFiles => ({
+  key: signKeyFile(spec),
+  publicHalf: signPublicFile(spec),
+});
 export const signatureFile = ({ repository }: DatasetSpec): AbsolutePath =>
   joinPath(repository, "manifests/snapshots_v2.tsv.sig");
 
-export const signKeyProbe = (spec: DatasetSpec): Probe<SignKeyFacts> => ({
-  host: spec.server,
-  script: sh`
-k=${signKeyFile(spec)} p=${signPublicFile(spec)}
-if [ -e "$k" ]; then
-  echo "rights $(stat -c '%a %u' -- "$k")"
-  command -v ssh-keygen >/dev/null && echo "derived $(ssh-keygen -y -P '' -f "$k" 2>/dev/null)"
-fi
-[ -e "$p" ] && echo "published $(head -n 1 -- "$p")"
-:`,
-  parse: (stdout) => {
-    const field = (word: string) => new RegExp(`^${word} (.*)$`, "m").exec(stdout)?.[1];
-    return known({
-      keyRights: field("rights") ?? null,
-      derived: parseSigner(field("derived") ?? "") ?? null,
-      published: parseSigner(field("published") ?? "") ?? null,
-    });
-  },
-});
+export const signKeyProbe = (spec: DatasetSpec): Probe<KeyPair<Signer>> =>
+  keyPairProbe(spec.server, signKeyFiles(spec), ["ssh-keygen", "-y", "-P", "", "-f"], parseSigner);
 
 /** Whose signatures count on the server: by its key, or by what stands beside it where that is gone. */
-export const signerThere = ({ derived, published }: SignKeyFacts): Signer | null => derived ?? published;
+export const signerThere = ({ derived, published }: KeyPair<Signer>): Signer | null => derived ?? published;
 
 /**
  * Two functions of sh (ssh-keygen(1), ALLOWED SIGNERS; the namespace keeps a signature of the manifest from passing

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
 import { renderManifest } from "../../src/domain/manifest.ts";
@@ -55,8 +54,7 @@ const spoil = (file: string): void => {
 
 async function furnish(server: Server): Promise<void> {
   const { spec } = server;
-  const identity = identityFile(spec);
-  await server.run(keys, { how: "create", identity, recipient: join(server.path("keys"), "r.pub") } as never);
+  await server.run(keys, { how: "create", dataset: spec });
   await signed(server);
   mkdirSync(server.path("artifacts"));
   writeFileSync(manifestFile(spec), renderManifest(history("2026-01 full 100")));

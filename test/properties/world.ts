@@ -263,7 +263,7 @@ function factsOf(world: World): DatasetFacts {
     recipient: absentOr(ws.recipient),
     serverLayout: known({ place: SRV, present: ls.folders }),
     key: known({
-      identityRights: ls.identity === null ? null : "400 0",
+      rights: ls.identity === null ? null : "400 0",
       derived: withAge(ls.identity),
       published: ls.published,
     }),
@@ -304,7 +304,7 @@ function factsOf(world: World): DatasetFacts {
     pushedSignature: absentOr(ls.pushed.signature),
     pushedEscrow: absentOr(ls.pushed.escrow),
     signKey: known({
-      keyRights: ls.signKey === null ? null : "400 0",
+      rights: ls.signKey === null ? null : "400 0",
       derived: ls.tools.has("ssh-keygen") ? ls.signKey : null,
       published: ls.signPublished,
     }),

@@ -12,18 +12,13 @@ import { DevbackupError, type Trouble } from "../../src/domain/trouble.ts";
 import type { Action } from "../../src/plan/plan.ts";
 import { finishScript } from "../../src/reconcilers/artifact.ts";
 import { ingestScript } from "../../src/reconcilers/artifact-send.ts";
-import { identityFile, publishedFile } from "../../src/reconcilers/key-files.ts";
+import { publishedFile } from "../../src/reconcilers/key-files.ts";
 import { keys } from "../../src/reconcilers/keys.ts";
 import { repositoryFolders, serverLayoutProbe } from "../../src/reconcilers/layout.ts";
 import type { Place } from "../../src/reconcilers/place.ts";
 import type { Probe, Reconciler, Tools } from "../../src/reconcilers/reconciler.ts";
 import { signKey } from "../../src/reconcilers/sign-key.ts";
-import {
-  signatureFile,
-  signatureFunctions,
-  signKeyFile,
-  signPublicFile,
-} from "../../src/reconcilers/signature.ts";
+import { signatureFunctions } from "../../src/reconcilers/signature.ts";
 import { manifestFile, manifestProbe } from "../../src/reconcilers/store.ts";
 import { subvolume } from "../../src/reconcilers/subvolume.ts";
 import { PROBE_LIBRARY } from "../../src/reconcilers/subvolumes.ts";
@@ -140,7 +135,7 @@ describe("a disk that takes no more", { skip: whyNoDisk() }, () => {
 
   test("keys: none is put into its place that did not reach the disk whole", async (context) => {
     const { disk, spec } = place(context);
-    const identity = { how: "create" as const, identity: identityFile(spec), recipient: publishedFile(spec) };
+    const identity = { how: "create" as const, dataset: spec };
     const folder = join(spec.repository, "keys");
     const inPlace = () => readdirSync(folder).filter((name) => !name.includes(".new"));
     disk.fill();
@@ -158,7 +153,7 @@ describe("a disk that takes no more", { skip: whyNoDisk() }, () => {
 
   test("the manifest: it and its signature stay, and the next write goes through", async (context) => {
     const { disk, spec } = place(context);
-    await run(signKey, signKeyInput(spec));
+    await run(signKey, { how: "create", dataset: spec });
     const rows = history("2026-01 full 100, 2026-02 incr 10");
     await writeManifest(host, spec, { rows: rows.slice(0, 1), onSha256: null });
     const before = await look(manifestProbe(spec));
@@ -283,16 +278,6 @@ describe("a disk that takes no more", { skip: whyNoDisk() }, () => {
     assert.equal(tree(spec.path), before);
     assert.deepEqual(readdirSync(disk.path).sort(), ["code", "fill", "repository"]);
   });
-});
-
-const signKeyInput = (spec: DatasetSpec) => ({
-  how: "create" as const,
-  dataset: spec.name,
-  key: signKeyFile(spec),
-  publicHalf: signPublicFile(spec),
-  comment: "devbackup dev",
-  manifest: manifestFile(spec),
-  signature: signatureFile(spec),
 });
 
 function head(path: string, bytes: number): void {

@@ -13,7 +13,7 @@ const signature = (state: SignatureState, signatureSha256: Sha256 | null = M1) =
   const reading = { kind: "valid" as const, rows: history(THREE) };
   return known({ sha256: M1, reading, signature: state, signatureSha256 });
 };
-const NO_KEY = known({ keyRights: null, derived: null, published: null });
+const NO_KEY = known({ rights: null, derived: null, published: null });
 const OTHER = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${"B".repeat(43)}` as Signer;
 const OTHER_SUM = "22".repeat(32) as Sha256;
 const escrow = facts.escrow.kind === "known" ? facts.escrow.value : undefined;
@@ -54,19 +54,19 @@ testRows([
   {
     name: "the sign key can be read by others",
     target: "2026-03",
-    change: { signKey: known({ keyRights: "644 0", derived: null, published: SIGNER }) },
+    change: { signKey: known({ rights: "644 0", derived: null, published: SIGNER }) },
     actions: ["sign-key:dev"],
     says: { "sign-key:dev": /644 0, not 400 0/ },
   },
   {
     name: "the public half beside it is another's",
     target: "2026-03",
-    change: { signKey: known({ keyRights: "400 0", derived: SIGNER, published: OTHER }) },
+    change: { signKey: known({ rights: "400 0", derived: SIGNER, published: OTHER }) },
     actions: ["sign-key:dev"],
   },
   {
     name: "the sign key is gone, its public half is there",
-    change: { signKey: known({ keyRights: null, derived: null, published: SIGNER }) },
+    change: { signKey: known({ rights: null, derived: null, published: SIGNER }) },
     problems: ["sign-key-lost"],
   },
   {

@@ -90,7 +90,7 @@ const rows: readonly Row[] = [
   {
     name: "an escrow that names another signer than the sign key that the server still has",
     restore: LATEST,
-    change: { key: known({ identityRights: null, derived: null, published: null }) },
+    change: { key: known({ rights: null, derived: null, published: null }) },
     recovered: known({ ...recovered(THREE), signer: STRANGER }),
     code: "signer-changed",
     exitCode: 6,
@@ -249,7 +249,7 @@ const rows: readonly Row[] = [
     recovered: known(recovered(THREE)),
     change: {
       manifest: absent,
-      key: known({ identityRights: "400 0", derived: ANOTHER, published: ANOTHER }),
+      key: known({ rights: "400 0", derived: ANOTHER, published: ANOTHER }),
     },
     code: "key-changed",
     exitCode: 6,
@@ -315,7 +315,7 @@ describe("what a writer in the bucket is not given", () => {
   test("a question, where the server still has the sign key that the escrow names", () => {
     const { actions, problems } = planOf({
       ...asked,
-      change: { key: known({ identityRights: null, derived: null, published: null }) },
+      change: { key: known({ rights: null, derived: null, published: null }) },
     });
     assert.deepEqual(problems, []);
     assert.deepEqual(

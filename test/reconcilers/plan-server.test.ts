@@ -113,14 +113,14 @@ testRows([
   {
     name: "the key is gone and artifacts need it",
     target: "2026-03",
-    change: { key: known({ identityRights: null, derived: null, published: null }) },
+    change: { key: known({ rights: null, derived: null, published: null }) },
     problems: ["key-lost"],
   },
   {
     name: "a repository that is not there, though the workstation knows its key: no new key, and so no new chain, unasked",
     rows: "",
     target: "2026-01",
-    change: { key: known({ identityRights: null, derived: null, published: null }) },
+    change: { key: known({ rights: null, derived: null, published: null }) },
     actions: ["key:dev", "recipient:dev", ...monthOf("2026-01")],
     hazards: { "key:dev": "destructive" },
     says: { "key:dev": /is its disk mounted/ },
@@ -164,7 +164,7 @@ testRows([
     rows: "",
     target: "2026-01",
     change: {
-      key: known({ identityRights: null, derived: null, published: null }),
+      key: known({ rights: null, derived: null, published: null }),
       store: known({ ...store, files: filesOf(FIRST), made: FIRST }),
     },
     problems: ["key-lost"],
@@ -172,7 +172,7 @@ testRows([
   {
     name: "the key can be read by others",
     target: "2026-03",
-    change: { key: known({ identityRights: "644 0", derived: rec(), published: rec() }) },
+    change: { key: known({ rights: "644 0", derived: rec(), published: rec() }) },
     actions: ["key:dev"],
   },
   {

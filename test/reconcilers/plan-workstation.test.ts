@@ -27,7 +27,7 @@ testRows([
       workstationLayout: known({ place: HOME, present: new Map() }),
       recipient: absent,
       serverLayout: known({ place: SRV, present: new Map() }),
-      key: known({ identityRights: null, derived: null, published: null }),
+      key: known({ rights: null, derived: null, published: null }),
       store: absent,
       hydrated: absent,
       pushedManifest: absent,

@@ -41,10 +41,10 @@ const stateOf = (server: Server): string => {
 
 test("the key is made with its public half beside it; a second one is not made over it", async (context) => {
   const server = makeServer(context);
-  assert.deepEqual(keyOf(server), { keyRights: null, derived: null, published: null });
+  assert.deepEqual(keyOf(server), { rights: null, derived: null, published: null });
   await signed(server);
-  const { keyRights, derived, published } = keyOf(server);
-  assert.equal(keyRights, "400 0");
+  const { rights, derived, published } = keyOf(server);
+  assert.equal(rights, "400 0");
   assert.ok(derived);
   assert.equal(published, derived);
   assert.equal(statSync(signPublicFile(server.spec)).mode & 0o777, 0o444);
@@ -57,16 +57,9 @@ test("rights that others have, and a public half that is another's, are set righ
   const { derived } = keyOf(server);
   chmodSync(signKeyFile(server.spec), 0o644);
   rmSync(signPublicFile(server.spec));
-  assert.equal(keyOf(server).keyRights, "644 0");
-  const input = { key: signKeyFile(server.spec), publicHalf: signPublicFile(server.spec) };
-  await server.run(signKey, {
-    how: "publish",
-    ...input,
-    comment: "devbackup dev",
-    manifest: "",
-    signature: "",
-  } as never);
-  assert.deepEqual(keyOf(server), { keyRights: "400 0", derived, published: derived });
+  assert.equal(keyOf(server).rights, "644 0");
+  await server.run(signKey, { how: "publish", dataset: server.spec });
+  assert.deepEqual(keyOf(server), { rights: "400 0", derived, published: derived });
 });
 
 test("what the server signs is what a controller checks, to the byte", async (context) => {

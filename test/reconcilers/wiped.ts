@@ -18,8 +18,8 @@ export const recovered = (rows: string): RecoveredFacts => ({
 /** A server with a new root and an empty disk. */
 export const SERVER_WIPED: Change = {
   serverLayout: known({ place: SRV, present: new Map() }),
-  key: known({ identityRights: null, derived: null, published: null }),
-  signKey: known({ keyRights: null, derived: null, published: null }),
+  key: known({ rights: null, derived: null, published: null }),
+  signKey: known({ rights: null, derived: null, published: null }),
   manifest: absent,
   stateEnv: absent,
   store: absent,

@@ -129,7 +129,7 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
     }),
     recipient: known(RECIPIENT),
     serverLayout: known({ place: SRV, present: new Map(folders) }),
-    key: known({ identityRights: "400 0", derived: RECIPIENT, published: RECIPIENT }),
+    key: known({ rights: "400 0", derived: RECIPIENT, published: RECIPIENT }),
     manifest:
       rows.length === 0
         ? absent
@@ -167,7 +167,7 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
       tested: { at: new Date("2026-01-01T00:00:00Z"), sha256: E1 },
     }),
     pushedEscrow: known({ sha256: E1, etag: "e", sizeBytes: 7 }),
-    signKey: known({ keyRights: "400 0", derived: SIGNER, published: SIGNER }),
+    signKey: known({ rights: "400 0", derived: SIGNER, published: SIGNER }),
   };
   const object = (key: string, sizeBytes: number) =>
     [key, { key, sizeBytes, etag: "e", lastModified: new Date(0) }] as const;
