@@ -67,7 +67,8 @@ elif is allowed-with-address; then
 $url
 ADDRESS
 elif is allowed-signals; then
-  pid=\${script#*/proc/} pid=\${pid%%/*}
+  # the last one: words of the client's own may stand before it, and none behind it
+  pid=\${script##*/proc/} pid=\${pid%%/*}
   [ "$(tr '\\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)" = "/bin/sh $here/restricted " ] || refuse "that process is another's"
   echo "devbackup-shell $$" >&2
   eval "unset here newline size byte script line patterns pid; $script"

@@ -14,6 +14,7 @@ import { sendScript } from "../../src/reconcilers/receive.ts";
 import { marked } from "../../src/transport/bootstrap.ts";
 import { getScript } from "../../src/transport/bucket/download-script.ts";
 import { putScript } from "../../src/transport/bucket/upload-script.ts";
+import { fencePreface } from "../../src/transport/fence.ts";
 import { framed } from "../../src/transport/host.ts";
 import { counted } from "../../src/transport/scripted-host.ts";
 import { killGroupOf } from "../../src/transport/terminate.ts";
@@ -172,6 +173,20 @@ for (const [name, shell] of Object.entries(SHELLS))
         assert.equal(other.exitCode, null);
       } finally {
         other.kill();
+      }
+    });
+
+    test("nor where the lock is held under a name that speaks of one that is", async () => {
+      const own = spawn("/bin/sh", [`${adding.folder}/restricted`]);
+      const other = spawn("sleep", ["60"]);
+      try {
+        const holder = JSON.stringify({ who: `/proc/${own.pid}/`, pid: 1, since: "now" });
+        const preface = fencePreface(`${spec.repository}/locks`, holder);
+        const kill = (pid = 0) => adding.send(asked(`${preface}${killGroupOf(pid, "KILL")}`));
+        assert.equal(kill(other.pid).refused, "that process is another's");
+        assert.equal(kill(own.pid).ran, true);
+      } finally {
+        for (const child of [own, other]) child.kill();
       }
     });
 
