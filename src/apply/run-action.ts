@@ -95,7 +95,10 @@ export async function runAction(running: Running): Promise<Outcome> {
 }
 
 /** Without the lock, whatever else went wrong may be another run's doing. */
-function lockLost({ assertHeld, signal }: Running): DevbackupError | null {
+export function lockLost({
+  assertHeld,
+  signal,
+}: Pick<Running, "assertHeld" | "signal">): DevbackupError | null {
   try {
     if (!signal.aborted) assertHeld();
     return null;
@@ -184,7 +187,7 @@ const blocked = ({ id }: Action, { host, text, next }: Problem): DevbackupError 
     next,
   });
 
-const notTaken = (action: Action): DevbackupError =>
+export const notTaken = (action: Action): DevbackupError =>
   new DevbackupError({
     code: "not-in-effect",
     exitCode: 1,

@@ -5,6 +5,7 @@ import { importActions, runImport, type Sorted, sortOut } from "../reconcilers/i
 import type { View } from "../reconcilers/reconciler.ts";
 import { RESERVE_BYTES } from "../reconcilers/room.ts";
 import { isAuthentic } from "../reconcilers/sign.ts";
+import { holds } from "../reconcilers/store.ts";
 import { importText } from "../report/import-text.ts";
 import { planText } from "../report/plan-text.ts";
 import { quote } from "../transport/quote.ts";
@@ -106,7 +107,15 @@ async function takeIn(
     terminal.say("Nothing was changed.\n");
     return 0;
   }
-  for (const action of actions) await there.carryOut(action, runImport);
+  const left = (now: View): Sorted => ({
+    ...sorted,
+    take: sorted.take.filter(({ row }) => !holds(now.facts.store, row)),
+  });
+  for (const action of actions)
+    await there.carryOut(action, runImport, (now) => ({
+      actions: importActions(now, left(now)),
+      problems: [],
+    }));
   await said("done");
   return exitCode;
 }

@@ -52,7 +52,7 @@ export async function manifestRebuildCommand(flags: RebuildFlags): Promise<numbe
     const view = await prepared(there, flags, from !== "server");
     if (view === null) return 0;
     const findings = await read(view, there, from, flags);
-    return findings === null ? 0 : settle(view, there, study(view, findings), flags);
+    return findings === null ? 0 : settle(view, there, findings, flags);
   });
 }
 
@@ -70,7 +70,11 @@ async function prepared(there: OnServer, flags: RebuildFlags, withBucket: boolea
     return null;
   }
   for (const action of plan.actions)
-    await there.carryOut(action, (each, tools) => reconcilerOf(each.kind).run(each, tools));
+    await there.carryOut(
+      action,
+      (each, tools) => reconcilerOf(each.kind).run(each, tools),
+      (now) => preparations(now, there.command),
+    );
   return there.look(withBucket);
 }
 
@@ -146,8 +150,14 @@ function told({ terminal }: OnServer, { path, place, sizeBytes }: Candidate, fin
 }
 
 /** Shows what came of it, and writes it where that was approved. */
-async function settle(view: View, there: OnServer, found: Study, flags: RebuildFlags): Promise<number> {
+async function settle(
+  view: View,
+  there: OnServer,
+  findings: readonly Finding[],
+  flags: RebuildFlags,
+): Promise<number> {
   const { terminal, command, session } = there;
+  const found = study(view, findings);
   const { rebuilt } = found;
   const exitCode = rebuilt.leftOut.some(({ damaged }) => damaged) ? 6 : 0;
   terminal.answer(`\n${rebuildText(found, terminal)}\n`);
@@ -174,7 +184,10 @@ async function settle(view: View, there: OnServer, found: Study, flags: RebuildF
     terminal.say("Nothing was changed.\n");
     return exitCode;
   }
-  await there.carryOut(action, runRebuild);
+  await there.carryOut(action, runRebuild, (now) => {
+    const again = rebuildAction(now, study(now, findings));
+    return { actions: again === null ? [] : [again], problems: [] };
+  });
   await remembered(view, session, rebuilt.rows);
   if (terminal.json) await said(there, view, "written", found, plan.actions);
   terminal.say("Next: devbackup plan\n");

@@ -1,12 +1,12 @@
 import { hostname, userInfo } from "node:os";
 import { inWords } from "../apply/in-words.ts";
-import { openJournal } from "../apply/journal.ts";
-import { takeLock } from "../apply/lock.ts";
+import { type UnderLock, underLock } from "../apply/on-server.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { unknown } from "../domain/fact.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { assemble } from "../plan/assemble.ts";
 import type { Action, Plan } from "../plan/plan.ts";
+import type { Observation } from "../reconcilers/facts.ts";
 import type { Tools, View } from "../reconcilers/reconciler.ts";
 import { serverView } from "../reconcilers/server-view.ts";
 import { typedBy } from "./command-line.ts";
@@ -32,11 +32,7 @@ export interface OnServer {
   readonly command: string;
   /** The bucket is looked at only where it is asked for. */
   readonly look: (withBucket: boolean) => Promise<View>;
-  /** Carries out one action, tells of it, and enters it into the journal. @throws what `run` does */
-  readonly carryOut: <Input>(
-    action: Action<Input>,
-    run: (action: Action<Input>, tools: Tools) => Promise<string | null>,
-  ) => Promise<void>;
+  readonly carryOut: UnderLock["carryOut"];
 }
 
 /** Opens, locks, lets `work` do it, and closes. `typed`: the command and its own words. */
@@ -60,51 +56,28 @@ export async function onServer(
   const alone = serversAlone(desired, request);
   const session = openSession(desired, alone, identities, terminal.warn, "keys");
   const { signal, stop } = interruptible(() => `What was complete stays.\nnext: ${command}`);
-  const holder = {
-    who: `${userInfo().username}@${hostname()}`,
-    pid: process.pid,
-    since: new Date().toISOString(),
+  const notAsked = new Map([[spec.name, unknown("it was not asked")]]);
+  let seen: Observation["buckets"] = notAsked;
+  const look = async (buckets?: Observation["buckets"]): Promise<View> => {
+    const observed = await session.look(buckets);
+    seen = observed.buckets;
+    return serverView(desired, spec, observed);
   };
   try {
-    const server = await session.host(spec.server);
-    const lock = await takeLock(server, spec, holder);
-    const now = () => new Date();
-    const journal = openJournal(server, spec, holder, now);
-    const tools: Tools = {
-      ...session,
-      host: () => lock.fenced(server),
-      ...{ now, signal, progress: () => undefined, assertHeld: () => lock.assertHeld() },
+    const holder = {
+      who: `${userInfo().username}@${hostname()}`,
+      pid: process.pid,
+      since: new Date().toISOString(),
     };
-    const notAsked = new Map([[spec.name, unknown("it was not asked")]]);
-    return await work({
-      ...{ spec, terminal, session, tools, command },
-      look: async (withBucket) =>
-        serverView(desired, spec, await session.look(withBucket ? undefined : notAsked)),
-      carryOut: async (action, run) => {
-        const begun = Date.now();
-        const entered = async (result: "done" | "failed" | "interrupted", outcome: string | null) => {
-          const durationMs = Date.now() - begun;
-          await journal({
-            event: "action",
-            id: action.id,
-            summary: action.summary,
-            result,
-            durationMs,
-            outcome,
-          });
-        };
-        try {
-          lock.assertHeld();
-          const outcome = await run(action, tools);
-          await entered("done", outcome);
-          terminal.say(`${action.id}  done${outcome === null ? "" : `  ${outcome}`}\n`);
-        } catch (error) {
-          const why = error instanceof Error ? error.message : String(error);
-          await entered(signal.aborted ? "interrupted" : "failed", why);
-          throw error;
-        }
-      },
-    }).finally(() => lock.release());
+    const context = { ...session, spec, holder, lookAgain: () => look(seen), now: () => new Date(), signal };
+    const told = ({ id }: Action, outcome: string | null) =>
+      terminal.say(`${id}  done${outcome === null ? "" : `  ${outcome}`}\n`);
+    return await underLock({ ...context, told }, (held) =>
+      work({
+        ...{ spec, terminal, session, command, ...held },
+        look: (withBucket) => look(withBucket ? undefined : notAsked),
+      }),
+    );
   } catch (error) {
     if (signal.aborted) throw interrupted(command);
     throw error instanceof DevbackupError ? inWords(error, typedBy(typed, flags)) : error;

@@ -127,7 +127,8 @@ export function openSession(
         ...(buckets !== undefined && { buckets }),
       });
       // a store that does not answer costs its time-outs once in a run, not with every look
-      if ([...(seen.buckets?.values() ?? [])].some(({ kind }) => kind === "unknown")) away = seen.buckets;
+      if (buckets === undefined && [...(seen.buckets?.values() ?? [])].some(({ kind }) => kind === "unknown"))
+        away = seen.buckets;
       last = seen;
       return seen;
     },
