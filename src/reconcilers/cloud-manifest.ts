@@ -54,6 +54,8 @@ export const cloudManifest: Reconciler<Input> = {
           stage: "cloud",
           change: present === undefined ? "create" : "update",
           hazard: anothers ? "destructive" : "none",
+          // left undone, the bucket tells of no label from then on: a schedule has to notice
+          ...(anothers && { exitCode: 6 as const }),
           summary: `send the manifest of ${spec.name} and its signature to the bucket`,
           reason: anothers
             ? `${anothers}, and may be all that tells of artifacts there; it is replaced`

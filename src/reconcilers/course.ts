@@ -2,7 +2,7 @@ import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { snapshotName } from "../domain/artifact.ts";
 import type { Fact } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
-import { chainOf, missingFrom } from "../domain/lineage.ts";
+import { chainOf } from "../domain/lineage.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import { type PendingLabel, pendingLabels } from "../domain/pending.ts";
 import type { Problem } from "../plan/plan.ts";
@@ -109,7 +109,8 @@ const LABELS_NAMED = 12;
 
 /**
  * Why the newest artifact's label can't be the parent of an increment, or null where it can: its snapshot must
- * be on the workstation, and the server must have it, or be able to receive it from its artifacts.
+ * be on the workstation, the server must have it, or be able to receive it, and every artifact that it is made from
+ * must be somewhere. Without one, nothing that was sent would bring the increment back once the server is lost.
  */
 function parentGone(
   spec: DatasetSpec,
@@ -123,15 +124,13 @@ function parentGone(
   const here = entryOf(facts.snapshots, name);
   if (!isSnapshot(here)) return `the parent ${name} is gone from ${spec.workstation}`;
   const there = entryOf(facts.hydrated, name);
-  if (isHydrated(there))
-    return sameLineage(here, there)
-      ? null
-      : `${name} on ${spec.workstation} and on ${spec.server} are not the same snapshot`;
-  const hydrated = (label: Label) => isHydrated(entryOf(facts.hydrated, snapshotName(spec.name, label)));
-  const lost = missingFrom(chainOf(links, parent.label) ?? [], hydrated).find(
+  if (isHydrated(there) && !sameLineage(here, there))
+    return `${name} on ${spec.workstation} and on ${spec.server} are not the same snapshot`;
+  const lost = chainOf(links, parent.label)?.find(
     (row) => sourceOf(row, { spec, facts, cloud }) === "nowhere",
   );
-  return lost === undefined
-    ? null
+  if (lost === undefined) return null;
+  return isHydrated(there)
+    ? `the artifact of ${lost.label}, which ${name} is made from, is lost: what builds on it stands on ${spec.server} alone`
     : `the parent ${name} is gone from ${spec.server}, and so is the artifact of ${lost.label} to make it again from`;
 }

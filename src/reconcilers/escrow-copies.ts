@@ -96,6 +96,8 @@ export const cloudEscrow: Reconciler<Upload> = {
           stage: "cloud",
           change: object === undefined ? "create" : "update",
           hazard: anothers ? "destructive" : "none",
+          // left undone, the escrow there may open nothing that is sent from here: a schedule has to notice
+          ...(anothers && { exitCode: 6 as const }),
           summary: `send the escrow of ${spec.name} to the bucket`,
           reason: anothers
             ? "the one there was not sent from this repository, and may be all that opens older artifacts; it is replaced"

@@ -166,7 +166,7 @@ function diffSide(
   const blocked = folders.filter(({ path }) => present.get(path) === OTHER);
   if (blocked.length > 0) return { problems: blocked.map(({ path }) => notAFolder(spec, host, path)) };
   const missing = folders.filter(({ path }) => !present.has(path));
-  const wrong = folders.filter(({ path, mode }) => present.has(path) && present.get(path) !== `${mode} 0 0`);
+  const wrong = folders.filter(({ path, mode }) => !isClosed(present.get(path) ?? `${mode} 0 0`, mode));
   const others = whoElse(spec, host, open);
   if (missing.length + wrong.length + open.files.length === 0) return others;
   const some = (count: number) => plural(count, "folder");
@@ -177,6 +177,8 @@ function diffSide(
       ? [`${plural(open.files.length, "file")} another's, or open to others: ${open.files[0]}`]
       : []),
   ];
+  // what a repository is to be made in may hold somebody's own files
+  const anothers = folders[0]?.path === spec.repository && isAnothers(present.get(spec.repository));
   return {
     ...others,
     actions: [
@@ -185,7 +187,8 @@ function diffSide(
         host,
         stage: "provision",
         change: missing.length === folders.length ? "create" : "update",
-        summary: `make the folders below ${at}`,
+        hazard: anothers ? "disruptive" : "none",
+        summary: anothers ? `take ${at} over as root's` : `make the folders below ${at}`,
         reason: reasons.join("; "),
         details: [...missing, ...wrong].map(({ path, mode }) => `${path}  root:root 0${mode}`),
         needs: [packagesId(host)],
@@ -194,6 +197,18 @@ function diffSide(
     ],
   };
 }
+
+/** Root's, and open to nobody beyond `mode`: somebody may have closed it further. */
+function isClosed(rights: string, mode: string): boolean {
+  const [is = "", ...owner] = rights.split(" ");
+  const [bits, most] = [Number.parseInt(is, 8), Number.parseInt(mode, 8)];
+  return owner.join(" ") === "0 0" && (bits & ~most) === 0 && (bits & OWNERS) === OWNERS;
+}
+
+const OWNERS = 0o700;
+
+const isAnothers = (rights: string | undefined): boolean =>
+  rights !== undefined && rights.split(" ")[1] !== "0";
 
 const notOnBtrfs = (spec: DatasetSpec, host: HostName, path: string, fsType: string) =>
   problem(

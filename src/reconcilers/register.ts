@@ -203,10 +203,11 @@ function lost(view: View, row: ManifestRow): Warning {
     row.label,
     (label) => hydrated.kind === "known" && hydrated.value.has(label),
   );
+  const named = (labels: readonly Label[]) => `${plural(labels.length, "label")}: ${labels.join(", ")}`;
   const cost =
     costs.length === 0
-      ? `its snapshot still stands on ${spec.server}`
-      : `it costs ${plural(costs.length, "label")}: ${costs.join(", ")}`;
+      ? `its snapshot still stands on ${spec.server}, and without ${spec.server} it costs ${named(labelsResting(course.rows, row.label))}`
+      : `it costs ${named(costs)}`;
   return warning(
     "artifact-lost",
     spec,

@@ -3,7 +3,7 @@ import type { Label } from "../domain/label.ts";
 import { type AbsolutePath, fileName } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
 import type { Action, ActionId, Problem } from "../plan/plan.ts";
-import { sh } from "../transport/quote.ts";
+import { quote, sh } from "../transport/quote.ts";
 import { ENTER } from "./enter.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
@@ -119,7 +119,7 @@ function findProblems(spec: DatasetSpec, source: SourceFacts, newest: Label | un
       say(
         "dataset-moved",
         `${path} is ${gone}, and ${originalBeside(path)} is there`,
-        `${gone === "empty" ? `rmdir ${path} && ` : ""}mv ${originalBeside(path)} ${path}`,
+        `${gone === "empty" ? `rmdir ${quote(path)} && ` : ""}mv ${quote(originalBeside(path))} ${quote(path)}`,
       ),
     );
   else if (newest !== undefined)
@@ -127,7 +127,7 @@ function findProblems(spec: DatasetSpec, source: SourceFacts, newest: Label | un
       say(
         "dataset-gone",
         `${path} is ${gone}, and ${spec.name} was backed up from there up to ${newest}`,
-        `mount the disk that it lies on; where it is lost: devbackup apply --restore latest; to go on with an empty one: btrfs subvolume create ${path}`,
+        `mount the disk that it lies on; where it is lost: devbackup apply --restore latest; to go on with an empty one: btrfs subvolume create ${quote(path)}`,
       ),
     );
   return problems;

@@ -316,3 +316,15 @@ test("a damaged manifest makes no artifact a stranger", () => {
     [],
   );
 });
+
+test("what leaves the bucket without word of the new labels is no success", () => {
+  const change = { pushedManifest: absent, pushedEscrow: absent };
+  const { actions } = planOf({ rows: THREE, target: "2026-03", change });
+  assert.deepEqual(
+    actions.map(({ id, hazard, exitCode }) => [id, hazard, exitCode]),
+    [
+      ["upload-manifest:dev", "destructive", 6],
+      ["upload-escrow:dev", "destructive", 6],
+    ],
+  );
+});

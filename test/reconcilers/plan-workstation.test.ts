@@ -2,13 +2,16 @@ import { absent, known, unknown } from "../../src/domain/fact.ts";
 import {
   copy,
   entries,
+  layoutPresent,
   MONTH,
   monthOf,
   objects,
   source,
+  store,
   testRows,
   ticking,
   withFiles,
+  without,
   workstationPresent,
 } from "./rows.ts";
 import { folder, HOME, received, SRV, subvolume, taken } from "./world.ts";
@@ -66,6 +69,28 @@ testRows([
     cloud: false,
     actions: MONTH.slice(0, -1).map((kind) => `${kind}:dev@2026-04`),
     warnings: ["no-cloud"],
+  },
+  {
+    name: "folders that somebody has closed further stay so",
+    target: "2026-03",
+    change: {
+      workstationLayout: known({
+        place: HOME,
+        present: new Map([...workstationPresent().keys()].map((path) => [path, "700 0 0"])),
+      }),
+    },
+  },
+  {
+    name: "a folder of somebody's own becomes the repository only when that is approved",
+    target: "2026-03",
+    change: {
+      serverLayout: known({
+        place: SRV,
+        present: new Map([...layoutPresent(), ["/srv/dev", "2775 1000 1000"]]),
+      }),
+    },
+    actions: ["layout:ls/dev"],
+    hazards: { "layout:ls/dev": "disruptive" },
   },
   // the source
   {
@@ -203,6 +228,19 @@ testRows([
     says: {
       "artifact:dev@2026-04":
         /^anchor: the parent dev@2026-03 is gone from ls, and so is the artifact of 2026-02/,
+    },
+  },
+  {
+    name: "the chain's anchor is lost everywhere: nothing more is put on it, though its snapshots stand",
+    bucket: known({
+      objects: without("dev/artifacts/anchors/dev@2026-01.full.send.zst.age"),
+      unfinished: known([]),
+    }),
+    change: { store: known({ ...store, files: new Map([...store.files].slice(1)) }) },
+    actions: monthOf("2026-04"),
+    warnings: ["artifact-lost"],
+    says: {
+      "artifact:dev@2026-04": /^anchor: the artifact of 2026-01, which dev@2026-03 is made from, is lost/,
     },
   },
   {
