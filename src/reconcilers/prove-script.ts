@@ -1,6 +1,6 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
-import { type AbsolutePath, fileName, type HostName, type Sha256 } from "../domain/names.ts";
+import { type AbsolutePath, fileName, type HostName, parentOf, type Sha256 } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
@@ -27,7 +27,7 @@ export interface Proving {
  * `HASH SIZE MTIME CTIME`, `unreadable` for the hash where it could not be read to its end. Sets `a`, the path.
  */
 export const proveScript = ({ path, sha256, damagedMark: mark }: Proving): string => sh`
-a=${path} damaged=${mark} expected=${sha256}
+a=${path} damaged=${`${parentOf(mark)}/`}"$(basename -- "$a")"${DAMAGED_SUFFIX} expected=${sha256}
 # looked at before it is read: one that is put in its place meanwhile is not condemned
 seen=$(find "$a" -maxdepth 0 -printf ${AS_READ}) || exit 1
 found=$(openssl dgst -sha256 -r <"$a" | cut -c1-64)

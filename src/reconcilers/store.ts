@@ -163,12 +163,12 @@ done
 
 /**
  * Whether the file of `row` is there, by name and size, and was not found damaged; its hash is compared when it is
- * read.
+ * read. A mark that says the row's own hash condemns nothing: it was compared with another row's, or with none.
  */
 export const holds = (store: Fact<StoreFacts>, row: ManifestRow): boolean =>
   store.kind === "known" &&
   store.value.files.get(row.localPath) === row.sizeBytes &&
-  !store.value.damaged.has(row.localPath);
+  (store.value.damaged.get(row.localPath) ?? row.sha256) === row.sha256;
 
 /**
  * The rows in waiting that can follow `rows`, by growing label. One whose parent has no row (the manifest was put

@@ -28,7 +28,7 @@ const MADE = new Date("2026-02-01T03:00:00Z");
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex") as Sha256;
 
 /** A repository with the artifact of 2026-02 in it, and what can be done to it. */
-function shelf(context: TestContext, contents: string) {
+function shelf(context: TestContext, contents: string, expected = sha256(GOOD)) {
   const repository = mkdtempSync("/tmp/damaged-") as AbsolutePath;
   context.after(() => rmSync(repository, { recursive: true }));
   const spec = { ...declared, repository };
@@ -57,7 +57,7 @@ function shelf(context: TestContext, contents: string) {
     /** With commands of `stubs` in place of the real ones. */
     prove: (stubs = "") =>
       sh(
-        `set -u\n${stubs}\n${proveScript({ path, sha256: proven.sha256, damagedMark: damagedMark(spec, row) })}\necho "went on with $a"`,
+        `set -u\n${stubs}\n${proveScript({ path, sha256: expected, damagedMark: damagedMark(spec, row) })}\necho "went on with $a"`,
       ),
     look,
     left: () => readdirSync(join(repository, "tmp")),
@@ -80,6 +80,13 @@ test("one whose hash is another is marked with what was found, and no longer cou
   assert.equal(left().length, 1);
   assert.deepEqual([...look().damaged], [[path, sha256(BAD)]]);
   assert.equal(look().holds, false);
+});
+
+test("a mark that says the manifest's own hash condemns nothing: another was expected by whoever read it", (context) => {
+  const { prove, look } = shelf(context, GOOD, sha256(BAD));
+  assert.equal(prove().status, DAMAGED);
+  assert.equal(look().damaged.size, 1);
+  assert.equal(look().holds, true);
 });
 
 test("the mark counts for the very file that was read", async (context) => {
