@@ -8,6 +8,7 @@ import type { Plan } from "../plan/plan.ts";
 import { parseSavedPlan, renderSavedPlan, type SavedPlan } from "../plan/saved.ts";
 import type { Request } from "../reconcilers/request.ts";
 import { sha256Of } from "../transport/hash.ts";
+import { quote } from "../transport/quote.ts";
 import { commandLine, isNarrowed } from "./command-line.ts";
 import { type RequestFlags, readRequest } from "./request.ts";
 import type { CommonFlags } from "./terminal.ts";
@@ -31,16 +32,17 @@ export async function whatToDo(
     return { ...readRequest(whole, flags, new Date()), saved: null, ...toApply(flags) };
   refuseNarrowing(planFile, flags);
   const why = whoElseWrote(planFile, { uid: process.geteuid?.() ?? 0, env: process.env });
-  if (why !== undefined) throw notOurs(planFile, why, `devbackup plan --out ${planFile}.mine`);
+  if (why !== undefined) throw notOurs(planFile, why, planAnew(`${planFile}.mine`, flags));
   const text = await readFile(planFile, "utf8").catch((error: Error) => {
-    throw notAPlan(planFile, error);
+    throw notAPlan(planFile, flags, error);
   });
   const saved = parseSavedPlan(text);
-  if (saved === undefined) throw notAPlan(planFile);
+  if (saved === undefined) throw notAPlan(planFile, flags);
   const datasets = whole.datasets.filter(({ name }) => saved.plan.labels[name] !== undefined);
   const narrowed = datasets.length < whole.datasets.length;
   const desired = narrowed ? { ...whole, datasets, partOf: whole } : whole;
-  if (digestOf(desired) !== saved.desiredSha256) throw anotherDesiredState(planFile);
+  const chosen = { ...flags, ...flagsOf(saved, narrowed) };
+  if (digestOf(desired) !== saved.desiredSha256) throw anotherDesiredState(planFile, chosen);
   const { restore, labelled, selection } = saved;
   const labels = new Map(datasets.map(({ name }) => [name, saved.plan.labels[name] as Label]));
   const asked = restore === null ? null : readRequest(desired, restoreFlags(restore), new Date()).request;
@@ -54,7 +56,7 @@ export async function whatToDo(
       selection: { host: selection.host, stages: selection.stages },
     },
     saved: saved.plan,
-    ...toApply({ ...flags, ...flagsOf(saved, narrowed) }),
+    ...toApply(chosen),
   };
 }
 
@@ -140,21 +142,24 @@ const restoreFlags = ({ label, to }: NonNullable<SavedPlan["restore"]>): Request
   ...(to !== null && { to }),
 });
 
-const notAPlan = (file: string, unread?: Error): DevbackupError =>
+const planAnew = (file: string, chosen: CommonFlags & RequestFlags): string =>
+  commandLine(`${LOOK} --out ${quote(file)}`, chosen);
+
+const notAPlan = (file: string, flags: CommonFlags & RequestFlags, unread?: Error): DevbackupError =>
   new DevbackupError({
     code: "not-a-plan",
     exitCode: 1,
     what: `${file} is no plan that devbackup plan --out wrote`,
     ...(unread !== undefined && { why: unread.message }),
     state: "Nothing was contacted",
-    next: `devbackup plan --out ${file}`,
+    next: planAnew(file, flags),
   });
 
-const anotherDesiredState = (file: string): DevbackupError =>
+const anotherDesiredState = (file: string, chosen: CommonFlags & RequestFlags): DevbackupError =>
   new DevbackupError({
     code: "desired-state-changed",
     exitCode: 5,
     what: `the desired state is not the one that ${file} was made from`,
     state: "Nothing was contacted",
-    next: `devbackup plan --out ${file}`,
+    next: planAnew(file, chosen),
   });

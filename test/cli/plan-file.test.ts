@@ -68,6 +68,7 @@ describe("a plan that was saved with", () => {
     const changed = { ...WHOLE, datasets: [other(dev), notes] };
     await assert.rejects(whatToDo(changed, file, { color: false }), ({ trouble }: DevbackupError) => {
       assert.deepEqual([trouble.code, trouble.exitCode], ["desired-state-changed", 5]);
+      assert.equal(trouble.next, `devbackup plan --out ${file} --dataset dev`);
       return true;
     });
     await whatToDo({ ...WHOLE, datasets: [dev, other(notes)] }, file, { color: false });
