@@ -61,12 +61,20 @@ export const FIELD = `
 field() { btrfs subvolume show -- "$1" | sed -n "s/^[[:space:]]*$2:[[:space:]]*//p"; }
 `;
 
-/** A shell function: whether a program has a file below `$1` open for writing, or mapped so. */
+/**
+ * A shell function: whether a program has a file of the subvolume `$1` open for writing, or mapped so; by its device,
+ * since a path is another one behind another mount, in a container say. What the kernel alone holds open (a loop device,
+ * a file that an NFS client writes to) is not seen. A file system that does not answer is not waited for.
+ */
 export const OPEN_FOR_WRITING = `
 open_for_writing() {
-  real=$(readlink -f -- "$1")
-  ls -l /proc/[0-9]*/fd 2>/dev/null | grep '^l.w' | grep -qF -- " -> $real/" && return 0
-  cat /proc/[0-9]*/maps 2>/dev/null | grep '^[^ ]* .w.s' | grep -qF -- " $real/"
+  open_device=$(stat -L -c %d -- "$1") || return 0
+  open_cached=
+  ! stat --cached=always / >/dev/null 2>&1 || open_cached=--cached=always
+  {
+    find /proc/[0-9]*/fd -type l -perm -200 -print0
+    grep -s '^[^ ]* .w.s' /proc/[0-9]*/maps /dev/null | sed 's|^\\(/proc/[0-9]*/map\\)s:0*\\([0-9a-f]*\\)-0*\\([0-9a-f]*\\) .*|\\1_files/\\2-\\3|' | tr '\\n' '\\0'
+  } 2>/dev/null | xargs -0 -r stat -L $open_cached -c %d 2>/dev/null | grep -qxF -e "$open_device"
 }
 `;
 

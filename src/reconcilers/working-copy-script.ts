@@ -30,10 +30,10 @@ export interface Replacement {
 }
 
 /**
- * The new copy is complete before the old one moves; the old one goes only when a send without data against
- * what it was made from shows no edit, or a read-only snapshot of it has been taken. One that programs still
- * write to, or that holds subvolumes, is kept itself. Prints `kept PATH` then. The folder around it may be a user's, so
- * that everything is done from within (see {@link ENTER}).
+ * The new copy is complete before the old one moves; the old one is closed to whoever would write to it then, and goes
+ * only when a send without data against what it was made from shows no edit, or a read-only snapshot of it has been
+ * taken. One that programs still write to, or that holds subvolumes, is kept itself. Prints `kept PATH` then. The folder
+ * around it may be a user's, so that everything is done from within (see {@link ENTER}).
  */
 export function replaceScript(replacement: Replacement, now: Date): string {
   const { path, name, label, note, dataset, lock, hydrated, ownBase, stranger, from } = replacement;
@@ -59,6 +59,12 @@ written_to() {
   [ -z "$(btrfs subvolume list -o -- "$1")" ] || return 0
   open_for_writing "$1"
 }
+closed_to_writers() {
+  # whoever is at work is not disturbed; whoever comes behind the last look would write to what is about to be deleted
+  if ! written_to "$1" && btrfs property set -ts "$1" ro true && ! written_to "$1"; then return; fi
+  btrfs property set -ts "$1" ro false || exit
+  return 1
+}
 settle_former() {
   [ -e "./$former" ] || [ -L "./$former" ] || return 0
   is_subvolume "./$former" || { echo "$former is in the way, and no copy of ours: move it away" >&2; exit 1; }
@@ -69,7 +75,7 @@ settle_former() {
   at=\${origin##*@}
   kept="$dataset@\${at:-$was}.edited-$stamp"
   own_folder "$aside" 755; step "$aside"; exec 5<.; cd -P /proc/self/fd/6
-  if written_to /proc/self/fd/4; then
+  if ! closed_to_writers /proc/self/fd/4; then
     kept="$dataset@\${at:-$was}.in-use-$stamp"
     # across file systems or subvolumes mv(1) copies, and then removes
     [ "$(stat -L -c %d /proc/self/fd/5)" = "$(stat -c %d .)" ] || { echo "$shown lies elsewhere: what is in use cannot be moved there" >&2; exit 1; }
