@@ -51,7 +51,8 @@ export const keys: Reconciler<Input> = {
     if (!isSetUp(view, spec.workstation)) return server;
     const onWorkstation = facts.recipient.kind === "known" ? facts.recipient.value : null;
     const wanted =
-      facts.key.value.derived ?? (view.recovered.kind === "known" ? view.recovered.value.recipient : null);
+      facts.key.value.derived ??
+      (view.recovered.kind === "known" ? view.recovered.value.recipient : untoldHalf(view, facts.key.value));
     if (server.problems !== undefined || (onWorkstation !== null && onWorkstation === wanted)) return server;
     return { ...server, actions: [...(server.actions ?? []), putRecipient(view, onWorkstation)] };
   },
@@ -87,6 +88,10 @@ export const keys: Reconciler<Input> = {
     return null;
   },
 };
+
+/** The public half of an identity that is there, where age is not: what stands beside it has to do until it is installed. */
+const untoldHalf = ({ spec, systems }: View, { rights, published }: KeyPair<AgeRecipient>) =>
+  rights === null || toolsOn(systems, spec.server).has("age") ? null : published;
 
 /** What every action that opens artifacts waits for. */
 export const keyId = (spec: DatasetSpec): ActionId => actionId("key", spec.name);
@@ -168,7 +173,7 @@ function diffIdentity(
     };
   const wrong = [
     ...(key.rights === "400 0" ? [] : [`the identity's mode and owner are ${key.rights}, not 400 0`]),
-    ...(key.published !== null && key.published === key.derived
+    ...(key.published !== null && key.published === there
       ? []
       : ["the public half beside it is missing or another's"]),
   ];

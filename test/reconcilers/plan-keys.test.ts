@@ -6,7 +6,7 @@ import { firstDrift } from "../../src/plan/drift.ts";
 import type { ActionId } from "../../src/plan/plan.ts";
 import type { SignatureState } from "../../src/reconcilers/signature.ts";
 import { history, label } from "../domain/history.ts";
-import { facts, monthOf, THREE, testRows, without } from "./rows.ts";
+import { facts, monthOf, rec, THREE, testRows, without } from "./rows.ts";
 import { E1, KEYS, M1, planOf, remembered, SIGNER } from "./world.ts";
 
 const signature = (state: SignatureState, signatureSha256: Sha256 | null = M1) => {
@@ -23,6 +23,13 @@ const seen = (at: string) => ({ label: label(at), ts: "2026-01-01T00:00:00Z", ma
 const ESCROW = ["escrow:dev", "escrow-copy:dev", "upload-escrow:dev"];
 
 testRows([
+  {
+    name: "age is not installed on the server: nothing is said against an identity that nobody can look into",
+    target: "2026-03",
+    tools: new Set(["btrfs", "zstd", "openssl", "curl", "flock", "ssh-keygen"]),
+    change: { key: known({ rights: "400 0", derived: null, published: rec() }) },
+    actions: ["packages:ws", "packages:ls"],
+  },
   // the sign key
   {
     name: "a fresh server gets its sign key before anything is registered",
