@@ -15,7 +15,9 @@ export const ENTER = `
 is_own() { [ -n "$(find . -maxdepth 0 \\( -uid 0 -o -uid "$(id -u)" \\) ! -perm /022)" ]; }
 which() { stat -c %d:%i -- "$1"; }
 step() {
-  if [ ! -L "./$1" ] && cd -P "./$1" 2>/dev/null && [ "$(which .)" = "$(which "../$1" 2>/dev/null)" ]; then return; fi
+  step_from=$(which .) || return
+  # where a link has led, the folder above is another one, or has another folder of that name
+  if [ ! -L "./$1" ] && cd -P "./$1" 2>/dev/null && [ "$(which ..)" = "$step_from" ] && [ "$(which .)" = "$(which "../$1" 2>/dev/null)" ]; then return; fi
   echo "$1 is no folder, or a link that others than root can change" >&2
   return 1
 }

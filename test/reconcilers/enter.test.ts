@@ -56,11 +56,15 @@ test("what is missing is made where that is asked for, and a file is no folder",
 
 test("a folder that another one was put in the place of meanwhile is not the one that is stepped into", (context) => {
   const { folder, sh } = ground(context);
-  // cd comes upon a link, and whoever put it there takes it away again before anybody looks
-  const swapped = `cd() { mv real kept; ln -s /etc real; command cd "$@"; rm ${folder}/real; mv ${folder}/kept ${folder}/real; }`;
-  const { status, stderr } = sh(`${swapped}\nstep real`);
-  assert.equal(status, 1);
-  assert.match(stderr, /real is no folder/);
+  mkdirSync(join(folder, "victim/real"), { recursive: true });
+  mkdirSync(join(folder, "beside"));
+  for (const victim of ["/etc", "victim/real", "beside"]) {
+    // cd comes upon a link, and whoever put it there takes it away again before anybody looks
+    const swapped = `cd() { mv real kept; ln -s ${victim} real; command cd "$@"; rm ${folder}/real; mv ${folder}/kept ${folder}/real; }`;
+    const { status, stderr } = sh(`${swapped}\nstep real`);
+    assert.equal(status, 1, victim);
+    assert.match(stderr, /real is no folder/);
+  }
 });
 
 test("a lock's file is root's alone, or made anew: what a link leads to stays", (context) => {
