@@ -190,7 +190,7 @@ async function settle(
   });
   await remembered(view, session, rebuilt.rows);
   if (terminal.json) await said(there, view, "written", found, plan.actions);
-  terminal.say("Next: devbackup plan\n");
+  terminal.say(`Next: ${there.planCommand}\n`);
   return exitCode;
 }
 

@@ -1,5 +1,5 @@
 import { hostname, userInfo } from "node:os";
-import { inWords } from "../apply/in-words.ts";
+import { inWords, type Typed } from "../apply/in-words.ts";
 import { type UnderLock, underLock } from "../apply/on-server.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { unknown } from "../domain/fact.ts";
@@ -23,13 +23,11 @@ export interface OnServerFlags extends CommonFlags, IdentityFlags {
 }
 
 /** One dataset's server, its lock held, for a command that is no part of bringing a desired state about. */
-export interface OnServer {
+export interface OnServer extends Typed {
   readonly spec: DatasetSpec;
   readonly terminal: Terminal;
   readonly session: Session;
   readonly tools: Tools;
-  /** What the user typed, for the commands that are suggested. */
-  readonly command: string;
   /** The bucket is looked at only where it is asked for. */
   readonly look: (withBucket: boolean) => Promise<View>;
   readonly carryOut: UnderLock["carryOut"];
@@ -45,7 +43,8 @@ export async function onServer(
   const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
   const { dataset } = flags;
-  const { command } = typedBy(typed, flags);
+  const words = typedBy(typed, flags);
+  const { command } = words;
   const { desired, request } = readRequest(
     loaded.desired,
     dataset === undefined ? {} : { dataset },
@@ -74,13 +73,13 @@ export async function onServer(
       terminal.say(`${id}  done${outcome === null ? "" : `  ${outcome}`}\n`);
     return await underLock({ ...context, told }, (held) =>
       work({
-        ...{ spec, terminal, session, command, ...held },
+        ...{ spec, terminal, session, ...words, ...held },
         look: (withBucket) => look(withBucket ? undefined : notAsked),
       }),
     );
   } catch (error) {
     if (signal.aborted) throw interrupted(command);
-    throw error instanceof DevbackupError ? inWords(error, typedBy(typed, flags)) : error;
+    throw error instanceof DevbackupError ? inWords(error, words) : error;
   } finally {
     stop();
     await session.close();
