@@ -32,11 +32,11 @@ export const unpackScript = (folder: AbsolutePath, way: Way): string =>
   `${beside(folder)}set -u
 ${SCRATCH}${sh`
 enter_making ${parentOf(folder)} && exec 6<. || exit 1
-if ours; then step "$part" && lock_part && take 0 && clear_part || exit 1; fi
+if ours; then enter_part && lock_part && take 0 && clear_part || exit 1; fi
 if [ -e "./$part" ] || [ -L "./$part" ]; then
   begun_ours && rmdir -- "./$part" || { echo "$part is in the way" >&2; exit 1; }
 fi
-mkdir -m 700 -- "./$part" && step "$part" && is_own && lock_part && flock 8 && claim || exit 1
+mkdir -m 700 -- "./$part" && step "$part" && is_closed . && [ -z "$(ls -A)" ] && lock_part && flock 8 && claim || exit 1
 `}${LET_GO}${sh`
 mkdir -- tree || exit 1
 { zstd -q -d -c || : >"$w/failed"; } |
@@ -50,7 +50,7 @@ mkdir -- tree || exit 1
 /** Brings what {@link unpackScript} took in to the disk; prints which folder {@link intoPlaceScript} will make of it. */
 export const sealScript = (folder: AbsolutePath, way: Way, name: string): string =>
   `${beside(folder)}${sh`
-enter ${parentOf(folder)}; step "$part"
+enter ${parentOf(folder)}; enter_part
 sync -f tree
 stat -c ${WHICH_FOLDER} -- tree${way === "stream" ? `/${name}` : ""}`}`;
 
@@ -63,16 +63,22 @@ export const WHICH_FOLDER = "%i:%W";
 /** Puts what {@link unpackScript} took in at its place. */
 export const intoPlaceScript = (folder: AbsolutePath, way: Way, name: string): string =>
   `${beside(folder)}${sh`
-enter ${parentOf(folder)}; exec 6<.; step "$part"; lock_part; flock 8; claim
+enter ${parentOf(folder)}; exec 6<.; enter_part; lock_part; flock 8; claim
 d=/proc/self/fd/6/$d
 if [ -d "$d" ] && [ ! -L "$d" ]; then rmdir -- "$d"; fi
-`}${way === "stream" ? sh`btrfs -q subvolume snapshot tree/${name} "$d"` : 'mv -T -- tree "$d"'}
-sync -f "$d"
+`}${
+    way === "stream"
+      ? sh`new=tree/${`${name}.new`}; btrfs -q subvolume snapshot tree/${name} "$new"`
+      : "new=tree"
+  }
+# a link that has come to be at its place meanwhile is neither followed nor replaced
+mv -T -n -- "$new" "$d" && [ ! -e "$new" ] || { echo "something has come to be at \${d##*/} meanwhile" >&2; exit 1; }
+sync -f .
 clear_part`;
 
 /** Removes what a failed or cut-off run has taken in. */
 export const clearScript = (folder: AbsolutePath): string =>
-  `${beside(folder)}${sh`enter ${parentOf(folder)}; exec 6<.; if ours; then step "$part"; lock_part; take 0; clear_part; fi`}`;
+  `${beside(folder)}${sh`enter ${parentOf(folder)}; exec 6<.; if ours; then enter_part; lock_part; take 0; clear_part; fi`}`;
 
 /** Whether such a thing is there; for a probe. */
 export const isBesideScript = (folder: AbsolutePath): string =>
@@ -85,8 +91,17 @@ export const isBesideScript = (folder: AbsolutePath): string =>
 const beside = (folder: AbsolutePath): string =>
   `${WAIT_OR_END}${ENTER}${sh`
 d=${fileName(folder)} part=${`${fileName(folder)}.devbackup-part`} lock=.devbackup
-begun_ours() { [ ! -L "$part" ] && [ -d "$part" ] && [ "$(stat -c '%a %u' -- "$part")" = "700 0" ]; }
+# with whatever mkdir has taken over from the folder around it
+is_closed() { case $(stat -c '%a %u' -- "$1") in *700' '0) ;; *) return 1 ;; esac; }
+begun_ours() { [ ! -L "$part" ] && [ -d "$part" ] && is_closed "$part"; }
 ours() { begun_ours && [ -f "$part/.devbackup" ]; }
+enter_part() {
+  step "$part" || return
+  # whoever owns the folder around it can have put a folder of their own there, with links to what is root's
+  if is_closed . && [ -f "$lock" ] && [ ! -L "$lock" ] && [ ! -L tree ]; then return; fi
+  echo "$part is not what was made: somebody has put another folder there" >&2
+  return 1
+}
 lock_part() { exec 8>>"$lock"; }
 clear_part() {
   for s in tree/*@*; do

@@ -81,7 +81,9 @@ open_for_writing() {
 /**
  * Shell functions, behind those of {@link ENTER}. `untouched_copy COPY SNAPSHOT…`: is it a copy of one of those, with nothing written to it since?
  * Then removing it loses nothing, whoever made it. `free_name NAME SNAPSHOT…` sets `$new` to NAME, which lies right here,
- * cleared of such a copy, or to NAME.2 and so on where something else has that name, which is left alone.
+ * cleared of such a copy, or to NAME.2 and so on where something else has that name, which is left alone. `copy_here
+ * SNAPSHOT NAME` makes a writable copy under that name right here, or fails where something has it: btrfs would follow a
+ * link that is named as the place, and so it gets the name from the source, where `$w` is a folder of the script's own.
  */
 export const UNTOUCHED_COPY = `${FIELD}
 untouched_copy() {
@@ -102,6 +104,7 @@ free_name() {
     number=$((number + 1)); new=$wanted.$number
   done
 }
+copy_here() { ln -s -- "$1" "$w/$2" && btrfs -q subvolume snapshot "$w/$2" .; }
 `;
 
 /** Reads what `shown` printed, whatever else there is around it. */

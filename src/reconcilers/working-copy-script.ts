@@ -4,6 +4,7 @@ import { formatStamp } from "../domain/units.ts";
 import { LET_GO } from "../transport/fence.ts";
 import { sh } from "../transport/quote.ts";
 import { ENTER } from "./enter.ts";
+import { SCRATCH } from "./run-script.ts";
 import { OPEN_FOR_WRITING, UNTOUCHED_COPY } from "./subvolumes.ts";
 
 /** How the working copy is brought to another snapshot. */
@@ -40,7 +41,7 @@ export function replaceScript(replacement: Replacement, now: Date): string {
   const stamp = formatStamp(now);
   const bases = replacement.bases.map((base) => sh`${base.uuid}) echo ${base.path};;`).join(" ");
   const beside = fileName(path);
-  return `${OPEN_FOR_WRITING}${ENTER}${UNTOUCHED_COPY}
+  return `${SCRATCH}${OPEN_FOR_WRITING}${ENTER}${UNTOUCHED_COPY}
 base_of() { case $1 in ${bases} esac; }
 ${sh`
 wc=${beside} name=${name} label=${label} note=${note} hydrated=${hydrated} aside=${`${beside}.set-aside`} shown=${`${path}.set-aside`} stamp=${stamp} dataset=${dataset} was=${from ?? "unknown"}
@@ -95,7 +96,7 @@ settle_former() {
 ${ownBase === null ? 'from="$hydrated/$name"' : ownBaseScript(ownBase)}
 if [ -e "./$wc" ] || [ ! -e "./$former" ]; then settle_former; fi
 free_name "$wc.devbackup-new" "\${from%/*}"/*@*
-btrfs -q subvolume snapshot "$from" "./$new"
+copy_here "$from" "$new"
 # before it has its name: a copy that stands there unnoted would one day pass for somebody else's
 {
   echo "$(field "./$new" UUID) $label"

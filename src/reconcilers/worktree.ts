@@ -11,7 +11,7 @@ import { packagesId } from "./packages.ts";
 import { receiveId } from "./receive.ts";
 import { workstationLock } from "./receive-script.ts";
 import { actionId, problem, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
-import { expectSuccess } from "./run-script.ts";
+import { expectSuccess, SCRATCH } from "./run-script.ts";
 import { elsewhere } from "./snapshot.ts";
 import type { SourceFacts } from "./source.ts";
 import { entryOf, OPEN_FOR_WRITING, UNTOUCHED_COPY } from "./subvolumes.ts";
@@ -145,12 +145,14 @@ function put({ spec, course }: View, source: SourceFacts, madeFrom: boolean): Ac
  * The folder around it is the user's, so that everything is done from within (see {@link ENTER}).
  */
 const putScript = ({ path, snapshot, aside, name, lock }: Input, now: Date): string =>
-  `${OPEN_FOR_WRITING}${ENTER}${UNTOUCHED_COPY}${sh`
+  `${SCRATCH}${OPEN_FOR_WRITING}${ENTER}${UNTOUCHED_COPY}${sh`
 lock=${fileName(lock)} d=${fileName(path)} aside=${fileName(aside)} shown=${aside} n=${name} stamp=${formatStamp(now)}
 enter_own ${parentOf(snapshot)}; exec 3<.; s=/proc/self/fd/3/$n
 own_file "$lock"; (umask 077; : >>"./$lock"); exec 8<>"./$lock"
 # a run that was killed does not end its script there
 flock 8
+# whoever waits for it is not to end who held it before
+: >"./$lock"
 enter_making ${parentOf(path)}; exec 6<.
 to_aside() { own_folder "$aside" 755; step "$aside"; exec 5<.; cd -P /proc/self/fd/6; }
 `}
@@ -165,7 +167,7 @@ if [ -e "./$aside" ] || [ -L "./$aside" ]; then
   # across file systems or subvolumes mv(1) copies, and then removes
   [ "$(stat -L -c %d /proc/self/fd/5)" = "$(stat -c %d .)" ] || { echo "$shown lies elsewhere: what is in $d cannot be moved there" >&2; exit 1; }
 fi
-btrfs -q subvolume snapshot "$s" "./$new"
+copy_here "$s" "$new"
 if [ -d "./$d" ] && ! is_subvolume "./$d"; then rmdir -- "./$d" 2>/dev/null || :; fi
 if [ -e "./$d" ]; then
   to_aside

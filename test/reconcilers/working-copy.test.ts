@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -126,4 +126,13 @@ open("${path}/done", "w").close()'`,
       await until(file("done"));
       assert.equal(spawnSync("cat", [join(kept, "db")], { encoding: "utf8" }).stdout, "late\n");
     });
+
+  test("a link, put where the new copy is made at that very moment, is not followed", async (context) => {
+    const { path, copy, bring, before, file } = await server(context);
+    mkdirSync(file("roots"), { mode: 0o700 });
+    before("subvolume snapshot ", `ln -s ${path}/roots ${copy}.devbackup-new 2>/dev/null || :`);
+    await assert.rejects(bring("2026-02"));
+    assert.deepEqual(readdirSync(file("roots")), []);
+    assert.equal(readFileSync(join(copy, "label"), "utf8"), "01\n");
+  });
 });

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import type { AbsolutePath } from "../../src/domain/names.ts";
+import {
+  clearScript,
+  intoPlaceScript,
+  sealScript,
+  unpackScript,
+} from "../../src/reconcilers/extract-script.ts";
+import { sendScript } from "../../src/reconcilers/receive.ts";
+import { shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
+
+const NAME = "dev@2026-03";
+
+describe("a label beside what is there", { skip: whyNoDisk() }, () => {
+  /** Root's snapshots and a file of root's; a home of `nobody`, where the label is brought to. */
+  function ground(context: TestContext) {
+    const { path } = smallDisk(context);
+    shell(
+      `chmod 755 "$(dirname "$1")" "$1"; cd "$1"; mkdir home roots snaps; chmod 700 roots; chown nobody: home; chmod g+s home
+       echo precious >roots/file; btrfs -q subvolume create s; echo 1 >s/file
+       for n in dev@2026-01 ${NAME}; do btrfs -q subvolume snapshot -r s "snaps/$n"; done`,
+      path,
+    );
+    const folder = join(path, "home/restored") as AbsolutePath;
+    const stream = () =>
+      spawnSync("sh", ["-c", sendScript(join(path, "snaps") as AbsolutePath, NAME, null)]).stdout;
+    const run = (script: string, input = Buffer.alloc(0)) => {
+      const { status, stderr } = spawnSync("sh", ["-c", `set -eu\n${script}`], { input });
+      return { status, stderr: String(stderr) };
+    };
+    const unpack = () => run(unpackScript(folder, "stream"), stream());
+    const seal = () => run(sealScript(folder, "stream", NAME));
+    const intoPlace = () => run(intoPlaceScript(folder, "stream", NAME));
+    const asNobody = (script: string) =>
+      shell(`cd "$1/home"; setpriv --reuid nobody --regid nogroup --clear-groups sh -euc '${script}'`, path);
+    const nothingIsLost = () => {
+      assert.deepEqual(readdirSync(join(path, "snaps")), ["dev@2026-01", NAME]);
+      assert.deepEqual(readdirSync(join(path, "roots")), ["file"]);
+      assert.equal(readFileSync(join(path, "roots/file"), "utf8"), "precious\n");
+    };
+    return { path, folder, run, unpack, seal, intoPlace, asNobody, nothingIsLost };
+  }
+
+  test("another folder, put where it is taken in: nothing that its links lead to is written or deleted", (context) => {
+    const { path, folder, run, unpack, seal, intoPlace, asNobody, nothingIsLost } = ground(context);
+    assert.equal(unpack().status, 0);
+    asNobody(`mv restored.devbackup-part away; mkdir -m 700 restored.devbackup-part; cd restored.devbackup-part
+      ln -s ${path}/snaps tree; ln -s ${path}/roots/file .devbackup`);
+    for (const step of [seal, intoPlace, unpack]) assert.equal(step().status, 1);
+    run(clearScript(folder));
+    nothingIsLost();
+    assert.deepEqual(readdirSync(join(path, "home")).sort(), ["away", "restored.devbackup-part"]);
+  });
+
+  test("a link, put at its place before it gets there: it is not followed, and the next run ends what was begun", (context) => {
+    const { path, folder, unpack, seal, intoPlace, asNobody, nothingIsLost } = ground(context);
+    assert.equal(unpack().status, 0);
+    assert.equal(seal().status, 0);
+    asNobody(`ln -s ${path}/roots restored`);
+    const { status, stderr } = intoPlace();
+    assert.equal(status, 1);
+    assert.match(stderr, /something has come to be at restored/);
+    nothingIsLost();
+    asNobody("rm restored");
+    for (const step of [unpack, seal, intoPlace]) assert.equal(step().status, 0);
+    assert.equal(readFileSync(join(folder, "file"), "utf8"), "1\n");
+    assert.deepEqual(readdirSync(join(path, "home")), ["restored"]);
+  });
+});
