@@ -1,4 +1,5 @@
 import type { DevbackupError, ExitCode } from "../domain/trouble.ts";
+import { LEFT_OUT } from "../plan/assemble.ts";
 import type { ActionId, Plan, Warning } from "../plan/plan.ts";
 import type { Result } from "./events.ts";
 
@@ -36,12 +37,13 @@ export interface Aftermath {
   readonly unseen: readonly string[];
 }
 
-/** A plan with a problem, or made without the bucket, does not say that nothing is left. */
+/** A plan with a problem, made without the bucket, or that had to leave out what was asked for, does not say that nothing is left. */
 export const aftermathOf = (remaining: Plan): Aftermath => ({
   remaining,
-  unseen: [...remaining.problems, ...remaining.warnings.filter(({ hides }) => hides !== undefined)].map(
-    ({ dataset, text }: Warning) => (dataset === null ? text : `${dataset}: ${text}`),
-  ),
+  unseen: [
+    ...remaining.problems,
+    ...remaining.warnings.filter(({ code, hides }) => hides !== undefined || code === LEFT_OUT),
+  ].map(({ dataset, text }: Warning) => (dataset === null ? text : `${dataset}: ${text}`)),
 });
 
 export function resultOf(plan: Plan, progress: Progress, { remaining, unseen }: Aftermath): Result {

@@ -3,6 +3,7 @@ import { type ApplyOptions, apply } from "../apply/apply.ts";
 import { suggesting } from "../apply/in-words.ts";
 import { type Approval, isApproved, parseApproval } from "../plan/approval.ts";
 import type { Action, Plan } from "../plan/plan.ts";
+import { retold } from "../plan/saved.ts";
 import { planFrom } from "../reconcilers/diff-all.ts";
 import { planJson } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
@@ -48,7 +49,8 @@ async function agreeAndDo(
   terminal: Terminal,
   session: Session,
 ): Promise<number> {
-  const plan = saved ?? planFrom(what.desired, await session.look(), what.request);
+  const fresh = planFrom(what.desired, await session.look(), what.request);
+  const plan = saved === null ? fresh : retold(saved, fresh);
   const asked = parseApproval(flags.approve ?? []);
   const shown = planText(plan, {
     ...{ ...terminal, command: what.command, narrowed: what.narrowed },

@@ -1,6 +1,8 @@
 import { open } from "node:fs/promises";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { DevbackupError } from "../domain/trouble.ts";
+import type { Action } from "../plan/plan.ts";
+import { planFrom } from "../reconcilers/diff-all.ts";
 import { escrow } from "../reconcilers/escrow.ts";
 import { cloudEscrow, escrowCopy } from "../reconcilers/escrow-copies.ts";
 import { readEscrowBytes } from "../reconcilers/escrow-proof.ts";
@@ -46,6 +48,9 @@ async function writeCopy(
 ): Promise<void> {
   const session = openSession(desired, request, [], () => undefined);
   try {
+    const { actions } = planFrom(desired, await session.look(), request);
+    const undone = actions.find(({ kind }) => kind === escrow.kind);
+    if (undone !== undefined) throw outdated(out, undone);
     const bytes = await readEscrowBytes(await session.host(spec.server), spec);
     const file = await open(out, "wx", 0o600);
     try {
@@ -68,6 +73,18 @@ async function writeCopy(
     await session.close();
   }
 }
+
+/** Somebody said no, or left it out. */
+const outdated = (out: string, { host, dataset, reason }: Action): DevbackupError =>
+  new DevbackupError({
+    code: "escrow-outdated",
+    exitCode: 1,
+    host,
+    what: `the escrow of ${dataset} is still to be made`,
+    why: reason,
+    state: `${out} was not written: a copy of what stands there would not do`,
+    next: "devbackup keys escrow, and let it be made",
+  });
 
 const whichDataset = ({ datasets }: DesiredState): DevbackupError =>
   new DevbackupError({

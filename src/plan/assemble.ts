@@ -18,6 +18,9 @@ export interface Selection {
   readonly kinds?: readonly string[];
 }
 
+/** Of what was selected, and can't be done before something that was not. */
+export const LEFT_OUT = "left-out";
+
 export interface Draft {
   readonly createdAt: Date;
   readonly mode: Plan["mode"];
@@ -107,7 +110,7 @@ function select(
     else kept.push(action);
     if (wanted && need !== undefined) {
       const text = `${action.id} is left out: it needs ${need}, which is not selected`;
-      warnings.push({ code: "left-out", host: action.host, dataset: action.dataset, text });
+      warnings.push({ code: LEFT_OUT, host: action.host, dataset: action.dataset, text });
     }
   }
   return { kept, warnings };

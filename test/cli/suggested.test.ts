@@ -63,12 +63,11 @@ describe("what is suggested is what was typed", () => {
 
   test("by an apply that is refused the lock", async () => {
     const file = await saved({ restore: "latest", dataset: "dev" });
-    const identity = join(folder, "key");
-    const { code, next } = await whileLocked(() => applyCommand(file, { ...flags(), identity }));
+    const { code, next } = await whileLocked(() => applyCommand(file, flags()));
     assert.equal(code, "locked");
     assert.equal(
       next,
-      `wait for it to end, then: devbackup apply --config ${config} --restore latest --identity ${identity} --dataset dev`,
+      `wait for it to end, then: devbackup apply --config ${config} --restore latest --dataset dev`,
     );
   });
 

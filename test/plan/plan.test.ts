@@ -4,7 +4,7 @@ import { approvedIds, isApproved, parseApproval } from "../../src/plan/approval.
 import { assemble, type Draft, type Selection } from "../../src/plan/assemble.ts";
 import { driftOf, firstDrift, hiddenIn } from "../../src/plan/drift.ts";
 import type { Action, ActionId, Stage } from "../../src/plan/plan.ts";
-import { parseSavedPlan, renderSavedPlan } from "../../src/plan/saved.ts";
+import { parseSavedPlan, renderSavedPlan, retold } from "../../src/plan/saved.ts";
 import { action, plan } from "../report/examples.ts";
 
 const EVERYTHING: Selection = { host: null, stages: null };
@@ -157,4 +157,20 @@ test("a saved plan keeps everything but the inputs, and what is none is not read
   assert.equal(parseSavedPlan(elsewhere), undefined);
   for (const bad of ["", "{}", "null", "[]", text.replace("devbackup-plan", "other"), text.slice(0, -10)])
     assert.equal(parseSavedPlan(bad), undefined, bad.slice(0, 20));
+});
+
+test("a saved plan is shown in a fresh plan's words, and carried out by what it assumed", () => {
+  const now = step("worktree:dev", "hydrate", [], {
+    ...{ hazard: "destructive", summary: "replace the dataset", reason: "it stands at another label" },
+  });
+  const gone = step("gone:1", "cloud", [], { summary: "what is no longer planned" });
+  const forged = { ...now, hazard: "none" as const, summary: "look at the dataset", assumes: { uuid: "a" } };
+  const shown = retold(plan([forged, gone]), plan([now]));
+  assert.deepEqual(
+    shown.actions.map(({ summary, reason, hazard, assumes }) => [summary, reason, hazard, assumes]),
+    [
+      [now.summary, now.reason, "none", { uuid: "a" }],
+      [gone.summary, gone.reason, "none", gone.assumes],
+    ],
+  );
 });
