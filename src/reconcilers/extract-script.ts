@@ -14,15 +14,38 @@ export const NO_SUCH_PATH = 44;
 
 /**
  * Names, owners by number, times to the nanosecond, links, holes, ACLs and attributes travel (tar(1)); sockets do not,
- * and a fifo with two names becomes two.
+ * and a fifo with two names becomes two. The folders above a path travel as they are, closed ones too, without what else
+ * is in them; a link among them is refused: it may lead out of the tree.
  */
 export const packScript = (tree: AbsolutePath, paths: readonly string[]): string =>
-  `${SCRATCH}${sh`
+  `${SCRATCH}${NO_LINK_ABOVE}${sh`
 cd ${tree} || exit 1
-for p in ${paths}; do [ -e "./$p" ] || [ -L "./$p" ] || { echo "there is no $p in it" >&2; exit ${NO_SUCH_PATH}; }; done
-{ tar -c --format=posix --numeric-owner --acls --xattrs --xattrs-include='*' -S -- ${paths.length === 0 ? ["."] : paths.map((path) => `./${path}`)} || : >"$w/failed"; } |
+for p in ${paths}; do
+  no_link_above "$p" && { [ -e "./$p" ] || [ -L "./$p" ] || { echo "there is no $p in it" >&2; false; }; } || exit ${NO_SUCH_PATH}
+done
+{ tar -c --format=posix --numeric-owner --acls --xattrs --xattrs-include='*' -S ${paths.length === 0 ? ["."] : paths.flatMap(withFoldersAbove)} || : >"$w/failed"; } |
 zstd -q -c -T0 -1 || exit 1
 [ ! -e "$w/failed" ] || { echo "tar failed" >&2; exit 1; }`}`;
+
+const NO_LINK_ABOVE = `
+no_link_above() {
+  above=. rest=$1
+  while [ "$rest" != "\${rest#*/}" ]; do
+    above=$above/\${rest%%/*} rest=\${rest#*/}
+    if [ -L "$above" ]; then
+      echo "\${above#./} is a link to $(readlink -- "$above"): name the path of what lies there" >&2
+      return 1
+    fi
+  done
+}
+`;
+
+/** Words for tar(1), where each of these options holds for the names behind it. */
+function withFoldersAbove(path: string): string[] {
+  const parts = `./${path}`.split("/");
+  const above = parts.slice(1).map((_, at) => parts.slice(0, at + 1).join("/"));
+  return ["--no-recursion", ...above, "--recursion", parts.join("/")];
+}
 
 /**
  * Takes in, beside the target, what the other end sends. Only a folder that an earlier run of ours has left there is
@@ -36,7 +59,7 @@ if ours; then enter_part && lock_part && take 0 && clear_part || exit 1; fi
 if [ -e "./$part" ] || [ -L "./$part" ]; then
   begun_ours && rmdir -- "./$part" || { echo "$part is in the way" >&2; exit 1; }
 fi
-mkdir -m 700 -- "./$part" && step "$part" && is_closed . && [ -z "$(ls -A)" ] && lock_part && flock 8 && claim || exit 1
+mkdir -m 700 -- "./$part" && step "$part" && is_closed . && [ -z "$(ls -A)" ] && chmod g-s . && lock_part && flock 8 && claim || exit 1
 `}${LET_GO}${sh`
 mkdir -- tree || exit 1
 { zstd -q -d -c || : >"$w/failed"; } |
