@@ -1,5 +1,6 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { datasetKeys } from "../domain/artifact.ts";
+import type { Fact } from "../domain/fact.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
 import { joinPath, type Sha256 } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
@@ -163,7 +164,7 @@ function sameKeys({ spec, facts }: Trial, { recipient, signer }: OpenedEscrow): 
 async function opensArtifact(trial: Trial, { backupIdentity }: OpenedEscrow): Promise<Check> {
   const { spec, desired, facts, observed, session } = trial;
   const row = registered(facts.manifest).at(-1);
-  if (row === undefined) return { what: "the newest artifact", ok: true, said: "there is none yet" };
+  if (row === undefined) return noneYet("the newest artifact", facts.manifest);
   const what = `the newest artifact, ${row.label}`;
   const key = desired.cloud === null ? null : cloudKey(desired.cloud, spec, row);
   const bucket = observed.buckets?.get(spec.name);
@@ -204,9 +205,15 @@ async function whetherDamaged(
   }
 }
 
+/** What could not be looked at is not what is not there. */
+const noneYet = (what: string, manifest: Fact<unknown>): Check =>
+  manifest.kind === "unknown"
+    ? { what, ok: false, said: `the manifest could not be looked at: ${manifest.why}` }
+    : { what, ok: true, said: "there is none yet" };
+
 async function signedBy({ spec, facts, session }: Trial, { signer }: OpenedEscrow): Promise<Check> {
   const what = "the manifest";
-  if (facts.manifest.kind !== "known") return { what, ok: true, said: "there is none yet" };
+  if (facts.manifest.kind !== "known") return noneYet(what, facts.manifest);
   if (facts.manifest.value.signature === "missing")
     return { what, ok: false, said: "not signed: devbackup plan" };
   const signed = await readSigned(await session.host(spec.server), spec);
