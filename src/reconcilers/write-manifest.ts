@@ -1,11 +1,12 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import { type Manifest, type ManifestRow, renderManifest, renderStateEnv } from "../domain/manifest.ts";
-import { type AbsolutePath, joinPath } from "../domain/names.ts";
+import { type Manifest, type ManifestRow, renderManifest } from "../domain/manifest.ts";
+import { type AbsolutePath, joinPath, type Sha256 } from "../domain/names.ts";
 import { sha256Of } from "../transport/hash.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import { expectSuccess } from "./run-script.ts";
 import { signatureFunctions } from "./signature.ts";
+import { stateEnvScript } from "./state-env-script.ts";
 import { manifestFile, ROW_SUFFIX, stateEnvFile } from "./store.ts";
 
 /** What a write of the manifest is to make of it. */
@@ -27,25 +28,25 @@ interface ManifestWrite {
  */
 export async function writeManifest(host: Host, dataset: DatasetSpec, write: ManifestWrite): Promise<void> {
   const { rows, row = null, next = "devbackup apply" } = write;
-  const contents = { state: renderStateEnv(dataset.name, rows), manifest: renderManifest(rows) };
+  const manifest = renderManifest(rows);
   const artifact = row === null ? null : joinPath(dataset.repository, row.localPath);
-  await expectSuccess(host, writeScript(dataset, write, contents, artifact), {
+  await expectSuccess(host, writeScript(dataset, write, sha256Of(manifest), artifact), {
     code: "register-failed",
     what: `the manifest of ${dataset.name} could not be written`,
     next,
-    stdin: contents.state + contents.manifest,
+    stdin: manifest,
   });
 }
 
 /**
- * Refuses to write over a manifest that is not the one that was read, and what did not arrive whole: a link that
- * dies ends stdin just as the last byte does. `state.env` comes first on stdin; `dd` reads no byte beyond it.
+ * Refuses to write over a manifest that is not the one that was read, what did not arrive whole (a link that dies ends
+ * stdin just as the last byte does), and what is no manifest. `state.env` is made of what arrived.
  * The signature goes before its manifest: cut off in between, it is the signature of `$m.new`, which is complete.
  */
 function writeScript(
   dataset: DatasetSpec,
   { onSha256, keepAs }: ManifestWrite,
-  contents: { readonly state: string; readonly manifest: string },
+  sha256: Sha256,
   artifact: AbsolutePath | null,
 ): string {
   const settle =
@@ -66,7 +67,7 @@ if [ -e "$m" ]; then
   for f in "" .sig; do [ ! -e "$m$f" ] || ln -- "$m$f" "$m".before-${keepAs}"$f"; done
 fi
 `;
-  return `${signatureFunctions(dataset)}${sh`
+  return `${signatureFunctions(dataset)}${stateEnvScript(dataset.name)}${sh`
 umask 027
 m=${manifestFile(dataset)} s=${stateEnvFile(dataset)} d=$(dirname -- ${manifestFile(dataset)})
 # two at once would write the same new file
@@ -75,10 +76,11 @@ exec 6<"$d"; flock 6
 if ! signed_by_us "$m" && signed_by_us "$m.new"; then mv -T -- "$m.new" "$m"; sync "$d"; fi
 now=$([ ! -e "$m" ] || cat -- "$m" 2>/dev/null | sha256sum | cut -c1-64)
 [ "$now" = ${onSha256 ?? ""} ] || { echo "the manifest has changed since it was read" >&2; exit 1; }
-dd bs=${Buffer.byteLength(contents.state)} count=1 iflag=fullblock status=none >"$s.new"
 cat >"$m.new"
-[ "$(cat -- "$s.new" "$m.new" | sha256sum | cut -c1-64)" = ${sha256Of(contents.state + contents.manifest)} ] ||
-  { echo "what was to be written did not arrive whole" >&2; exit 1; }
+[ "$(sha256sum <"$m.new" | cut -c1-64)" = ${sha256} ] || { echo "what was to be written did not arrive whole" >&2; exit 1; }
+state=$(state_env "$m.new") || { echo "what was to be written is no manifest" >&2; exit 1; }
+# where its output finds no room, printf ends with 0 all the same, and cat does not
+printf '%s\n' "$state" | cat >"$s.new"
 `}${grow}${keep}${settle}${sh`
 sync "$m.new"; sign "$m.new"; mv -T -- "$m.new" "$m"; sync "$d"
 # what waited for its row has it now, also of a write that was cut off here; state.env, which goes last, tells of that
