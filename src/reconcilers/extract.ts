@@ -94,7 +94,9 @@ export const extract: Reconciler<Input> = {
     if (to === undefined || to === null) return {};
     if (facts.target.kind !== "known")
       return { problems: [unknownProblem(spec, to.host, to.folder, facts.target)] };
-    const ours = desired.datasets
+    // another dataset's places are in the way too where one was asked for alone
+    const { datasets } = desired.partOf ?? desired;
+    const ours = datasets
       .flatMap((each) => [placeOf(each.workstation, each.snapshots), placeOf(each.server, each.repository)])
       .find((place) => isInside(to, place) || isPlace(to, place));
     if (ours !== undefined)
@@ -128,7 +130,7 @@ export const extract: Reconciler<Input> = {
       };
     const name = snapshotName(spec.name, course.target);
     // a subvolume inside a dataset would be left out of its backups
-    const nested = desired.datasets
+    const nested = datasets
       .flatMap((each) => [placeOf(each.workstation, each.path), placeOf(each.server, each.workingCopy)])
       .some((place) => isInside(to, place));
     return {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { absent, known, unknown } from "../../src/domain/fact.ts";
-import type { AbsolutePath, AgeRecipient, HostName, Signer } from "../../src/domain/names.ts";
+import type { AbsolutePath, AgeRecipient, DatasetName, HostName, Signer } from "../../src/domain/names.ts";
+import { planFrom } from "../../src/reconcilers/diff-all.ts";
 import type { RestoreRequest } from "../../src/reconcilers/request.ts";
 import { history, label } from "../domain/history.ts";
 import { facts, source, store, THREE } from "./rows.ts";
@@ -11,6 +12,7 @@ import {
   filesOf,
   folder,
   HOME,
+  lookAt,
   M1,
   planOf,
   received,
@@ -298,6 +300,28 @@ test("beside what is there, and inside the dataset: no subvolume, which its back
   };
   assert.deepEqual(way("/home/dev/old"), ["stream"]);
   assert.deepEqual(way("/home/dev/code/old"), ["archive"]);
+});
+
+test("of one dataset alone: another one's places are as much in the way", () => {
+  const target = known({ kind: "absent" as const, inode: "-", place: HOME, leftBeside: false });
+  const plan = (folder: string) => {
+    const given = { rows: THREE, target: "2026-04", restore: beside(folder), change: { target } };
+    const { desired, observed, request } = lookAt(given);
+    const [dev = assert.fail()] = desired.datasets;
+    const photos = {
+      ...dev,
+      name: "photos" as DatasetName,
+      path: "/home/dev/photos" as AbsolutePath,
+      snapshots: "/home/dev/photos-snapshots" as AbsolutePath,
+    };
+    return planFrom({ ...desired, partOf: { ...desired, datasets: [dev, photos] } }, observed, request);
+  };
+  assert.deepEqual(
+    plan("/home/dev/photos-snapshots/old").problems.map(({ code }) => code),
+    ["target-ours"],
+  );
+  const [{ input } = assert.fail()] = plan("/home/dev/photos/old").actions;
+  assert.equal((input as { way: string }).way, "archive");
 });
 
 describe("what a writer in the bucket is not given", () => {
