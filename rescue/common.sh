@@ -199,16 +199,26 @@ whole() {
     [ "$(uuid_of "$1" 'Received UUID')" != - ]
 }
 
+# A folder, or a link of root's to one, in which nobody else can put anything in the way.
+roots_alone() {
+  case "$(stat -c %u "$1") $(stat -L -c '%u %A' "$1")" in
+    '0 0 d'????-??-?) ;;
+    *) stop "$1 can be changed by others than root, who could lead it elsewhere" "sudo chown root: $1; sudo chmod go-w $1" ;;
+  esac
+}
+
 # receive FOLDER SNAPSHOT MARK COMMAND...: what COMMAND sends becomes FOLDER/SNAPSHOT. MARK says meanwhile that it
 # is ours, so that the next run may clear away what was cut off.
 receive() {
   folder=$1 snapshot=$2 mark=$3; shift 3
+  roots_alone "$folder"
   if [ -e "$folder/$snapshot" ]; then
-    [ -e "$mark" ] || stop "$folder/$snapshot is there, not whole, and not from this kit" "look at it, and move it to another name; then run this again"
+    { [ -e "$mark" ] && [ ! -L "$folder/$snapshot" ]; } || stop "$folder/$snapshot is there, not whole, and not from this kit" "look at it, and move it to another name; then run this again"
     say "Clearing away what was cut off: $folder/$snapshot"
     btrfs -q subvolume delete "$folder/$snapshot" || exit 1
   fi
-  : >"$mark" && sync || exit 1
+  # made anew: what somebody has put there before may be a link
+  { rm -f "$mark" && (set -C; : >"$mark") && sync; } || exit 1
   say "Receiving $snapshot into $folder; this takes a while."
   rm -f "$work/failed"
   # locked into the folder: receive goes wherever a stream's paths lead

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { chmod, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
@@ -319,6 +319,28 @@ for (const shell of ["dash", "busybox"] satisfies Shell[])
         const kept = join(fresh.repository, "manifests/snapshots_v2.tsv");
         const verify = ["-Y", "verify", "-I", "devbackup", "-n", "devbackup-manifest", "-f", allowed];
         await execa("ssh-keygen", [...verify, "-s", `${kept}.sig`], { inputFile: kept });
+      });
+    });
+
+    describe("receiving", {
+      skip: process.getuid?.() !== 0 && "it gives a folder away, which takes root",
+    }, () => {
+      test("not into a folder that others can change, and through no link that lies there", async () => {
+        const fresh = await machine(made, shell, { signer: made.signer });
+        const folder = join(fresh.kit, "../it's theirs");
+        const [mark, victim] = [join(folder, ".dev@2026-01.receiving"), join(fresh.kit, "victim")];
+        await mkdir(folder, { mode: 0o755 });
+        await writeFile(victim, "precious\n");
+        await symlink(victim, mark);
+        await symlink(fresh.kit, join(folder, "dev@2026-02"));
+        await writeFile(join(fresh.kit, "try.sh"), '. "$(dirname "$0")/common.sh"\nreceive "$@"\n');
+        const receive = (name: string) => exits(1, fresh, "try.sh", [folder, name, mark, "true"]);
+        await chown(folder, 65534, 65534);
+        assert.match(await receive("dev@2026-01"), /can be changed by others than root/);
+        await chown(folder, 0, 0);
+        assert.match(await receive("dev@2026-02"), /there, not whole, and not from this kit/);
+        assert.match(await receive("dev@2026-01"), /could not be received/);
+        assert.equal(await readFile(victim, "utf8"), "precious\n");
       });
     });
 
