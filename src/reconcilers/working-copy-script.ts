@@ -66,6 +66,7 @@ closed_to_writers() {
   btrfs property set -ts "$1" ro false || exit
   return 1
 }
+to_aside() { own_folder "$aside" 755; step "$aside"; exec 5<.; cd -P /proc/self/fd/6; }
 settle_former() {
   [ -e "./$former" ] || [ -L "./$former" ] || return 0
   is_subvolume "./$former" || { echo "$former is in the way, and no copy of ours: move it away" >&2; exit 1; }
@@ -74,21 +75,19 @@ settle_former() {
   origin=$(base_of "$parent")
   # what it was made from may have gone, and been received again since
   at=\${origin##*@}
-  kept="$dataset@\${at:-$was}.edited-$stamp"
-  own_folder "$aside" 755; step "$aside"; exec 5<.; cd -P /proc/self/fd/6
   if ! closed_to_writers /proc/self/fd/4; then
     kept="$dataset@\${at:-$was}.in-use-$stamp"
+    to_aside
     # across file systems or subvolumes mv(1) copies, and then removes
     [ "$(stat -L -c %d /proc/self/fd/5)" = "$(stat -c %d .)" ] || { echo "$shown lies elsewhere: what is in use cannot be moved there" >&2; exit 1; }
     mv -T -- "./$former" "/proc/self/fd/5/$kept"
     echo "kept $shown/$kept"
     return 0
   fi
-  btrfs -q subvolume snapshot -r /proc/self/fd/4 "/proc/self/fd/5/$kept"
-  if [ -n "$origin" ] && [ -e "$origin" ] && ! edited "$origin" "/proc/self/fd/5/$kept"; then
-    (cd -P /proc/self/fd/5 && delete_here "$kept")
-    rmdir "./$aside" 2>/dev/null || :
-  else
+  if [ -z "$origin" ] || [ ! -e "$origin" ] || edited "$origin" /proc/self/fd/4; then
+    kept="$dataset@\${at:-$was}.edited-$stamp"
+    to_aside
+    btrfs -q subvolume snapshot -r /proc/self/fd/4 "/proc/self/fd/5/$kept"
     echo "kept $shown/$kept"
   fi
   delete_here "$former"

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -66,6 +66,20 @@ describe("whoever works in the working copy", { skip: whyNoDisk() }, () => {
   const until = async (file: string): Promise<void> => {
     while (!existsSync(file)) await sleep(20);
   };
+
+  test("what they wrote a moment ago is kept, also where comparing it was cut off; what nobody wrote to goes", async (context) => {
+    const { path, copy, bring, before, file } = await server(context);
+    before("send --no-data", `[ -e ${path}/cut ] || { touch ${path}/cut; kill -s KILL 0; }`);
+    await assert.rejects(bring("2026-02"));
+    assert.equal(await bring("2026-02"), null);
+    assert.deepEqual(readdirSync(path).sort(), ["cut", "repository", "s", "tools", "work"]);
+    writeFileSync(join(copy, "mine"), "precious");
+    rmSync(file("cut"));
+    await assert.rejects(bring("2026-01"));
+    const kept = /kept in (.+)/.exec(String(await bring("2026-01")))?.[1] ?? assert.fail("nothing was kept");
+    assert.equal(readFileSync(join(kept, "mine"), "utf8"), "precious");
+    assert.deepEqual(readdirSync(path).sort(), ["cut", "repository", "s", "tools", "work", "work.set-aside"]);
+  });
 
   test("a file that is saved while the former copy is compared is kept, or refused to whoever saves it", async (context) => {
     const { path, copy, bring, before, file } = await server(context);
