@@ -64,7 +64,8 @@ field() { btrfs subvolume show -- "$1" | sed -n "s/^[[:space:]]*$2:[[:space:]]*/
 /**
  * A shell function: whether a program has a file of the subvolume `$1` open for writing, or mapped so; by its device,
  * since a path is another one behind another mount, in a container say. What the kernel alone holds open (a loop device,
- * a file that an NFS client writes to) is not seen. A file system that does not answer is not waited for.
+ * a file that an NFS client writes to) is not seen. Other file systems are not asked, where stat(1) can do without: one
+ * that does not answer would be waited for.
  */
 export const OPEN_FOR_WRITING = `
 open_for_writing() {
