@@ -14,21 +14,18 @@ import { keyId } from "./keys.ts";
 import { hydratedFolder, layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import { artifactDamaged, DAMAGED, damagedMark, type Proving, proveScript } from "./prove-script.ts";
-import {
-  markOf,
-  marksOnServer,
-  type Receiving,
-  receiveScript,
-  serverLock,
-  WAITED,
-} from "./receive-script.ts";
+import { marksOnServer, type Receiving, receiveScript, serverLock, WAITED } from "./receive-script.ts";
 import { actionId, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
 import { manifestId, registerId } from "./register.ts";
+import { manifestFile } from "./store.ts";
+import { registeredCheck, STREAM_CHECK } from "./stream-check.ts";
 import { entryOf, type Subvolume } from "./subvolumes.ts";
 import { labelsToReceive } from "./to-receive.ts";
 
 interface Input extends Receiving {
   readonly identity: AbsolutePath;
+  readonly repository: AbsolutePath;
+  readonly manifest: AbsolutePath;
   /** Null where it is yet to be made. */
   readonly artifact: (Proving & { readonly sizeBytes: number }) | null;
 }
@@ -98,10 +95,12 @@ function receive(view: View, label: Label): Action<Input> {
     assumes: { sha256: row?.sha256 ?? null },
     input: {
       identity: identityFile(spec),
+      repository: spec.repository,
+      manifest: manifestFile(spec),
       folder: hydratedFolder(spec.repository),
       name,
       replace: hazard === "destructive",
-      mark: markOf(marksOnServer(spec), name),
+      marks: marksOnServer(spec),
       lock: serverLock(spec),
       artifact:
         row === undefined
@@ -136,11 +135,21 @@ function standing(
       };
 }
 
-/** The hash comes first and by itself: a stream that is not the manifest's must not reach `btrfs receive`. */
+/**
+ * The hash comes first, and all else that can be known: a stream that is not the manifest's, or would reach further than
+ * its own snapshot, must not get to `btrfs receive`.
+ */
 const hydrateScript = (input: Input, artifact: Proving): string =>
   receiveScript(input, {
-    check: proveScript(artifact),
-    stream: sh`{ age -d -i ${input.identity} "$a" || echo "age failed" >"$w/failed"; } |
-{ zstd -q -d -c || echo "zstd failed" >"$w/failed"; }`,
+    check: `${proveScript(artifact)}${registeredCheck(input.repository, input.manifest)}${plain(input.identity)}${STREAM_CHECK}`,
+    stream: "plain",
     fromAfar: false,
   });
+
+/** A function of sh: `$a` as it was before it was compressed and encrypted. */
+const plain = (identity: AbsolutePath): string => sh`
+plain() {
+  { age -d -i ${identity} "$a" || echo "age failed" >"$w/failed"; } |
+  { zstd -q -d -c || echo "zstd failed" >"$w/failed"; }
+}
+`;

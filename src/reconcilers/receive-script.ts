@@ -1,5 +1,5 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import { type AbsolutePath, fileName, joinPath, parentOf } from "../domain/names.ts";
+import { type AbsolutePath, fileName, joinPath } from "../domain/names.ts";
 import { LET_GO } from "../transport/fence.ts";
 import { sh } from "../transport/quote.ts";
 import { ENTER } from "./enter.ts";
@@ -12,8 +12,11 @@ export interface Receiving {
   readonly name: string;
   /** Whether what stands there goes although no receive of ours made it: somebody has approved that. */
   readonly replace: boolean;
-  /** Says that a receive of ours is under way, so that its remains may be cleared away; holds their UUID. */
-  readonly mark: AbsolutePath;
+  /**
+   * Where a file named after `name` says that a receive of ours is under way, so that its remains may be cleared away; it
+   * holds their UUID.
+   */
+  readonly marks: Marks;
   /** Held by whoever receives: a controller that is killed does not end its receive there. */
   readonly lock: AbsolutePath;
 }
@@ -28,8 +31,6 @@ export const marksOnWorkstation = ({ snapshots }: DatasetSpec): Marks => ({
   prefix: `${snapshots}/.`,
   suffix: SUFFIX,
 });
-export const markOf = ({ prefix, suffix }: Marks, name: string): AbsolutePath =>
-  `${prefix}${name}${suffix}` as AbsolutePath;
 
 /** Each held by whatever of ours changes what is received there, or made from it: two runs' scripts can overlap. */
 export const serverLock = ({ repository }: DatasetSpec): AbsolutePath =>
@@ -58,12 +59,13 @@ interface Stream {
  * (btrfs-progs common/send-stream.c). What fails or is interrupted leaves nothing behind.
  */
 export const receiveScript = (
-  { folder, name, replace, mark, lock }: Receiving,
+  { folder, name, replace, marks, lock }: Receiving,
   { check = "", stream, ending = ":", fromAfar }: Stream,
 ): string =>
   `${sh`
 set -u
-lock=${inside(folder, lock)} d=${folder} n=${name} m=${inside(folder, mark)} begun= noting=
+lock=${inside(folder, lock)} d=${folder} n=${name} begun= noting=
+m=${inside(folder, marks.prefix)}"$n"${marks.suffix}
 `}${WAIT_OR_END}${ENTER}${FIELD}
 enter_own "$d" && own_file "$lock" && (umask 077; : >>"$lock") && exec 8<>"$lock" && ${fromAfar ? "take 10" : "flock 8"} && claim || exit 1
 ${LET_GO}${sh`
@@ -106,8 +108,8 @@ begun=
 sync "$(dirname -- "$m")"`}`;
 
 /** Where the folder that is entered holds it, by its name there: a path could lead elsewhere by then. */
-const inside = (folder: AbsolutePath, file: AbsolutePath): string =>
-  parentOf(file) === folder ? `./${fileName(file)}` : file;
+const inside = (folder: AbsolutePath, file: string): string =>
+  file === `${folder}/${fileName(file)}` ? `./${fileName(file)}` : file;
 
 /**
  * Shell functions around `$lock`, open as descriptor 8. What holds it is of a controller that is gone, since ours holds

@@ -12,7 +12,6 @@ import { hydratedFolder, layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import { watchReceived } from "./receive-progress.ts";
 import {
-  markOf,
   marksOnWorkstation,
   type Receiving,
   receiveScript,
@@ -152,7 +151,7 @@ function send(view: View, label: Label): Action<Input> {
       name,
       base: base === null ? null : snapshotName(spec.name, base),
       replace: false,
-      mark: markOf(marksOnWorkstation(spec), name),
+      marks: marksOnWorkstation(spec),
       lock: workstationLock(spec),
     },
   });

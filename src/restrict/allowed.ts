@@ -19,7 +19,7 @@ import { identityFile, publishedFile } from "../reconcilers/key-files.ts";
 import { hydratedFolder } from "../reconcilers/layout.ts";
 import { damagedMark } from "../reconcilers/prove-script.ts";
 import { sendScript } from "../reconcilers/receive.ts";
-import { markOf, marksOnServer, serverLock } from "../reconcilers/receive-script.ts";
+import { marksOnServer, serverLock } from "../reconcilers/receive-script.ts";
 import { register } from "../reconcilers/register.ts";
 import { expectSuccess, replaceFile } from "../reconcilers/run-script.ts";
 import { sign } from "../reconcilers/sign.ts";
@@ -217,10 +217,12 @@ function sources(spec: DatasetSpec): readonly string[] {
 
 const hydration = (spec: DatasetSpec, row: ManifestRow, replace: boolean) => ({
   identity: identityFile(spec),
+  repository: spec.repository,
+  manifest: manifestFile(spec),
   folder: hydratedFolder(spec.repository),
   name: snapshotName(spec.name, label),
   replace,
-  mark: markOf(marksOnServer(spec), snapshotName(spec.name, label)),
+  marks: marksOnServer(spec),
   lock: serverLock(spec),
   artifact: {
     path: joinPath(spec.repository, row.localPath),

@@ -6,7 +6,7 @@ import { ENTER } from "../../src/reconcilers/enter.ts";
 import { actionIn, expectExit, type Planned, planned } from "../lab/expect.ts";
 import { type Lab, type Machine, startLab, whyNoLab } from "../lab/lab.ts";
 import { secretsFound } from "../lab/secrets.ts";
-import { streamThatEscapes } from "../lab/stream.ts";
+import { streamOf } from "../lab/stream.ts";
 
 const [SOURCE, SNAPSHOTS] = ["/home/dev/code", "/home/dev/snapshots"];
 const REPOSITORY = "/srv/btrfs-backups/dev";
@@ -120,7 +120,9 @@ describe("what an intruder can and cannot do", { skip: whyNoLab() }, () => {
   });
 
   test("root on the workstation: a stream that writes beyond the snapshot is refused on the server", async () => {
-    const input = streamThatEscapes("dev@2090-01", "../../../../../../etc/escaped").toString("base64");
+    const input = streamOf(["subvol", "dev@2090-01"], ["mkfile", "../../../../../../etc/escaped"]).toString(
+      "base64",
+    );
     const receive = (how: string) =>
       lab.run(
         "ls",

@@ -1,25 +1,42 @@
-/** A stream of `btrfs send` as somebody would make one who wants `btrfs receive` to write elsewhere (btrfs-progs send.h). */
-export function streamThatEscapes(subvolume: string, path: string): Buffer {
-  const [subvol, mkfile, end] = [1, 3, 21];
-  const [uuid, ctransid, ino, name] = [1, 2, 3, 15];
-  const number = (value: number) => {
-    const bytes = Buffer.alloc(8);
-    bytes.writeBigUInt64LE(BigInt(value));
-    return bytes;
-  };
-  return Buffer.concat([
+/** Commands of btrfs-progs send.h: number, and which attributes its words are. */
+const COMMANDS = {
+  subvol: [1, 15],
+  mkfile: [3, 15],
+  mkdir: [4, 15],
+  rename: [9, 15, 16],
+  link: [10, 15, 17],
+  rmdir: [12, 15],
+  setXattr: [13, 15, 13, 14],
+  chmod: [18, 15],
+} as const;
+
+/** What stands behind the words, whatever they are. */
+const MORE: Partial<Record<keyof typeof COMMANDS, readonly Attribute[]>> = {
+  subvol: [
+    [1, Buffer.alloc(16, 7)],
+    [2, number(5)],
+  ],
+  mkfile: [[3, number(257)]],
+  mkdir: [[3, number(258)]],
+  chmod: [[5, number(0o777)]],
+};
+
+/** A stream of `btrfs send` as somebody would make one who wants `btrfs receive` to go elsewhere: its commands, as words. */
+export const streamOf = (...commands: readonly (readonly [keyof typeof COMMANDS, ...string[]])[]): Buffer =>
+  Buffer.concat([
     Buffer.from("btrfs-stream\0\x01\0\0\0", "latin1"),
-    command(subvol, [
-      [name, Buffer.from(subvolume)],
-      [uuid, Buffer.alloc(16, 7)],
-      [ctransid, number(5)],
-    ]),
-    command(mkfile, [
-      [name, Buffer.from(path)],
-      [ino, number(257)],
-    ]),
-    command(end, []),
+    ...commands.map(([name, ...words]) => {
+      const [type, ...kinds] = COMMANDS[name];
+      const given = words.map((word, index): Attribute => [kinds[index] ?? 0, Buffer.from(word)]);
+      return command(type, [...given, ...(MORE[name] ?? [])]);
+    }),
+    command(21, []),
   ]);
+
+function number(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
 }
 
 type Attribute = readonly [type: number, value: Buffer];
