@@ -35,7 +35,10 @@ export async function keysEscrowCommand(flags: KeysEscrowFlags): Promise<number>
   const exitCode = await carryOutAsked(what, others, terminal);
   const [spec] = asked.desired.datasets;
   if (exitCode !== 0 || out === undefined || spec === undefined) return exitCode;
-  await writeCopy(out, spec, asked.desired, request);
+  await writeCopy(out, spec, asked.desired, {
+    ...request,
+    selection: { host: null, stages: null, kinds: KINDS },
+  });
   terminal.say(`Wrote ${out}: a copy of the escrow of ${spec.name}. Only the recovery identity opens it.\n`);
   return 0;
 }

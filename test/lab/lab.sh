@@ -63,8 +63,9 @@ build() {
   [ -n "$MIRROR" ] || die "no Debian mirror in apt's sources: set LAB_MIRROR"
   debootstrap --variant=minbase --include="$INCLUDE" bookworm "$b" "$MIRROR" \
     >"$CACHE/debootstrap.log" 2>&1 || die "debootstrap failed, see $CACHE/debootstrap.log"
+  # btrfs-progs too, so that a test can take it away
   # shellcheck disable=SC2086
-  chroot "$b" sh -ec 'apt-get clean; apt-get -qq update; apt-get -qq -y -d install "$@"' - $DEBS >/dev/null
+  chroot "$b" sh -ec 'apt-get clean; apt-get -qq update; apt-get -qq -y -d --reinstall install "$@"' - btrfs-progs $DEBS >/dev/null
   mv "$b"/var/cache/apt/archives/*.deb "$CACHE/debs"
   (cd "$CACHE/debs" && for t in *.deb; do
     dpkg-deb -f "$t"
