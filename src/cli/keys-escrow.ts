@@ -49,9 +49,11 @@ async function writeCopy(
   desired: DesiredState,
   request: Request,
 ): Promise<void> {
-  const session = openSession(desired, request, [], () => undefined);
+  // what stands in the bucket says nothing of it, and its secret has been read once already
+  const atHome = { ...desired, cloud: null };
+  const session = openSession(atHome, request, [], () => undefined);
   try {
-    const { actions } = planFrom(desired, await session.look(), request);
+    const { actions } = planFrom(atHome, await session.look(), request);
     const undone = actions.find(({ kind }) => kind === escrow.kind);
     if (undone !== undefined) throw outdated(out, undone);
     const bytes = await readEscrowBytes(await session.host(spec.server), spec);
