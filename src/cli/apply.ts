@@ -55,6 +55,7 @@ async function agreeAndDo(
   const shown = planText(plan, {
     ...{ ...terminal, command: what.command, narrowed: what.narrowed },
     color: terminal.color && !terminal.quiet,
+    asks: terminal.interactive,
     approved: (action) => isApproved(action, asked),
   });
   if (plan.problems.length > 0) {

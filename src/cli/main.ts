@@ -127,7 +127,7 @@ for (const [what, description] of [
     );
 ofManifest("chain")
   .argument("<label>")
-  .description("what a label is made from, where that stands, and what one loss would cost")
+  .description("what a label (or `latest`) is made from, where that stands, and what one loss would cost")
   .action((label, flags) =>
     run(
       flags,

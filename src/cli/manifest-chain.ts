@@ -21,7 +21,7 @@ export async function manifestChainCommand(labelText: string, flags: ManifestFla
   const terminal = openTerminal(flags);
   const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
-  const label = readLabel(labelText);
+  const label = labelText === "latest" ? labelText : readLabel(labelText);
   const { desired, request } = readRequest(loaded.desired, flags, new Date());
   const session = openSession(desired, serversAlone(desired, request), [], () => undefined);
   try {
@@ -59,12 +59,14 @@ function reportOf(
   desired: DesiredState,
   spec: DatasetSpec,
   observed: Observation,
-  label: Label,
+  asked: Label | "latest",
 ): ChainReport {
   const facts = observed.datasets.get(spec.name);
   if (facts === undefined) throw new RangeError(`${spec.name} was not observed`);
   const cloud = cloudOf(desired, spec, observed);
   const rows = rowsOf(spec, facts.manifest);
+  const label = asked === "latest" ? rows.at(-1)?.label : asked;
+  if (label === undefined) throw noSuchLabel(spec, asked);
   const chain = restoreChain({
     rows,
     label,
@@ -95,7 +97,7 @@ function readLabel(text: string): Label {
   });
 }
 
-const noSuchLabel = ({ server, name }: DatasetSpec, label: Label): DevbackupError =>
+const noSuchLabel = ({ server, name }: DatasetSpec, label: Label | "latest"): DevbackupError =>
   new DevbackupError({
     code: "no-such-label",
     exitCode: 1,

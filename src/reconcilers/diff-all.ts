@@ -130,7 +130,7 @@ function labelProblems(spec: DatasetSpec, { rows, target }: Course, { labelled }
       spec,
       null,
       `the clock here makes it ${target}, and ${spec.name} stands at ${newest} already`,
-      `set the clock of this machine right (timedatectl); if it is right, name the label: --label ${newest}`,
+      `to go on with ${newest}, until the calendar is there: --label ${newest}; if the clock here is wrong, set it right (timedatectl)`,
     ),
   ];
 }

@@ -202,7 +202,7 @@ export const extract: Reconciler<Input> = {
       why: stderr.trim(),
       state: `What had arrived was removed, and ${folder} is as it was; it is safe to run again`,
       ...(noSuchPath && {
-        next: `name paths as they were at that label; on ${server}, ls ${quote(tree)} shows what there is`,
+        next: `name paths as they were at that label; on ${server}, sudo ls ${quote(tree)} shows what there is`,
       }),
     });
   },

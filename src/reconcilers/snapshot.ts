@@ -4,14 +4,22 @@ import type { Fact } from "../domain/fact.ts";
 import { type Label, labelAt, monthsBetween, PERIOD, periodsBetween } from "../domain/label.ts";
 import { type AbsolutePath, fileName, joinPath, parentOf } from "../domain/names.ts";
 import { plural } from "../domain/units.ts";
-import type { ActionId, Problem } from "../plan/plan.ts";
+import type { ActionId, Problem, Warning } from "../plan/plan.ts";
 import { sh } from "../transport/quote.ts";
 import { isSnapshot } from "./complete.ts";
 import { ENTER } from "./enter.ts";
 import { layoutId } from "./layout.ts";
 import { packagesId } from "./packages.ts";
 import type { Place } from "./place.ts";
-import { actionId, problem, propose, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
+import {
+  actionId,
+  problem,
+  propose,
+  type Reconciler,
+  unknownProblem,
+  type View,
+  warning,
+} from "./reconciler.ts";
 import { expectSuccess } from "./run-script.ts";
 import { subvolumeId } from "./subvolume.ts";
 import type { Subvolume, SubvolumeFolder } from "./subvolumes.ts";
@@ -51,7 +59,7 @@ export const snapshot: Reconciler<Input> = {
     if (problems.length > 0) return { problems };
     const target = snapshotName(spec.name, course.target);
     if (!course.pending.some(({ label }) => label === course.target) || folder?.entries.has(target))
-      return {};
+      return { warnings: takenElsewhere(view, target) };
     const misdated = whyMisdated(view);
     return {
       actions: [
@@ -82,6 +90,25 @@ btrfs -q subvolume snapshot -r /proc/self/fd/3 ${`./${fileName(target)}`}; btrfs
     return null;
   },
 };
+
+/** The period's snapshot is there, and is one of something else than what stands at the path now. */
+function takenElsewhere({ spec, facts: { snapshots, source } }: View, name: string): Warning[] {
+  if (snapshots.kind !== "known" || source.kind !== "known" || source.value.uuid === null) return [];
+  const { uuid, parentUuid } = source.value;
+  const there = snapshots.value.entries.get(name);
+  const ours = [...snapshots.value.entries.values()].map((entry) => entry?.uuid);
+  // what was received, and what was made from one of them, came by a restore
+  if (!there || there.receivedUuid !== null || there.parentUuid === uuid || ours.includes(parentUuid ?? ""))
+    return [];
+  return [
+    warning(
+      "taken-elsewhere",
+      spec,
+      spec.workstation,
+      `${name} is a snapshot of another subvolume than the one at ${spec.path} now: what stands there is in no backup before the next label`,
+    ),
+  ];
+}
 
 /**
  * Why the label is most likely mistyped, or null: it can't be taken back, and none that lies before it can be given

@@ -26,18 +26,22 @@ export const subvolume: Reconciler<Input> = {
     const source = facts.source.value;
     const problems = findProblems(spec, source, course.rows.at(-1)?.label);
     const ignored = source.holes.length > 0 && spec.nestedSubvolumes === "ignore";
+    const say = (code: string, text: string) => warning(code, spec, spec.workstation, text);
     return {
       problems,
-      warnings: ignored
-        ? [
-            warning(
-              "not-backed-up",
-              spec,
-              spec.workstation,
-              `not in the backup, as declared: ${source.holes.join(", ")}`,
-            ),
-          ]
-        : [],
+      warnings: [
+        ...(ignored
+          ? [say("not-backed-up", `not in the backup, as declared: ${source.holes.join(", ")}`)]
+          : []),
+        ...(problems.length === 0 && isNothing(source)
+          ? [
+              say(
+                "nothing-there",
+                `there is nothing at ${spec.path} yet: an empty subvolume is made, and that is what is backed up. Is datasets.${spec.name}.path right?`,
+              ),
+            ]
+          : []),
+      ],
       ...(problems.length === 0 && source.kind !== "subvolume" && { actions: [repair(spec, source)] }),
     };
   },
@@ -60,6 +64,9 @@ export const subvolume: Reconciler<Input> = {
     return how === "create" ? null : `the directory as it was: ${originalBeside(path)}`;
   },
 };
+
+const isNothing = ({ kind, empty, copyBeside }: SourceFacts): boolean =>
+  (kind === "absent" && !copyBeside) || (kind === "directory" && empty);
 
 /** What every action that reads the dataset waits for. */
 export const subvolumeId = (spec: DatasetSpec): ActionId => actionId("subvolume", spec.name);
@@ -127,7 +134,7 @@ function findProblems(spec: DatasetSpec, source: SourceFacts, newest: Label | un
       say(
         "dataset-gone",
         `${path} is ${gone}, and ${spec.name} was backed up from there up to ${newest}`,
-        `mount the disk that it lies on; where it is lost: devbackup apply --restore latest; to go on with an empty one: btrfs subvolume create ${quote(path)}`,
+        `mount the disk that it lies on; where it is lost: devbackup apply --restore latest; to go on with an empty one: ${gone === "empty" ? `rmdir ${quote(path)} && ` : ""}btrfs subvolume create ${quote(path)}`,
       ),
     );
   return problems;

@@ -14,6 +14,8 @@ export interface PlanTextOptions extends TextOptions {
   readonly command?: string;
   /** The plan was asked for a part of the whole (`--only`, `--host`, `--dataset`): an empty one proves less. */
   readonly narrowed?: boolean;
+  /** Somebody is asked for each approval in a moment: no command need give it. */
+  readonly asks?: boolean;
   /** Whether a hazardous action has its approval already. Default: none has. */
   readonly approved?: (action: Action) => boolean;
 }
@@ -144,9 +146,10 @@ function approvalLines(plan: Plan, options: PlanTextOptions, paint: Paint): stri
   const waiting = plan.actions.filter((action) => action.hazard !== "none" && !options.approved?.(action));
   // while an error stands, no approval lets anything through: the error is all there is to see to
   if (waiting.length === 0 || plan.problems.length > 0) return [];
+  const waits = `${plural(waiting.length, "action")} ${waiting.length === 1 ? "waits" : "wait"} for approval`;
+  if (options.asks) return [`${paint(["bold", "red"], "!")} ${waits}: you are asked for each.`];
   return [
-    paint(["bold", "red"], "!") +
-      ` ${plural(waiting.length, "action")} ${waiting.length === 1 ? "waits" : "wait"} for approval:`,
+    `${paint(["bold", "red"], "!")} ${waits}:`,
     ...waiting.map((action) => `${INDENT}${printable(approveCommand(action.id, options.command))}`),
   ];
 }

@@ -49,6 +49,7 @@ testRows([
       "artifact:dev@2026-01": /^anchor: this is the first backup$/,
       "packages:ls": /zstd, age, openssl, curl/,
     },
+    warnings: ["nothing-there"],
   },
   {
     name: "a new system on the workstation's old disk: first the tools to look at it with",
@@ -106,6 +107,18 @@ testRows([
     target: "2026-01",
     change: { source: known({ ...source, kind: "directory", empty: true, uuid: null }) },
     actions: ["subvolume:dev", ...monthOf("2026-01")],
+    warnings: ["nothing-there"],
+  },
+  {
+    name: "another subvolume at the path than the one that this period's snapshot was taken of",
+    target: "2026-03",
+    change: { source: known({ ...source, uuid: "another" }) },
+    warnings: ["taken-elsewhere"],
+  },
+  {
+    name: "brought back from a snapshot: it is no other",
+    target: "2026-03",
+    change: { source: known({ ...source, uuid: "another", parentUuid: "ws-2026-01" }) },
   },
   {
     name: "an empty directory where a dataset was: its disk is not mounted, and no backup is made of nothing",

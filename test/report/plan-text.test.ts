@@ -180,6 +180,22 @@ Plan: 0 to create, 0 to change, 2 to delete.
 `,
   },
   {
+    name: "where somebody is asked in a moment, no command is given for it",
+    plan: x.plan([x.removal]),
+    options: { asks: true },
+    text: `
+dev on ls
+! - delete the server snapshot dev@2025-12  [retention:ls:dev@2025-12]
+    keep_last: 2 keeps dev@2026-02 and dev@2026-03
+    destructive: done only when approved
+    · /srv/btrfs-backups/dev/restore/worktree_receive/dev@2025-12
+
+Plan: 0 to create, 0 to change, 1 to delete.
+
+! 1 action waits for approval: you are asked for each.
+`,
+  },
+  {
     name: "while an error stands, no approval is offered: it would let nothing through",
     plan: x.plan([x.removal], { problems: [x.notBtrfs] }),
     options: { verbose: true },

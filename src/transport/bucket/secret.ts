@@ -1,6 +1,8 @@
 import { execFile } from "node:child_process";
 import { readFile, stat } from "node:fs/promises";
+import { userInfo } from "node:os";
 import type { SecretRef } from "../../desired-state/desired-state.ts";
+import { shellWord } from "../../domain/shell-word.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 
 export interface Secret {
@@ -65,7 +67,9 @@ async function readSecretFile(ref: SecretRef & { kind: "file" }): Promise<Secret
       warning: `${ref.path} has mode ${permissions}: others can use this secret; chmod 600 it`,
     };
   } catch (error) {
-    throw unreadable(ref, error instanceof Error ? error.message : String(error));
+    const closed = (error as NodeJS.ErrnoException).code === "EACCES";
+    const next = closed ? `sudo chown ${userInfo().username} ${shellWord(ref.path)}` : undefined;
+    throw unreadable(ref, error instanceof Error ? error.message : String(error), next);
   }
 }
 
@@ -86,13 +90,13 @@ const commandOutput = (ref: SecretRef & { kind: "command" }, timeoutMs: number):
     child.stdin?.end();
   });
 
-const unreadable = (ref: SecretRef, why: string): DevbackupError =>
+const unreadable = (ref: SecretRef, why: string, next = nextFor(ref)): DevbackupError =>
   new DevbackupError({
     code: "secret-unreadable",
     exitCode: 1,
     what: `the secret cannot be read: ${nameOf(ref)}`,
     why,
-    next: nextFor(ref),
+    next,
   });
 
 function nameOf(ref: SecretRef): string {
