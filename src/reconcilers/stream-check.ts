@@ -15,8 +15,9 @@ cut -f2,6,7 <"$manifest" | grep -qxF -e "$row" || { echo "the manifest has no su
  * Lines of sh, behind a `plain` that prints a stream and leaves a word in `"$w/failed"` where it can't: the script goes on
  * only where the stream makes the one snapshot `$n` and speaks of nothing beside it. `btrfs receive` goes wherever a
  * stream's paths lead: `..` would take it to the other snapshots in the folder, and those can be renamed, and others made
- * in their places. An extended attribute is dumped as it is, and its lines are looked at too: one that holds such a command
- * in the very form of a dump is refused.
+ * in their places. Not seen is one that goes there through a symbolic link of its own: what a path leads through would have
+ * to be known of the parent's links, too. An extended attribute is dumped as it is, and its lines are looked at too: one that
+ * holds such a command in the very form of a dump is refused.
  */
 export const STREAM_CHECK = sh`
 plain | { btrfs receive --dump || echo "its stream can't be read" >>"$w/failed"; } | awk -v own="./$n" ${`

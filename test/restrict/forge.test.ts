@@ -163,7 +163,7 @@ rename          ./x'; : >..x; mkdir '.. '; cd ../..; btrfs -q subvolume snapshot
     assert.deepEqual(standing(), [`dev@${YOURS}`, `dev@${theirs(0)}`]);
   });
 
-  test("a stream that would do anything beside its own snapshot makes nothing", async (context) => {
+  test("a stream that names anything beside its own snapshot makes nothing", async (context) => {
     for (const [index, what] of Object.keys(STREAMS).entries())
       if (index > 0)
         await context.test(what, async () => {
