@@ -35,8 +35,13 @@ else
   [ -n "$label" ] || stop "$SERVER did not tell its newest label" "try it by hand: $SSH $SERVER $BECOME true" "SERVER, SSH and BECOME stand in settings.sh"
   is_label "$label"
   mark=$SNAPSHOTS/.$NAME@$label.receiving
-  if ! whole "$SNAPSHOTS/$NAME@$label" "$mark"; then
-    there=$COPY/restore/worktree_receive/$NAME@$label
+  here=$SNAPSHOTS/$NAME@$label there=$COPY/restore/worktree_receive/$NAME@$label
+  # it was taken here, and what the server has was received from it
+  taken_here() {
+    [ -d "$here" ] && [ "$(btrfs property get -ts "$here" ro)" = ro=true ] &&
+      [ "$(uuid_of "$here" UUID)" = "$(on_server btrfs subvolume show "$there" | uuid_in 'Received UUID')" ]
+  }
+  if ! whole "$here" "$mark" && ! taken_here; then
     { [ "$(on_server btrfs property get -ts "$there" ro)" = ro=true ] && on_server test ! -e "$COPY/tmp/$NAME@$label.receiving"; } ||
       stop "$SERVER does not have $NAME@$label whole" "there, first: sh 3-server.sh $label"
     receive "$SNAPSHOTS" "$NAME@$label" "$mark" on_server btrfs -q send "$there"

@@ -190,7 +190,8 @@ is_artifact() {
 
 # --- snapshots ---------------------------------------------------------------------------------
 
-uuid_of() { btrfs subvolume show "$1" | awk -v field="$2:" 'index($0, field) { sub(/.*: */, ""); gsub(/[ \t]/, ""); print; exit }'; }
+uuid_in() { awk -v field="$1:" 'index($0, field) { sub(/.*: */, ""); gsub(/[ \t]/, ""); print; exit }'; }
+uuid_of() { btrfs subvolume show "$1" | uuid_in "$2"; }
 
 # whole PATH MARK: read-only, with the UUID that btrfs receive sets at its end, and without the mark of a receive
 # under way: a stream that was cut off between two commands passes for a whole one (btrfs-progs, send-stream.c).

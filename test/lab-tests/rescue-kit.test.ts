@@ -207,4 +207,11 @@ describe("both machines come back by the rescue kit alone", { skip: whyNoLab() }
     assert.equal(await fingerprint(lab, ["ls", WORKING_COPY]), now);
     assert.deepEqual((await planned(lab, ["--label", "2090-03", ...config])).actions, []);
   });
+
+  test("only the dataset is lost: the snapshot that was taken of it there will do", async () => {
+    const now = await fingerprint(lab, ["ws", SOURCE]);
+    await lab.must("ws", `btrfs -q subvolume delete ${SOURCE}`);
+    assert.doesNotMatch(await kit("ws", 0, "4-workstation.sh", { user: "dev" }), /Receiving/);
+    assert.equal(await fingerprint(lab, ["ws", SOURCE]), now);
+  });
 });
