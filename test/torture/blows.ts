@@ -98,3 +98,4 @@ export const BLOWS: readonly Blow[] = [
 ];
 
 export const AT_CONTROLLER = BLOWS.filter(({ atMachine }) => !atMachine);
+export const AT_MACHINES = BLOWS.filter(({ atMachine }) => atMachine);
