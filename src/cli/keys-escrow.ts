@@ -3,9 +3,9 @@ import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.t
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Action } from "../plan/plan.ts";
 import { planFrom } from "../reconcilers/diff-all.ts";
-import { escrow } from "../reconcilers/escrow.ts";
-import { cloudEscrow, escrowCopy } from "../reconcilers/escrow-copies.ts";
-import { readEscrowBytes } from "../reconcilers/escrow-proof.ts";
+import { escrow } from "../reconcilers/keys/escrow.ts";
+import { cloudEscrow, escrowCopy } from "../reconcilers/keys/escrow-copies.ts";
+import { readEscrowBytes } from "../reconcilers/keys/escrow-proof.ts";
 import type { Request } from "../reconcilers/request.ts";
 import { quote } from "../transport/quote.ts";
 import { type ApplyFlags, carryOutAsked } from "./apply.ts";

@@ -1,10 +1,10 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { datasetKeys } from "../domain/artifact.ts";
 import { knownSigner } from "../domain/memory.ts";
-import { whyMake } from "../reconcilers/escrow.ts";
-import { escrowFile } from "../reconcilers/escrow-files.ts";
 import type { DatasetFacts, Observation } from "../reconcilers/facts.ts";
-import { signerThere } from "../reconcilers/signature.ts";
+import { whyMake } from "../reconcilers/keys/escrow.ts";
+import { escrowFile } from "../reconcilers/keys/escrow-files.ts";
+import { signerThere } from "../reconcilers/keys/signature.ts";
 import { type KeysShown, keysText } from "../report/keys-text.ts";
 import { fingerprintOf } from "../transport/hash.ts";
 import { load } from "./load.ts";

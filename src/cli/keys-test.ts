@@ -4,19 +4,19 @@ import type { Fact } from "../domain/fact.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
 import { joinPath, type Sha256 } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
-import { cloudKey } from "../reconcilers/copies.ts";
-import { whyMake } from "../reconcilers/escrow.ts";
-import { escrowFile } from "../reconcilers/escrow-files.ts";
+import { cloudKey } from "../reconcilers/artifact/copies.ts";
+import { damagedMark, prove } from "../reconcilers/artifact/prove-script.ts";
+import type { DatasetFacts, Observation } from "../reconcilers/facts.ts";
+import { whyMake } from "../reconcilers/keys/escrow.ts";
+import { escrowFile } from "../reconcilers/keys/escrow-files.ts";
 import {
   type ArtifactPlace,
   noteTested,
   readBytes,
   readSigned,
   whyUnopened,
-} from "../reconcilers/escrow-proof.ts";
-import type { DatasetFacts, Observation } from "../reconcilers/facts.ts";
-import { damagedMark, prove } from "../reconcilers/prove-script.ts";
-import { holds, registered } from "../reconcilers/store.ts";
+} from "../reconcilers/keys/escrow-proof.ts";
+import { holds, registered } from "../reconcilers/manifest/store.ts";
 import type { AgeIdentity } from "../recovery/age-file.ts";
 import { MOST_ESCROW_BYTES, type OpenedEscrow, openEscrow } from "../recovery/escrow.ts";
 import { verifySignature } from "../recovery/signature.ts";

@@ -1,11 +1,11 @@
 import { type AbsolutePath, parseAbsolutePath } from "../domain/names.ts";
 import { DevbackupError, LOOK } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
-import { importActions, runImport, type Sorted, sortOut } from "../reconcilers/import.ts";
+import { importActions, runImport, type Sorted, sortOut } from "../reconcilers/manifest/import.ts";
+import { isAuthentic } from "../reconcilers/manifest/sign.ts";
+import { holds } from "../reconcilers/manifest/store.ts";
 import type { View } from "../reconcilers/reconciler.ts";
 import { RESERVE_BYTES } from "../reconcilers/room.ts";
-import { isAuthentic } from "../reconcilers/sign.ts";
-import { holds } from "../reconcilers/store.ts";
 import { importText } from "../report/import-text.ts";
 import { planText } from "../report/plan-text.ts";
 import { quote } from "../transport/quote.ts";

@@ -5,6 +5,7 @@ import { formatBytes, plural } from "../domain/units.ts";
 import { approveCommand, isApproved, parseApproval } from "../plan/approval.ts";
 import type { Action, Plan } from "../plan/plan.ts";
 import { reconcilerOf } from "../reconcilers/all.ts";
+import { signerThere } from "../reconcilers/keys/signature.ts";
 import {
   type Candidate,
   candidatesInBucket,
@@ -15,10 +16,9 @@ import {
   runRebuild,
   type Study,
   study,
-} from "../reconcilers/rebuild.ts";
+} from "../reconcilers/manifest/rebuild.ts";
 import type { View } from "../reconcilers/reconciler.ts";
 import { preparations } from "../reconcilers/server-view.ts";
-import { signerThere } from "../reconcilers/signature.ts";
 import { publicAction } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
 import { rebuildJson, rebuildText } from "../report/rebuild-text.ts";

@@ -3,7 +3,7 @@ import type { Fact } from "../domain/fact.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import { DevbackupError, LOOK } from "../domain/trouble.ts";
 import { factOf } from "../observe/observe.ts";
-import { type ManifestFacts, manifestProbe } from "../reconcilers/store.ts";
+import { type ManifestFacts, manifestProbe } from "../reconcilers/manifest/store.ts";
 import { chainText } from "../report/chain-text.ts";
 import { load } from "./load.ts";
 import { readRequest } from "./request.ts";

@@ -3,7 +3,7 @@ import { LABEL_SHAPE, labelAt, parseLabel } from "../domain/label.ts";
 import { type HostName, parseAbsolutePath } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { STAGES, type Stage } from "../plan/plan.ts";
-import { pathInside } from "../reconcilers/extract.ts";
+import { pathInside } from "../reconcilers/receive/extract.ts";
 import type { Request, RestoreRequest, RestoreTarget } from "../reconcilers/request.ts";
 
 /** The flags that `plan` and `apply` share. */

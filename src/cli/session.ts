@@ -6,12 +6,12 @@ import { knownSigner, type NewestSeen, rememberAllowed } from "../domain/memory.
 import type { DatasetName, HostName, Signer } from "../domain/names.ts";
 import type { Reopen } from "../observe/manifest-copy.ts";
 import { observe } from "../observe/observe.ts";
-import { decryptThere } from "../reconcilers/escrow-proof.ts";
 import type { Observation, RecoveredFacts } from "../reconcilers/facts.ts";
-import { newlySeen } from "../reconcilers/memory.ts";
+import { decryptThere } from "../reconcilers/keys/escrow-proof.ts";
+import { newlySeen } from "../reconcilers/keys/memory.ts";
+import type { Restriction } from "../reconcilers/machine/restrict.ts";
 import type { Tools } from "../reconcilers/reconciler.ts";
 import { hostsOf, type Request } from "../reconcilers/request.ts";
-import type { Restriction } from "../reconcilers/restrict.ts";
 import type { AgeIdentity } from "../recovery/age-file.ts";
 import type { Recovered } from "../recovery/recover.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";

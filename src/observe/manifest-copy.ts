@@ -4,7 +4,7 @@ import { type Fact, known } from "../domain/fact.ts";
 import type { ManifestCopy } from "../domain/manifest-copy.ts";
 import type { DatasetName, Signer } from "../domain/names.ts";
 import type { BucketFacts, DatasetFacts, Observation } from "../reconcilers/facts.ts";
-import { isManifestLost } from "../reconcilers/store.ts";
+import { isManifestLost } from "../reconcilers/manifest/store.ts";
 import { unknownWhilePassing } from "./passing.ts";
 
 /** Has the server open the bucket's manifest; `signer` is the server's own, for where nobody knows another. */

@@ -1,4 +1,4 @@
-import { PROBE_LIBRARY } from "../reconcilers/subvolumes.ts";
+import { PROBE_LIBRARY } from "../reconcilers/snapshot/subvolumes.ts";
 import type { RunResult } from "../transport/host.ts";
 
 /** What one fragment of a merged script gave. */

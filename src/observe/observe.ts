@@ -2,7 +2,7 @@ import type { CloudSpec, DatasetSpec, DesiredState } from "../desired-state/desi
 import { type Fact, known, unknown } from "../domain/fact.ts";
 import type { Memory } from "../domain/memory.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
-import { doubtfulKey } from "../reconcilers/cloud.ts";
+import { doubtfulKey } from "../reconcilers/cloud/cloud.ts";
 import {
   type BucketFacts,
   type DatasetFacts,
@@ -10,12 +10,16 @@ import {
   type Observation,
   type RecoveredFacts,
 } from "../reconcilers/facts.ts";
-import { lostKeys, toolsOn } from "../reconcilers/key-files.ts";
-import { type SystemFacts, systemProbe } from "../reconcilers/packages.ts";
+import { lostKeys, toolsOn } from "../reconcilers/keys/key-files.ts";
+import { type SystemFacts, systemProbe } from "../reconcilers/machine/packages.ts";
+import {
+  type Restriction,
+  type RestrictionFacts,
+  restrictionProbe,
+} from "../reconcilers/machine/restrict.ts";
+import { registered } from "../reconcilers/manifest/store.ts";
 import type { Probe } from "../reconcilers/reconciler.ts";
 import type { RestoreTarget } from "../reconcilers/request.ts";
-import { type Restriction, type RestrictionFacts, restrictionProbe } from "../reconcilers/restrict.ts";
-import { registered } from "../reconcilers/store.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import { type Reopen, withManifestCopies } from "./manifest-copy.ts";

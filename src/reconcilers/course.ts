@@ -6,13 +6,13 @@ import { chainOf } from "../domain/lineage.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import { type PendingLabel, pendingLabels } from "../domain/pending.ts";
 import type { Problem } from "../plan/plan.ts";
-import { isHydrated, isSnapshot, sameLineage } from "./complete.ts";
-import { sourceOf } from "./copies.ts";
+import { sourceOf } from "./artifact/copies.ts";
 import type { DatasetFacts, RecoveredFacts } from "./facts.ts";
+import { registered, waitingRows } from "./manifest/store.ts";
 import { damage, problem, type View } from "./reconciler.ts";
-import { labelsTaken } from "./snapshot.ts";
-import { registered, waitingRows } from "./store.ts";
-import { entryOf } from "./subvolumes.ts";
+import { isHydrated, isSnapshot, sameLineage } from "./snapshot/complete.ts";
+import { labelsTaken } from "./snapshot/snapshot.ts";
+import { entryOf } from "./snapshot/subvolumes.ts";
 
 /** Where a dataset is to be brought, and what is still to be made for it. */
 export interface Course {

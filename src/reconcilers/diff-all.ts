@@ -8,15 +8,15 @@ import type { Plan, Problem, Warning } from "../plan/plan.ts";
 import { RECONCILERS, restorers } from "./all.ts";
 import { type Course, courseOf, restoreCourse } from "./course.ts";
 import { cloudOf, type Observation } from "./facts.ts";
-import { memoryProblems } from "./memory.ts";
-import { toolsFirst } from "./packages.ts";
+import { memoryProblems } from "./keys/memory.ts";
+import { afterTrust } from "./keys/trust.ts";
+import { toolsFirst } from "./machine/packages.ts";
+import { replacementOf } from "./manifest/replacement.ts";
+import { restingOnManifest } from "./manifest/sign.ts";
+import { registered } from "./manifest/store.ts";
 import { type Answer, problem, together, type View } from "./reconciler.ts";
-import { replacementOf } from "./replacement.ts";
 import { hostsOf, type Request } from "./request.ts";
 import { lookForRoom } from "./room.ts";
-import { restingOnManifest } from "./sign.ts";
-import { registered } from "./store.ts";
-import { afterTrust } from "./trust.ts";
 
 /** More than this between two clocks, and labels or time-outs may come out wrong. */
 const SKEW_MS = 5 * 60_000;

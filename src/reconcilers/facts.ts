@@ -5,21 +5,21 @@ import type { ManifestCopy } from "../domain/manifest-copy.ts";
 import type { Memory } from "../domain/memory.ts";
 import type { AgeRecipient, DatasetName, HostName, Signer } from "../domain/names.ts";
 import type { BucketObject, UnfinishedUpload } from "../transport/bucket/bucket.ts";
-import { escrowProbe, pushedEscrowProbe } from "./escrow-files.ts";
-import { extractedProbe, targetProbe } from "./extract.ts";
-import { keyProbe, recipientProbe } from "./key-files.ts";
-import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./layout.ts";
-import type { SystemFacts } from "./packages.ts";
-import { pushedManifestProbe, pushedSignatureProbe } from "./pushed-manifest.ts";
-import { marksOnServer, marksOnWorkstation } from "./receive-script.ts";
+import { pushedManifestProbe, pushedSignatureProbe } from "./cloud/pushed-manifest.ts";
+import { escrowProbe, pushedEscrowProbe } from "./keys/escrow-files.ts";
+import { keyProbe, recipientProbe } from "./keys/key-files.ts";
+import { signKeyProbe } from "./keys/signature.ts";
+import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./machine/layout.ts";
+import type { SystemFacts } from "./machine/packages.ts";
+import type { LookedAtRestriction } from "./machine/restrict.ts";
+import { manifestProbe, stateEnvProbe, storeProbe } from "./manifest/store.ts";
+import { extractedProbe, targetProbe } from "./receive/extract.ts";
+import { marksOnServer, marksOnWorkstation } from "./receive/receive-script.ts";
+import { baseFolder, workingCopyProbe } from "./receive/working-copy.ts";
 import type { Probe } from "./reconciler.ts";
 import type { RestoreTarget } from "./request.ts";
-import type { LookedAtRestriction } from "./restrict.ts";
-import { signKeyProbe } from "./signature.ts";
-import { sourceProbe } from "./source.ts";
-import { manifestProbe, stateEnvProbe, storeProbe } from "./store.ts";
-import { subvolumeFolderProbe } from "./subvolumes.ts";
-import { baseFolder, workingCopyProbe } from "./working-copy.ts";
+import { sourceProbe } from "./snapshot/source.ts";
+import { subvolumeFolderProbe } from "./snapshot/subvolumes.ts";
 
 /** Everything that is asked about one dataset, on whichever host. */
 export const datasetProbes = (spec: DatasetSpec, target: RestoreTarget | null) =>

@@ -3,12 +3,12 @@ import type { Label } from "../domain/label.ts";
 import { type Hole, type RestoreChain, restoreChain } from "../domain/restore-chain.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import type { Problem } from "../plan/plan.ts";
-import { behindBucket } from "./cloud.ts";
-import { cloudKey, copiesOf, whereabouts } from "./copies.ts";
-import { memoryProblems } from "./memory.ts";
+import { cloudKey, copiesOf, whereabouts } from "./artifact/copies.ts";
+import { behindBucket } from "./cloud/cloud.ts";
+import { memoryProblems } from "./keys/memory.ts";
+import { isAuthentic } from "./manifest/sign.ts";
+import { hydratedLabels } from "./receive/to-receive.ts";
 import { damage, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
-import { isAuthentic } from "./sign.ts";
-import { hydratedLabels } from "./to-receive.ts";
 
 /** What a restore takes, and what is in its way; makes nothing itself. */
 export const outlook: Reconciler<never> = {

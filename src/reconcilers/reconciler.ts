@@ -8,9 +8,9 @@ import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import type { Course } from "./course.ts";
 import type { BucketFacts, DatasetFacts, RecoveredFacts } from "./facts.ts";
-import type { SystemFacts } from "./packages.ts";
+import type { SystemFacts } from "./machine/packages.ts";
+import type { LookedAtRestriction } from "./machine/restrict.ts";
 import type { RestoreRequest } from "./request.ts";
-import type { LookedAtRestriction } from "./restrict.ts";
 
 /** A read-only fragment of sh, run as root in a subshell of its own, and what its output means. */
 export interface Probe<Value> {

@@ -6,7 +6,7 @@ import { fileName } from "../domain/names.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action } from "../plan/plan.ts";
 import type { View } from "./reconciler.ts";
-import { entryOf } from "./subvolumes.ts";
+import { entryOf } from "./snapshot/subvolumes.ts";
 
 /** What actions take of a file system. */
 export interface Demand {

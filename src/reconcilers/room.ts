@@ -1,7 +1,7 @@
 import type { AbsolutePath, HostName } from "../domain/names.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action, Problem, Warning } from "../plan/plan.ts";
-import type { Place } from "./place.ts";
+import type { Place } from "./machine/place.ts";
 import { type Answer, problem, type View, warning } from "./reconciler.ts";
 import { artifactDemands, type Demand, receiveDemands, storedDemands } from "./room-demands.ts";
 

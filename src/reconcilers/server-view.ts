@@ -2,15 +2,15 @@ import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.t
 import { absent, unknown } from "../domain/fact.ts";
 import { labelAt } from "../domain/label.ts";
 import { cloudOf, type Observation } from "./facts.ts";
-import { lostKeys, toolsOn } from "./key-files.ts";
-import { keys } from "./keys.ts";
-import { layout } from "./layout.ts";
-import { memoryProblems } from "./memory.ts";
-import { packages } from "./packages.ts";
+import { lostKeys, toolsOn } from "./keys/key-files.ts";
+import { keys } from "./keys/keys.ts";
+import { memoryProblems } from "./keys/memory.ts";
+import { neverSigned, signKey } from "./keys/sign-key.ts";
+import { afterTrust, trust } from "./keys/trust.ts";
+import { layout } from "./machine/layout.ts";
+import { packages } from "./machine/packages.ts";
+import { registered } from "./manifest/store.ts";
 import { type Answer, damage, type Reconciler, together, type View } from "./reconciler.ts";
-import { neverSigned, signKey } from "./sign-key.ts";
-import { registered } from "./store.ts";
-import { afterTrust, trust } from "./trust.ts";
 
 /** What a command that concerns one dataset's server alone looks at. */
 export function serverView(desired: DesiredState, spec: DatasetSpec, observed: Observation): View {

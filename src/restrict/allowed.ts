@@ -4,27 +4,33 @@ import type { DatasetSpec, DesiredState, HostSpec } from "../desired-state/desir
 import { artifactPath, snapshotName } from "../domain/artifact.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
 import { fileName, joinPath } from "../domain/names.ts";
-import { artifact, finishScript } from "../reconcilers/artifact.ts";
-import { ingestScript } from "../reconcilers/artifact-send.ts";
-import { cloudObjects } from "../reconcilers/cloud.ts";
-import { cloudManifest } from "../reconcilers/cloud-manifest.ts";
-import { cloudEscrow } from "../reconcilers/escrow-copies.ts";
-import { escrowFile, escrowPushedNote } from "../reconcilers/escrow-files.ts";
-import { readEscrowBytes } from "../reconcilers/escrow-proof.ts";
-import { noteFile as extractedNote } from "../reconcilers/extract.ts";
-import { packScript } from "../reconcilers/extract-script.ts";
-import { fetch, tmpOfFetched } from "../reconcilers/fetch.ts";
-import { hydrate } from "../reconcilers/hydrate.ts";
-import { identityFile, publishedFile } from "../reconcilers/key-files.ts";
-import { hydratedFolder } from "../reconcilers/layout.ts";
-import { damagedMark } from "../reconcilers/prove-script.ts";
-import { sendScript } from "../reconcilers/receive.ts";
-import { marksOnServer, serverLock } from "../reconcilers/receive-script.ts";
-import { register } from "../reconcilers/register.ts";
+import { artifact, finishScript } from "../reconcilers/artifact/artifact.ts";
+import { ingestScript } from "../reconcilers/artifact/artifact-send.ts";
+import { fetch, tmpOfFetched } from "../reconcilers/artifact/fetch.ts";
+import { damagedMark } from "../reconcilers/artifact/prove-script.ts";
+import { cloudObjects } from "../reconcilers/cloud/cloud.ts";
+import { cloudManifest } from "../reconcilers/cloud/cloud-manifest.ts";
+import { cloudEscrow } from "../reconcilers/keys/escrow-copies.ts";
+import { escrowFile, escrowPushedNote } from "../reconcilers/keys/escrow-files.ts";
+import { readEscrowBytes } from "../reconcilers/keys/escrow-proof.ts";
+import { identityFile, publishedFile } from "../reconcilers/keys/key-files.ts";
+import { hydratedFolder } from "../reconcilers/machine/layout.ts";
+import { register } from "../reconcilers/manifest/register.ts";
+import { sign } from "../reconcilers/manifest/sign.ts";
+import {
+  asideFolder,
+  manifestFile,
+  manifestProbe,
+  tmpFile,
+  UPLOAD_SUFFIX,
+} from "../reconcilers/manifest/store.ts";
+import { noteFile as extractedNote } from "../reconcilers/receive/extract.ts";
+import { packScript } from "../reconcilers/receive/extract-script.ts";
+import { hydrate } from "../reconcilers/receive/hydrate.ts";
+import { sendScript } from "../reconcilers/receive/receive.ts";
+import { marksOnServer, serverLock } from "../reconcilers/receive/receive-script.ts";
+import { baseFolder, noteFile as copyNote, workingCopy } from "../reconcilers/receive/working-copy.ts";
 import { expectSuccess, replaceFile } from "../reconcilers/run-script.ts";
-import { sign } from "../reconcilers/sign.ts";
-import { asideFolder, manifestFile, manifestProbe, tmpFile, UPLOAD_SUFFIX } from "../reconcilers/store.ts";
-import { baseFolder, noteFile as copyNote, workingCopy } from "../reconcilers/working-copy.ts";
 import { marked } from "../transport/bootstrap.ts";
 import { READ_ADDRESS } from "../transport/bucket/curl.ts";
 import { LET_GO } from "../transport/fence.ts";

@@ -1,8 +1,8 @@
 import type { DesiredState, HostSpec } from "../desired-state/desired-state.ts";
 import { mergedScript } from "../observe/merge.ts";
 import { datasetProbes } from "../reconcilers/facts.ts";
-import { systemProbe } from "../reconcilers/packages.ts";
-import { restrictionProbe } from "../reconcilers/restrict.ts";
+import { systemProbe } from "../reconcilers/machine/packages.ts";
+import { restrictionProbe } from "../reconcilers/machine/restrict.ts";
 import { marked } from "../transport/bootstrap.ts";
 import { counted } from "../transport/scripted-host.ts";
 import { BEHIND_END, patternOf, STAND_IN } from "./pattern.ts";

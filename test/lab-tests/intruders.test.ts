@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chown, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { ENTER } from "../../src/reconcilers/enter.ts";
+import { ENTER } from "../../src/reconcilers/machine/enter.ts";
 import { actionIn, expectExit, type Planned, planned } from "../lab/expect.ts";
 import { type Lab, type Machine, startLab, whyNoLab } from "../lab/lab.ts";
 import { secretsFound } from "../lab/secrets.ts";

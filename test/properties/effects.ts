@@ -3,7 +3,7 @@ import { artifactPath, labelOfSnapshot, snapshotName } from "../../src/domain/ar
 import type { Label } from "../../src/domain/label.ts";
 import { type Manifest, type ManifestRow, renderStateEnv } from "../../src/domain/manifest.ts";
 import type { Action } from "../../src/plan/plan.ts";
-import { isHalfReceived, isHydrated, isSnapshot } from "../../src/reconcilers/complete.ts";
+import { isHalfReceived, isHydrated, isSnapshot } from "../../src/reconcilers/snapshot/complete.ts";
 import { subvolume } from "../reconcilers/world.ts";
 import {
   keysSha256Of,

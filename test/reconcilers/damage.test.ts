@@ -5,7 +5,7 @@ import { parseManifest, renderManifest } from "../../src/domain/manifest.ts";
 import type { ManifestCopy } from "../../src/domain/manifest-copy.ts";
 import type { Sha256 } from "../../src/domain/names.ts";
 import type { SeenObject } from "../../src/reconcilers/facts.ts";
-import type { ManifestFacts } from "../../src/reconcilers/store.ts";
+import type { ManifestFacts } from "../../src/reconcilers/manifest/store.ts";
 import { DEV, history, label } from "../domain/history.ts";
 import { facts, monthOf, objects, store, THREE } from "./rows.ts";
 import { recovered } from "./wiped.ts";

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { ENTER } from "../../src/reconcilers/enter.ts";
+import { ENTER } from "../../src/reconcilers/machine/enter.ts";
 
 function ground(context: TestContext) {
   const folder = mkdtempSync("/var/tmp/enter-");

@@ -11,8 +11,8 @@ import {
   packScript,
   sealScript,
   unpackScript,
-} from "../../src/reconcilers/extract-script.ts";
-import { sendScript } from "../../src/reconcilers/receive.ts";
+} from "../../src/reconcilers/receive/extract-script.ts";
+import { sendScript } from "../../src/reconcilers/receive/receive.ts";
 import { shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
 
 const NAME = "dev@2026-03";

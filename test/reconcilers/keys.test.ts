@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { test } from "node:test";
-import { identityFiles, keyProbe } from "../../src/reconcilers/key-files.ts";
-import { keys } from "../../src/reconcilers/keys.ts";
+import { identityFiles, keyProbe } from "../../src/reconcilers/keys/key-files.ts";
+import { keys } from "../../src/reconcilers/keys/keys.ts";
+import { signKey } from "../../src/reconcilers/keys/sign-key.ts";
+import { signKeyFiles, signKeyProbe } from "../../src/reconcilers/keys/signature.ts";
 import type { Tools } from "../../src/reconcilers/reconciler.ts";
-import { signKey } from "../../src/reconcilers/sign-key.ts";
-import { signKeyFiles, signKeyProbe } from "../../src/reconcilers/signature.ts";
 import { makeServer, type Server } from "./server.ts";
 
 type How = "create" | "put-back" | "publish";

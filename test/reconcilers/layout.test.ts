@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Action } from "../../src/plan/plan.ts";
-import { layout } from "../../src/reconcilers/layout.ts";
+import { layout } from "../../src/reconcilers/machine/layout.ts";
 import type { Tools } from "../../src/reconcilers/reconciler.ts";
 import type { Host } from "../../src/transport/host.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { installCommand, systemProbe } from "../../src/reconcilers/packages.ts";
+import { installCommand, systemProbe } from "../../src/reconcilers/machine/packages.ts";
 import { planOf } from "./world.ts";
 
 const ALL = "2026-01 full 100";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { known } from "../../src/domain/fact.ts";
 import type { HostName } from "../../src/domain/names.ts";
-import { madeAt } from "../../src/reconcilers/artifact.ts";
+import { madeAt } from "../../src/reconcilers/artifact/artifact.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
 import { history } from "../domain/history.ts";
 import { E1, lookAt, settled } from "./world.ts";

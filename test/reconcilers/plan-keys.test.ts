@@ -4,7 +4,7 @@ import { absent, known, unknown } from "../../src/domain/fact.ts";
 import type { AgeRecipient, Sha256, Signer } from "../../src/domain/names.ts";
 import { firstDrift } from "../../src/plan/drift.ts";
 import type { ActionId } from "../../src/plan/plan.ts";
-import type { SignatureState } from "../../src/reconcilers/signature.ts";
+import type { SignatureState } from "../../src/reconcilers/keys/signature.ts";
 import { history, label } from "../domain/history.ts";
 import { facts, monthOf, rec, THREE, testRows, without } from "./rows.ts";
 import { E1, KEYS, M1, planOf, remembered, SIGNER } from "./world.ts";

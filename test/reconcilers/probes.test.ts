@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
 import type { AbsolutePath } from "../../src/domain/names.ts";
+import { storeProbe } from "../../src/reconcilers/manifest/store.ts";
+import { workingCopyProbe } from "../../src/reconcilers/receive/working-copy.ts";
 import type { Probe } from "../../src/reconcilers/reconciler.ts";
-import { sourceProbe } from "../../src/reconcilers/source.ts";
-import { storeProbe } from "../../src/reconcilers/store.ts";
-import { PROBE_LIBRARY, subvolumeFolderProbe } from "../../src/reconcilers/subvolumes.ts";
-import { workingCopyProbe } from "../../src/reconcilers/working-copy.ts";
+import { sourceProbe } from "../../src/reconcilers/snapshot/source.ts";
+import { PROBE_LIBRARY, subvolumeFolderProbe } from "../../src/reconcilers/snapshot/subvolumes.ts";
 import { desired } from "./world.ts";
 
 const [spec = assert.fail()] = desired().datasets;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
-import { watchReceived } from "../../src/reconcilers/receive-progress.ts";
+import { watchReceived } from "../../src/reconcilers/receive/receive-progress.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 
 const BYTES = 4 * 1024 ** 2;

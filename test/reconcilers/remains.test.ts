@@ -5,9 +5,9 @@ import { test } from "node:test";
 import { known } from "../../src/domain/fact.ts";
 import { renderRow } from "../../src/domain/manifest.ts";
 import { fileName } from "../../src/domain/names.ts";
-import { artifact } from "../../src/reconcilers/artifact.ts";
-import { readRemains, remainsProbe } from "../../src/reconcilers/remains.ts";
-import { storeProbe, waitingRows } from "../../src/reconcilers/store.ts";
+import { artifact } from "../../src/reconcilers/artifact/artifact.ts";
+import { readRemains, remainsProbe } from "../../src/reconcilers/artifact/remains.ts";
+import { storeProbe, waitingRows } from "../../src/reconcilers/manifest/store.ts";
 import { history, label } from "../domain/history.ts";
 import { makeServer } from "./server.ts";
 

@@ -4,7 +4,7 @@ import { absent, known } from "../../src/domain/fact.ts";
 import type { AbsolutePath, DatasetName, HostName } from "../../src/domain/names.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
-import type { Place } from "../../src/reconcilers/place.ts";
+import type { Place } from "../../src/reconcilers/machine/place.ts";
 import type { RestoreRequest } from "../../src/reconcilers/request.ts";
 import { history, label } from "../domain/history.ts";
 import { copy, layoutPresent, source, store, withFiles, workstationPresent } from "./rows.ts";

@@ -1,4 +1,4 @@
-import { signKey } from "../../src/reconcilers/sign-key.ts";
+import { signKey } from "../../src/reconcilers/keys/sign-key.ts";
 import type { Server } from "./server.ts";
 
 /** Gives the server its sign key, as the first apply does. */

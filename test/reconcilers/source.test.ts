@@ -17,9 +17,9 @@ import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
 import type { AbsolutePath } from "../../src/domain/names.ts";
 import type { Action } from "../../src/plan/plan.ts";
 import type { Tools } from "../../src/reconcilers/reconciler.ts";
-import { sourceProbe } from "../../src/reconcilers/source.ts";
-import { subvolume } from "../../src/reconcilers/subvolume.ts";
-import { PROBE_LIBRARY } from "../../src/reconcilers/subvolumes.ts";
+import { sourceProbe } from "../../src/reconcilers/snapshot/source.ts";
+import { subvolume } from "../../src/reconcilers/snapshot/subvolume.ts";
+import { PROBE_LIBRARY } from "../../src/reconcilers/snapshot/subvolumes.ts";
 import type { Host } from "../../src/transport/host.ts";
 import { desired } from "./world.ts";
 

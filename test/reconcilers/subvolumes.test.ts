@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
-import { PROBE_LIBRARY, parseShown, subvolumeFolderProbe } from "../../src/reconcilers/subvolumes.ts";
+import {
+  PROBE_LIBRARY,
+  parseShown,
+  subvolumeFolderProbe,
+} from "../../src/reconcilers/snapshot/subvolumes.ts";
 import { DEV } from "../domain/history.ts";
 
 const { parse } = subvolumeFolderProbe("ls" as HostName, "/home/dev/snapshots" as AbsolutePath, DEV, null);

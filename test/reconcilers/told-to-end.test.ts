@@ -16,8 +16,8 @@ import {
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
-import { ingestScript } from "../../src/reconcilers/artifact-send.ts";
-import { runImport } from "../../src/reconcilers/import.ts";
+import { ingestScript } from "../../src/reconcilers/artifact/artifact-send.ts";
+import { runImport } from "../../src/reconcilers/manifest/import.ts";
 import type { Tools } from "../../src/reconcilers/reconciler.ts";
 import { sha256Of } from "../../src/transport/hash.ts";
 import { localHost } from "../../src/transport/local-host.ts";

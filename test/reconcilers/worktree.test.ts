@@ -3,7 +3,7 @@ import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import type { HostName } from "../../src/domain/names.ts";
-import { worktree } from "../../src/reconcilers/worktree.ts";
+import { worktree } from "../../src/reconcilers/receive/worktree.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 import { shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
 

@@ -6,13 +6,13 @@ import type { Memory } from "../../src/domain/memory.ts";
 import type { AgeRecipient, HostName, Sha256, Signer } from "../../src/domain/names.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
-import { escrowFingerprint } from "../../src/reconcilers/escrow-files.ts";
 import type { BucketFacts, DatasetFacts, Observation, RecoveredFacts } from "../../src/reconcilers/facts.ts";
-import { repositoryFolders } from "../../src/reconcilers/layout.ts";
-import type { SystemFacts } from "../../src/reconcilers/packages.ts";
-import type { Place } from "../../src/reconcilers/place.ts";
+import { escrowFingerprint } from "../../src/reconcilers/keys/escrow-files.ts";
+import { repositoryFolders } from "../../src/reconcilers/machine/layout.ts";
+import type { SystemFacts } from "../../src/reconcilers/machine/packages.ts";
+import type { Place } from "../../src/reconcilers/machine/place.ts";
 import type { Request, RestoreRequest } from "../../src/reconcilers/request.ts";
-import type { Subvolume, SubvolumeFolder } from "../../src/reconcilers/subvolumes.ts";
+import type { Subvolume, SubvolumeFolder } from "../../src/reconcilers/snapshot/subvolumes.ts";
 import { history, label } from "../domain/history.ts";
 
 const YAML = `

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DesiredState } from "../../src/desired-state/desired-state.ts";
 import type { HostName } from "../../src/domain/names.ts";
-import { RESTRICTION_FOLDER } from "../../src/reconcilers/restrict.ts";
+import { RESTRICTION_FOLDER } from "../../src/reconcilers/machine/restrict.ts";
 import { type Allowed, allowedScripts } from "../../src/restrict/allowed.ts";
 import { FILTER } from "../../src/restrict/filter.ts";
 import { framed } from "../../src/transport/host.ts";

@@ -1,0 +1,106 @@
+import type { DatasetSpec } from "../../desired-state/desired-state.ts";
+import { absent, type Fact, known } from "../../domain/fact.ts";
+import { type AbsolutePath, type HostName, parseSha256 } from "../../domain/names.ts";
+import type { Warning } from "../../plan/plan.ts";
+import type { BucketObject } from "../../transport/bucket/bucket.ts";
+import type { Host } from "../../transport/host.ts";
+import { sh } from "../../transport/quote.ts";
+import { type Probe, type Tools, warning } from "../reconciler.ts";
+import { expectSuccess, type Failure, replaceFile } from "../run-script.ts";
+
+/** What the server noted when it last put something into the bucket that is replaced from time to time. */
+export interface Pushed {
+  /** Of what it was made from: the manifest before it was encrypted, say. */
+  readonly sha256: string;
+  readonly etag: string;
+  readonly sizeBytes: number;
+}
+
+const NOTE = /^([0-9a-f]{64}) (\d+) (\S+)\n$/;
+
+export const pushedProbe = (host: HostName, note: AbsolutePath): Probe<Pushed> => ({
+  host,
+  script: sh`if [ -e ${note} ]; then cat -- ${note}; fi`,
+  parse: (stdout) => {
+    const [, sha256, size, etag] = NOTE.exec(stdout) ?? [];
+    return sha256 === undefined || etag === undefined
+      ? absent
+      : known({ sha256, etag, sizeBytes: Number(size) });
+  },
+});
+
+/** A note that could not be read: whose the object in the bucket is can't be told, and it is left alone. */
+export const unreadNote = (spec: DatasetSpec, what: string, notes: readonly Fact<Pushed>[]): Warning[] =>
+  notes.flatMap((note) =>
+    note.kind === "unknown"
+      ? [
+          {
+            ...warning(
+              "note-unread",
+              spec,
+              spec.server,
+              `${what} is not sent: what was last sent there could not be read: ${note.why}`,
+            ),
+            hides: "cloud",
+          },
+        ]
+      : [],
+  );
+
+/** Whether the object is the one that was noted. */
+export const isNoted = (noted: Pushed | null, object: BucketObject): boolean =>
+  noted !== null && noted.etag === object.etag && noted.sizeBytes === object.sizeBytes;
+
+/** Why `sha256` has to be sent; null where the object was made from it. */
+export function whyPush(
+  sha256: string,
+  noted: Pushed | null,
+  object: BucketObject | undefined,
+): string | null {
+  if (object === undefined) return "it is not in the bucket yet";
+  if (noted?.sha256 !== sha256) return "it has changed since it was last sent";
+  return isNoted(noted, object) ? null : "what is there is not what was sent";
+}
+
+export interface Push {
+  readonly host: Host;
+  /** On the server: what is sent. */
+  readonly file: AbsolutePath;
+  readonly key: string;
+  readonly note: AbsolutePath;
+  /** Of what it was made from; what the note will say. */
+  readonly sha256: string;
+  readonly failure: Failure;
+  /** Runs before the note is written, which tells the next look that nothing is left to do. */
+  readonly settle?: string;
+}
+
+/** Sends a small file, replacing what is there, and notes it. Whatever is cut off once it has begun, what is there is ours. */
+export async function push(
+  { host, file, key, note, sha256, failure, settle = "" }: Push,
+  { bucket, signal }: Pick<Tools, "bucket" | "signal">,
+): Promise<void> {
+  const made = await expectSuccess(
+    host,
+    sh`
+umask 077
+[ -e ${note} ] || echo ${`${sha256} 0 -`} >${note}
+sha256sum <${file} | cut -c1-64; stat -c %s ${file}`,
+    failure,
+  );
+  const [sum = "", size = ""] = made.stdout.split("\n");
+  const fileSha256 = parseSha256(sum);
+  if (fileSha256 === undefined) throw new RangeError("sha256sum printed no hash");
+  const { etag, sizeBytes } = await (await bucket()).upload(host, {
+    file,
+    key,
+    sizeBytes: Number(size),
+    sha256: fileSha256,
+    statePath: `${file}.upload`,
+    signal,
+  });
+  await expectSuccess(host, `umask 077${settle}${replaceFile(note)}`, {
+    ...failure,
+    stdin: `${sha256} ${sizeBytes} ${etag}\n`,
+  });
+}

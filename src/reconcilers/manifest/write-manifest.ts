@@ -1,0 +1,91 @@
+import type { DatasetSpec } from "../../desired-state/desired-state.ts";
+import { type Manifest, type ManifestRow, renderManifest } from "../../domain/manifest.ts";
+import { type AbsolutePath, joinPath, type Sha256 } from "../../domain/names.ts";
+import { sha256Of } from "../../transport/hash.ts";
+import type { Host } from "../../transport/host.ts";
+import { sh } from "../../transport/quote.ts";
+import { signatureFunctions } from "../keys/signature.ts";
+import { expectSuccess } from "../run-script.ts";
+import { stateEnvScript } from "./state-env-script.ts";
+import { manifestFile, ROW_SUFFIX, stateEnvFile } from "./store.ts";
+
+/** What a write of the manifest is to make of it. */
+interface ManifestWrite {
+  readonly rows: Manifest;
+  /** Of the manifest that this builds on; null where there is none. */
+  readonly onSha256: string | null;
+  /** The row that is new, where its artifact has just been made. */
+  readonly row?: ManifestRow | null;
+  /** The manifest before it and its signature stay beside it, as `snapshots_v2.tsv.before-STAMP`. */
+  readonly keepAs?: string;
+  /** What to type where it could not be written. */
+  readonly next?: string;
+}
+
+/**
+ * The only way in which a manifest is written: the whole file and `state.env`, synced, signed, in one step.
+ * @throws DevbackupError where it is no longer the one that this builds on; nothing has been changed then
+ */
+export async function writeManifest(host: Host, dataset: DatasetSpec, write: ManifestWrite): Promise<void> {
+  const { rows, row = null, next = "devbackup apply" } = write;
+  const manifest = renderManifest(rows);
+  const artifact = row === null ? null : joinPath(dataset.repository, row.localPath);
+  await expectSuccess(host, writeScript(dataset, write, sha256Of(manifest), artifact), {
+    code: "register-failed",
+    what: `the manifest of ${dataset.name} could not be written`,
+    next,
+    stdin: manifest,
+  });
+}
+
+/**
+ * Refuses to write over a manifest that is not the one that was read, what did not arrive whole (a link that dies ends
+ * stdin just as the last byte does), and what is no manifest. `state.env` is made of what arrived.
+ * The signature goes before its manifest: cut off in between, it is the signature of `$m.new`, which is complete.
+ */
+function writeScript(
+  dataset: DatasetSpec,
+  { onSha256, keepAs }: ManifestWrite,
+  sha256: Sha256,
+  artifact: AbsolutePath | null,
+): string {
+  const settle =
+    artifact === null ? "" : sh`chown root:root ${artifact}; chmod 440 ${artifact}; sync ${artifact}`;
+  // what is registered stays as it is, whoever writes; to a login that may only add, nothing else holds that
+  const grow =
+    artifact === null
+      ? ""
+      : sh`
+[ ! -e "$m" ] || head -c "$(stat -c %s -- "$m")" -- "$m.new" | cmp -s -- - "$m" ||
+  { echo "it would change what is registered" >&2; exit 1; }
+`;
+  const keep =
+    keepAs === undefined
+      ? ""
+      : sh`
+if [ -e "$m" ]; then
+  for f in "" .sig; do [ ! -e "$m$f" ] || ln -- "$m$f" "$m".before-${keepAs}"$f"; done
+fi
+`;
+  return `${signatureFunctions(dataset)}${stateEnvScript(dataset.name)}${sh`
+umask 027
+m=${manifestFile(dataset)} s=${stateEnvFile(dataset)} d=$(dirname -- ${manifestFile(dataset)})
+# two at once would write the same new file
+exec 6<"$d"; flock 6
+# the last step of an earlier write
+if ! signed_by_us "$m" && signed_by_us "$m.new"; then mv -T -- "$m.new" "$m"; sync "$d"; fi
+now=$([ ! -e "$m" ] || cat -- "$m" 2>/dev/null | sha256sum | cut -c1-64)
+[ "$now" = ${onSha256 ?? ""} ] || { echo "the manifest has changed since it was read" >&2; exit 1; }
+cat >"$m.new"
+[ "$(sha256sum <"$m.new" | cut -c1-64)" = ${sha256} ] || { echo "what was to be written did not arrive whole" >&2; exit 1; }
+state=$(state_env "$m.new") || { echo "what was to be written is no manifest" >&2; exit 1; }
+# where its output finds no room, printf ends with 0 all the same, and cat does not
+printf '%s\n' "$state" | cat >"$s.new"
+`}${grow}${keep}${settle}${sh`
+sync "$m.new"; sign "$m.new"; mv -T -- "$m.new" "$m"; sync "$d"
+# what waited for its row has it now, also of a write that was cut off here; state.env, which goes last, tells of that
+for r in ${`${dataset.repository}/tmp/`}*${ROW_SUFFIX}; do
+  if cut -f7 <"$m" | sed 's|.*/||' | grep -qxF -- "$(basename -- "$r" ${ROW_SUFFIX})"; then rm -f -- "$r"; sync "$(dirname -- "$r")"; fi
+done
+sync "$s.new"; mv -T -- "$s.new" "$s"; sync "$d"`}`;
+}
