@@ -34,8 +34,12 @@ export function smallDisk(context: TestContext, mebibytes = 256): SmallDisk {
     ...[below, path, String(mebibytes)],
   );
   context.after(() => {
-    // the loop device lets go of its image a moment later
-    shell('umount "$2"; umount -l "$1"', below, path);
+    // a namespace that had it too ends a moment later, and so does the loop device's hold on its image
+    shell(
+      'for i in $(seq 50); do ! umount "$2" 2>/dev/null || break; sleep 0.1; done; umount -l "$1"',
+      below,
+      path,
+    );
     rmSync(top, { recursive: true });
   });
   return {

@@ -5,6 +5,7 @@ const COMMANDS = {
   mkdir: [4, 15],
   rename: [9, 15, 16],
   link: [10, 15, 17],
+  symlink: [8, 15, 17],
   rmdir: [12, 15],
   setXattr: [13, 15, 13, 14],
   chmod: [18, 15],
@@ -19,6 +20,7 @@ const MORE: Partial<Record<keyof typeof COMMANDS, readonly Attribute[]>> = {
   mkfile: [[3, number(257)]],
   mkdir: [[3, number(258)]],
   chmod: [[5, number(0o777)]],
+  symlink: [[3, number(259)]],
 };
 
 /** A stream of `btrfs send` as somebody would make one who wants `btrfs receive` to go elsewhere: its commands, as words. */

@@ -7,7 +7,8 @@
  * root can change what lies here. `own_file NAME` and `own_folder NAME MODE`: what has that name is root's alone, or is
  * gone (a file), or made (a folder), or an error. `delete_here NAME` deletes the subvolume of that name that lies right
  * here: btrfs itself would follow a link (btrfs-progs cmds/subvolume.c). `receive_here` takes in a stream, and nothing in
- * it can reach beyond this folder (btrfs-receive(8), --chroot).
+ * it can reach beyond this folder (btrfs-receive(8), --chroot), nor move, replace or remove what stands in it: to that
+ * process alone all of it is mount points, which stay where they are (rename(2), EBUSY).
  *
  * `exec 6<.` holds on to a folder: /proc/self/fd/6 is that very one, wherever it is moved.
  */
@@ -59,7 +60,9 @@ delete_here() {
 }
 receive_here() {
   receive_code=0
-  receive_said=$(btrfs -q receive -C -e . 2>&1) || receive_code=$?
+  receive_said=$(unshare -m sh -c '
+    for s in ./* ./.[!.]*; do [ -L "$s" ] || [ ! -e "$s" ] || mount --bind "$s" "$s" || exit; done
+    exec btrfs -q receive -C -e .' 2>&1) || receive_code=$?
   printf '%s\\n' "$receive_said" | sed '/^Chroot to /d; /^$/d' >&2
   return "$receive_code"
 }

@@ -25,7 +25,6 @@ import { actionId, propose, type Reconciler, unknownProblem, type View } from ".
 import { isHalfReceived } from "../snapshot/complete.ts";
 import { entryOf, type Subvolume } from "../snapshot/subvolumes.ts";
 import { marksOnServer, type Receiving, receiveScript, serverLock, WAITED } from "./receive-script.ts";
-import { registeredCheck, STREAM_CHECK } from "./stream-check.ts";
 import { labelsToReceive } from "./to-receive.ts";
 
 interface Input extends Receiving {
@@ -141,21 +140,21 @@ function standing(
       };
 }
 
-/**
- * The hash comes first, and all else that can be known: a stream that is not the manifest's, or would reach further than
- * its own snapshot, must not get to `btrfs receive`.
- */
+/** The hash comes first, and the manifest's row: a stream that is not the one of this label must not get to `btrfs receive`. */
 const hydrateScript = (input: Input, artifact: Proving): string =>
   receiveScript(input, {
-    check: `${proveScript(artifact)}${registeredCheck(input.repository, input.manifest)}${plain(input.identity)}${STREAM_CHECK}`,
-    stream: "plain",
+    check: `${proveScript(artifact)}${registeredCheck(input.repository, input.manifest)}`,
+    stream: sh`{ age -d -i ${input.identity} "$a" || echo "age failed" >"$w/failed"; } |
+{ zstd -q -d -c || echo "zstd failed" >"$w/failed"; }`,
     fromAfar: false,
   });
 
-/** A function of sh: `$a` as it was before it was compressed and encrypted. */
-const plain = (identity: AbsolutePath): string => sh`
-plain() {
-  { age -d -i ${identity} "$a" || echo "age failed" >"$w/failed"; } |
-  { zstd -q -d -c || echo "zstd failed" >"$w/failed"; }
-}
+/**
+ * Lines of sh, behind a proof that has set `$a` and `$expected`: the script goes on only where that is the artifact that
+ * the manifest has for `$n`.
+ */
+const registeredCheck = (repository: AbsolutePath, manifest: AbsolutePath): string => `${sh`
+repository=${repository} manifest=${manifest}`}
+row=$(printf '%s\\t%s\\t%s' "\${n#*@}" "$expected" "\${a#"$repository/"}")
+cut -f2,6,7 <"$manifest" | grep -qxF -e "$row" || { echo "the manifest has no such artifact for $n" >&2; exit 1; }
 `;
