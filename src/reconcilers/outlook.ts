@@ -56,11 +56,13 @@ function notesOf(view: View, { steps, fetchBytes }: RestoreChain): string[] {
     const { server, bucket } = copiesOf(row, view);
     return !chain.has(row.label) && server !== "whole" && bucket === "whole";
   });
+  const registeredAt = steps.at(-1)?.row.ts.slice(0, 16).replace("T", " at ");
   return [
+    `${name} was registered on ${registeredAt} UTC: later work is not in it.`,
     `${name} is made from ${plural(steps.length, "artifact")}: ${parts.join(", ")}${free}.`,
     ...(later.length > 0 && restore?.to === null
       ? [
-          `${plural(later.length, "further artifact")} (${formatBytes(later.reduce((sum, row) => sum + row.sizeBytes, 0))}) ${later.length === 1 ? "stays" : "stay"} in the bucket for now; the next devbackup apply fetches ${later.length === 1 ? "it" : "them"}, or devbackup apply --only cloud.`,
+          `${plural(later.length, "further artifact")} (${formatBytes(later.reduce((sum, row) => sum + row.sizeBytes, 0))}) ${later.length === 1 ? "stays" : "stay"} in the bucket for now; the next devbackup apply fetches ${later.length === 1 ? "it" : "them"}.`,
         ]
       : []),
   ];

@@ -60,7 +60,7 @@ const rows: readonly Row[] = [
     change: WORKSTATION_WIPED,
     actions: WORKSTATION_BACK,
     says: { "receive:dev@2026-03": /ws does not have it/, "worktree:dev@2026-03": /it is not there/ },
-    notes: /3 hydrated already/,
+    notes: /dev@2026-03 was registered on \d{4}-\d\d-\d\d at \d\d:\d\d UTC.*3 hydrated already/s,
   },
   {
     name: "the server is wiped: keys, manifest, the chain, the working copy; the workstation is left alone",
