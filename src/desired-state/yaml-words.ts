@@ -1,4 +1,4 @@
-import { type Document, isMap, isScalar, visit, type YAMLError } from "yaml";
+import { type Document, isScalar, visit, type YAMLError } from "yaml";
 import type { Position } from "./problem.ts";
 
 export interface YamlWords {
@@ -90,24 +90,44 @@ function duplicateKey(
   document: Document,
   positionAt: (offset: number) => Position,
 ): YamlWords {
-  let words = { offset, wrong: "this key stands here a second time", right: "the key once" };
+  const twice = keysTwice(document).get(offset);
+  if (twice === undefined)
+    return { offset, wrong: "this key stands here a second time", right: "the key once" };
+  const { file, line, col } = positionAt(twice.first);
+  return {
+    offset,
+    wrong: `\`${twice.name}\` is written twice; the first is at ${file}:${line}:${col}`,
+    right: "the key once",
+  };
+}
+
+interface KeyTwice {
+  readonly name: string;
+  /** Where it stands first. */
+  readonly first: number;
+}
+
+const known = new WeakMap<Document, ReadonlyMap<number, KeyTwice>>();
+
+/** By where they stand again; looked for once a document, which may hold thousands. */
+function keysTwice(document: Document): ReadonlyMap<number, KeyTwice> {
+  const found = known.get(document);
+  if (found !== undefined) return found;
+  const twice = new Map<number, KeyTwice>();
   visit(document, {
     Map(_, map) {
-      const again = map.items.find((item) => isScalar(item.key) && item.key.range?.[0] === offset);
-      if (!again || !isScalar(again.key)) return undefined;
-      const name = again.key.value;
-      const first = map.items.find((item) => isScalar(item.key) && item.key.value === name);
-      if (!isMap(map) || !isScalar(first?.key) || !first.key.range) return undefined;
-      const { file, line, col } = positionAt(first.key.range[0]);
-      words = {
-        offset,
-        wrong: `\`${String(name)}\` is written twice; the first is at ${file}:${line}:${col}`,
-        right: "the key once",
-      };
-      return visit.BREAK;
+      const firsts = new Map<unknown, number>();
+      for (const { key } of map.items) {
+        if (!isScalar(key) || !key.range) continue;
+        const [at] = key.range;
+        const first = firsts.get(key.value);
+        if (first === undefined) firsts.set(key.value, at);
+        else twice.set(at, { name: String(key.value), first });
+      }
     },
   });
-  return words;
+  known.set(document, twice);
+  return twice;
 }
 
 /** The parser reports an open quote where the file ends; the mistake is where the quote begins. */

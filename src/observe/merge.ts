@@ -23,9 +23,10 @@ export const mergedScript = (fragments: readonly string[], nonce: string): strin
 
 /** The fragments' answers in their order; one that was not reached is missing. */
 export function readAnswers({ stdout, stderr }: RunResult, nonce: string): (ProbeAnswer | undefined)[] {
-  const errors = cut(stderr, new RegExp(`${nonce} (\\d+)\\n`, "g"));
+  // no merged script has a million fragments: a number beyond is no mark
+  const errors = cut(stderr, new RegExp(`${nonce} (\\d{1,6})\\n`, "g"));
   const answers: ProbeAnswer[] = [];
-  for (const [index, piece] of cut(stdout, new RegExp(`${nonce} (\\d+) (\\d+)\\n`, "g")))
+  for (const [index, piece] of cut(stdout, new RegExp(`${nonce} (\\d{1,6}) (\\d+)\\n`, "g")))
     answers[index] = {
       stdout: piece.text,
       exitCode: Number(piece.rest),

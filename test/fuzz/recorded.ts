@@ -15,6 +15,8 @@ const HEX = "ab".repeat(32);
 const RECIPIENT = `age1${"q".repeat(58)}`;
 
 export const STATES = [
+  // each of them said, and soon
+  `version: 1\n${"version: 1\n".repeat(2500)}`,
   read("desired-state/devbackup.yaml"),
   read("examples/one-machine-two-disks/devbackup.yaml"),
   read("examples/any-s3-store/devbackup.yaml"),
@@ -73,7 +75,11 @@ export const PROBED: Readonly<Record<string, readonly string[]>> = {
 const NONCE = "0123456789abcdef";
 export const MERGED = {
   nonce: NONCE,
-  outputs: [`some\nlines\n${NONCE} 0 0\nmore\n${NONCE} 1 3\n${NONCE} 2 0\n`],
+  outputs: [
+    `some\nlines\n${NONCE} 0 0\nmore\n${NONCE} 1 3\n${NONCE} 2 0\n`,
+    // a number that nobody may count up to
+    `more\n${NONCE} 1234567892 0\n`,
+  ],
 };
 
 export const PLANS = [
