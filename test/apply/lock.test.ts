@@ -5,12 +5,13 @@ import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Holder, type Lock, takeLock } from "../../src/apply/lock.ts";
 import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
-import { DevbackupError, type Trouble } from "../../src/domain/trouble.ts";
+import { DevbackupError } from "../../src/domain/trouble.ts";
 import { LET_GO } from "../../src/transport/fence.ts";
 import type { Host } from "../../src/transport/host.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 import { pipe } from "../../src/transport/pipe.ts";
 import { desired } from "../reconcilers/world.ts";
+import { troubleOf } from "../transport/trouble.ts";
 
 const [declared = assert.fail()] = desired().datasets;
 const OURS: Holder = { who: "dev@ws", pid: 7, since: "2026-06-01T00:00:00.000Z" };
@@ -36,16 +37,6 @@ function place(context: TestContext) {
   const keeper = (): number =>
     Number(readFileSync(join(locks, "apply.lock"), "utf8").split("\n")[1]?.split(" ")[0]);
   return { top, host, dataset, locks, keeper };
-}
-
-async function troubleOf(work: Promise<unknown>): Promise<Trouble> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof DevbackupError) return error.trouble;
-    throw error;
-  }
-  return assert.fail("it went through");
 }
 
 const heldNot = (lock: Lock): string => {

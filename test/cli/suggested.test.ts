@@ -13,9 +13,10 @@ import { type RequestFlags, readRequest } from "../../src/cli/request.ts";
 import { openTerminal } from "../../src/cli/terminal.ts";
 import type { DatasetSpec, DesiredState } from "../../src/desired-state/desired-state.ts";
 import type { HostName } from "../../src/domain/names.ts";
-import { DevbackupError, type Trouble } from "../../src/domain/trouble.ts";
+import type { Trouble } from "../../src/domain/trouble.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 import { action, id, plan } from "../report/examples.ts";
+import { troubleOf } from "../transport/trouble.ts";
 
 describe("what is suggested is what was typed", () => {
   let folder: string;
@@ -97,13 +98,3 @@ describe("what is suggested is what was typed", () => {
     assert.ok(next?.startsWith(`devbackup plan --config ${config} --dataset notes says whether`), next);
   });
 });
-
-async function troubleOf(work: Promise<unknown>): Promise<Trouble> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof DevbackupError) return error.trouble;
-    throw error;
-  }
-  return assert.fail("it went through");
-}

@@ -8,7 +8,7 @@ import { keepSeen, recall } from "../../src/controller/memory.ts";
 import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
 import type { Fact } from "../../src/domain/fact.ts";
 import { type AbsolutePath, fileName, type HostName } from "../../src/domain/names.ts";
-import { DevbackupError, type Trouble } from "../../src/domain/trouble.ts";
+import type { DevbackupError } from "../../src/domain/trouble.ts";
 import type { Action } from "../../src/plan/plan.ts";
 import { finishScript } from "../../src/reconcilers/artifact/artifact.ts";
 import { ingestScript } from "../../src/reconcilers/artifact/artifact-send.ts";
@@ -29,6 +29,7 @@ import { pipe } from "../../src/transport/pipe.ts";
 import { quote } from "../../src/transport/quote.ts";
 import { history, label } from "../domain/history.ts";
 import { type SmallDisk, shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
+import { troubleOf } from "../transport/trouble.ts";
 import { desired, M1 } from "./world.ts";
 
 const MIB = 1024 ** 2;
@@ -67,16 +68,6 @@ async function look<Value>({ script, parse }: Probe<Value>): Promise<Fact<Value>
 async function placeOf(spec: DatasetSpec): Promise<Place> {
   const layout = await look(serverLayoutProbe(spec));
   return layout.kind === "known" ? layout.value.place : assert.fail(JSON.stringify(layout));
-}
-
-async function troubleOf(work: Promise<unknown>): Promise<Trouble> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof DevbackupError) return error.trouble;
-    throw error;
-  }
-  return assert.fail("it went through");
 }
 
 describe("a disk that takes no more", { skip: whyNoDisk() }, () => {

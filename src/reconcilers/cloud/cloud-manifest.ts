@@ -12,7 +12,7 @@ import { manifestFile, tmpFile } from "../manifest/store.ts";
 import { actionId, propose, type Reconciler, type View } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { unknownToManifest, uploadId } from "./cloud.ts";
-import { isNoted, type Pushed, push, unreadNote, whyPush } from "./pushed.ts";
+import { isNoted, type Pushed, push, replacing, unreadNote, whyPush } from "./pushed.ts";
 import { keepSignature, pushedNote, sentSignature, signatureNote } from "./pushed-manifest.ts";
 
 interface Input {
@@ -53,9 +53,7 @@ export const cloudManifest: Reconciler<Input> = {
           host: spec.server,
           stage: "cloud",
           change: present === undefined ? "create" : "update",
-          hazard: anothers ? "destructive" : "none",
-          // left undone, the bucket tells of no label from then on: a schedule has to notice
-          ...(anothers && { exitCode: 6 as const }),
+          ...replacing(Boolean(anothers)),
           summary: `send the manifest of ${spec.name} and its signature to the bucket`,
           reason: anothers
             ? `${anothers}, and may be all that tells of artifacts there; it is replaced`

@@ -1,7 +1,7 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { absent, type Fact, known } from "../../domain/fact.ts";
 import { type AbsolutePath, type HostName, parseSha256 } from "../../domain/names.ts";
-import type { Warning } from "../../plan/plan.ts";
+import type { Action, Warning } from "../../plan/plan.ts";
 import type { BucketObject } from "../../transport/bucket/bucket.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
@@ -61,6 +61,13 @@ export function whyPush(
   if (noted?.sha256 !== sha256) return "it has changed since it was last sent";
   return isNoted(noted, object) ? null : "what is there is not what was sent";
 }
+
+/**
+ * Of an action that would replace what this repository has not sent. Left undone, the bucket has no word of what comes
+ * after: a schedule has to notice.
+ */
+export const replacing = (anothers: boolean): Partial<Pick<Action, "hazard" | "exitCode">> =>
+  anothers ? { hazard: "destructive", exitCode: 6 } : {};
 
 export interface Push {
   readonly host: Host;

@@ -4,7 +4,7 @@ import type { AbsolutePath, DatasetName, Sha256 } from "../../domain/names.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import type { ActionId } from "../../plan/plan.ts";
 import { sha256Of } from "../../transport/hash.ts";
-import { push, unreadNote, whyPush } from "../cloud/pushed.ts";
+import { push, replacing, unreadNote, whyPush } from "../cloud/pushed.ts";
 import { packagesId } from "../machine/packages.ts";
 import { actionId, propose, type Reconciler } from "../reconciler.ts";
 import { escrowId, escrowToKeep } from "./escrow.ts";
@@ -95,9 +95,7 @@ export const cloudEscrow: Reconciler<Upload> = {
           host: spec.server,
           stage: "cloud",
           change: object === undefined ? "create" : "update",
-          hazard: anothers ? "destructive" : "none",
-          // left undone, the escrow there may open nothing that is sent from here: a schedule has to notice
-          ...(anothers && { exitCode: 6 as const }),
+          ...replacing(anothers),
           summary: `send the escrow of ${spec.name} to the bucket`,
           reason: anothers
             ? "the one there was not sent from this repository, and may be all that opens older artifacts; it is replaced"

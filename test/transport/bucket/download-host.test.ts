@@ -14,7 +14,8 @@ import { faultProxy } from "../../lab/s3/fault-proxy.ts";
 import { type S3Server, startR2 } from "../../lab/s3/servers.ts";
 import { processesWith, until } from "../processes.ts";
 import { noSshd, startSshd } from "../sshd.ts";
-import { bucketOf, host, MIB, troubleOf, workFolder } from "./fixture.ts";
+import { troubleOf } from "../trouble.ts";
+import { bucketOf, host, MIB, workFolder } from "./fixture.ts";
 
 const notRoot = process.getuid?.() === 0 ? undefined : "needs root: mounts a small file system";
 

@@ -9,7 +9,8 @@ import type { DownloadRequest } from "../../../src/transport/bucket/download.ts"
 import type { UploadRequest } from "../../../src/transport/bucket/upload.ts";
 import { type Fault, type FaultProxy, faultProxy, type Rule } from "../../lab/s3/fault-proxy.ts";
 import { type S3Server, startR2, startSwift, whyNoSwift } from "../../lab/s3/servers.ts";
-import { bucketOf, host, MIB, troubleOf, workFolder } from "./fixture.ts";
+import { troubleOf } from "../trouble.ts";
+import { bucketOf, host, MIB, workFolder } from "./fixture.ts";
 
 const STORES = [
   { name: "R2's simulator", start: startR2, skip: undefined },

@@ -10,7 +10,8 @@ import {
   takenParts,
 } from "../../lab/s3/fault-proxy.ts";
 import { type S3Server, startR2 } from "../../lab/s3/servers.ts";
-import { bucketOf, host, MIB, sameBytes, stateOf, troubleOf, workFolder } from "./fixture.ts";
+import { troubleOf } from "../trouble.ts";
+import { bucketOf, host, MIB, sameBytes, stateOf, workFolder } from "./fixture.ts";
 
 describe("upload to a bucket that misbehaves", () => {
   let server: S3Server;

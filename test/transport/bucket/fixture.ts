@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CloudSpec } from "../../../src/desired-state/desired-state.ts";
 import type { HostName, Sha256 } from "../../../src/domain/names.ts";
-import { DevbackupError, type Trouble } from "../../../src/domain/trouble.ts";
 import { type Bucket, connectBucket } from "../../../src/transport/bucket/bucket.ts";
 import type { BucketTuning } from "../../../src/transport/bucket/store.ts";
 import type { UploadRequest } from "../../../src/transport/bucket/upload.ts";
@@ -72,14 +71,3 @@ export async function sameBytes(bucket: Bucket, request: UploadRequest): Promise
 /** The upload that its state file tells of. */
 export const stateOf = async ({ statePath }: UploadRequest): Promise<UploadState | undefined> =>
   parseUploadState(await readFile(statePath, "utf8").catch(() => ""));
-
-/** The trouble that `promise` is rejected with; anything else is thrown on. */
-export async function troubleOf(promise: Promise<unknown>): Promise<Trouble> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof DevbackupError) return error.trouble;
-    throw error;
-  }
-  throw new Error("nothing went wrong");
-}

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { bucketOf, host, MIB, troubleOf, workFolder } from "./fixture.ts";
+import { troubleOf } from "../trouble.ts";
+import { bucketOf, host, MIB, workFolder } from "./fixture.ts";
 
 /** As R2 answers where one of a bucket's lock rules covers the key. */
 const REFUSED = `<?xml version="1.0" encoding="UTF-8"?>

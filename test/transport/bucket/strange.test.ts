@@ -6,7 +6,8 @@ import type { AbsolutePath } from "../../../src/domain/names.ts";
 import type { Bucket } from "../../../src/transport/bucket/bucket.ts";
 import { type Fault, faultProxy, PORTAL, type Rule } from "../../lab/s3/fault-proxy.ts";
 import { type S3Server, startR2 } from "../../lab/s3/servers.ts";
-import { bucketOf, host, troubleOf, workFolder } from "./fixture.ts";
+import { troubleOf } from "../trouble.ts";
+import { bucketOf, host, workFolder } from "./fixture.ts";
 
 /** What nobody may find in a message: of an address, of a key. */
 const SECRET = /X-Amz-(?!…)\w|Signature=(?!…)|test-secret|AKIATEST/;

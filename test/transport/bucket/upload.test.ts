@@ -6,7 +6,8 @@ import type { AbsolutePath, Sha256 } from "../../../src/domain/names.ts";
 import type { Bucket } from "../../../src/transport/bucket/bucket.ts";
 import { faultProxy, takenParts } from "../../lab/s3/fault-proxy.ts";
 import { type S3Server, startR2, startSwift, whyNoSwift } from "../../lab/s3/servers.ts";
-import { bucketOf, host, MIB, sameBytes, stateOf, troubleOf, workFolder } from "./fixture.ts";
+import { troubleOf } from "../trouble.ts";
+import { bucketOf, host, MIB, sameBytes, stateOf, workFolder } from "./fixture.ts";
 
 const STORES = [
   { name: "R2's simulator", start: startR2, skip: undefined, listsUploads: false },
