@@ -1,5 +1,5 @@
 import { renderSVG } from "uqr";
-import { printableText } from "../domain/printable.ts";
+import { html, raw } from "../domain/html.ts";
 import { quote } from "../transport/quote.ts";
 import type { NewIdentity } from "./new-identity.ts";
 
@@ -51,7 +51,7 @@ file of that name. It opens the manifest and every artifact:
 <footer>The block is an age file (age-encryption.org/v1), protected by a passphrase. The code holds the same text.
 </footer>
 </html>
-`;
+`.markup;
 }
 
 const STYLE = `
@@ -76,18 +76,3 @@ ol { padding-left: 6mm }
 li { margin-bottom: 1.5mm }
 footer { font-size: 8.5pt; margin-top: 3mm }
 `;
-
-/** Text that is HTML already. */
-interface Raw {
-  readonly raw: string;
-}
-const raw = (text: string): Raw => ({ raw: text });
-
-const html = (parts: TemplateStringsArray, ...values: readonly (string | Raw)[]): string =>
-  parts.reduce((before, part, at) => {
-    const value = values[at - 1] ?? "";
-    return before + (typeof value === "string" ? escaped(value) : value.raw) + part;
-  });
-
-const escaped = (text: string): string =>
-  printableText(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);

@@ -1,4 +1,5 @@
 import type { SecretRef } from "../desired-state/desired-state.ts";
+import { type Html, html, raw } from "../domain/html.ts";
 import { printableText } from "../domain/printable.ts";
 import { fingerprintOf } from "../transport/hash.ts";
 import { command, quote } from "../transport/quote.ts";
@@ -282,25 +283,24 @@ function wrapped(paragraph: string): string {
 
 /** To be printed: one file, black on white, without script or network. */
 export function pageHtml({ title, intro, sections }: Page): string {
-  const block = (given: Block): string => {
-    if (given.kind === "commands") return `<pre>${escaped(given.lines.join("\n"))}</pre>`;
+  const block = (given: Block): Html => {
+    if (given.kind === "commands") return html`<pre>${given.lines.join("\n")}</pre>\n`;
     return given.kind === "blank"
-      ? `<p class="blank">${escaped(given.text)}<u></u></p>`
-      : `<p>${escaped(given.text)}</p>`;
+      ? html`<p class="blank">${given.text}<u></u></p>\n`
+      : html`<p>${given.text}</p>\n`;
   };
-  const section = ({ title: heading, blocks }: Section): string =>
-    `<section>\n<h2>${escaped(heading)}</h2>\n${blocks.map(block).join("\n")}\n</section>`;
-  return `<!doctype html>
+  const section = ({ title: heading, blocks }: Section): Html =>
+    html`<section>\n<h2>${heading}</h2>\n${blocks.map(block)}</section>\n`;
+  return html`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>${escaped(title)}</title>
-<style>${STYLE}</style>
-<h1>${escaped(title)}</h1>
-<p>${escaped(intro)}</p>
-${sections.map(section).join("\n")}
-</html>
-`;
+<title>${title}</title>
+${raw(`<style>${STYLE}</style>`)}
+<h1>${title}</h1>
+<p>${intro}</p>
+${sections.map(section)}</html>
+`.markup;
 }
 
 const STYLE = `
@@ -314,6 +314,3 @@ pre { font-size: 10.5pt; border: 0.3mm solid; padding: 2mm 3mm; margin: 2mm 0; w
 .blank { display: flex; gap: 3mm; margin: 3mm 0 }
 u { flex: 1; border-bottom: 0.3mm dotted; text-decoration: none }
 `;
-
-const escaped = (given: string): string =>
-  printableText(given).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
