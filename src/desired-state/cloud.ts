@@ -1,9 +1,9 @@
-import type { CloudSpec, SecretRef } from "./desired-state.ts";
+import type { CloudSpec } from "./desired-state.ts";
 import { parseEndpoint, r2Endpoint } from "./endpoint.ts";
-import { expandHome } from "./hosts.ts";
 import type { Report } from "./report.ts";
+import { secretRef } from "./secret-ref.ts";
 import { parseRate, parseSize } from "./size.ts";
-import type { WrittenCloud, WrittenSecret } from "./written.ts";
+import type { WrittenCloud } from "./written.ts";
 
 const MIB = 1024 ** 2;
 /** R2: all parts but the last are 5 MiB to 4.995 GiB (platform/limits, objects/multipart-objects). */
@@ -94,11 +94,4 @@ function resolveBandwidth(text: string | null, report: Report): number | null {
     "at least 1 B/s, or null for no limit",
   );
   return null;
-}
-
-function secretRef(written: WrittenSecret | undefined, home: string): SecretRef | undefined {
-  if (written?.env !== undefined) return { kind: "env", name: written.env };
-  if (written?.file !== undefined) return { kind: "file", path: expandHome(written.file, home) };
-  if (written?.command === undefined) return undefined;
-  return { kind: "command", argv: written.command.filter((word) => word !== undefined) };
 }

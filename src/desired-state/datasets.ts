@@ -1,10 +1,20 @@
+import type { Cadence } from "../domain/label.ts";
 import { type AbsolutePath, parseAbsolutePath, parseDatasetName } from "../domain/names.ts";
+import { type Period, parsePeriod } from "../domain/period.ts";
 import type { DatasetSpec, KeepRule, RetentionSpec } from "./desired-state.ts";
+import { hooksOf } from "./hooks.ts";
 import type { KnownHosts } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
 import { type Claim, reportOverlaps } from "./overlaps.ts";
 import type { Report } from "./report.ts";
 import type { Named, WrittenDataset, WrittenRule } from "./written.ts";
+
+/** A period, and some days in which whatever kept it can be seen to. */
+const OVERDUE_AFTER: Readonly<Record<Cadence, Period>> = {
+  monthly: { count: 40, unit: "day" },
+  weekly: { count: 10, unit: "day" },
+  daily: { count: 2, unit: "day" },
+};
 
 /** The datasets that are whole, in the order in which they are written, with defaults filled in. */
 export function resolveDatasets(
@@ -79,6 +89,8 @@ function resolveDataset(
       maxIncrementalRatio: dataset.anchor?.max_incremental_ratio ?? 1,
     },
     retention: retentionOf(dataset.retention ?? {}),
+    overdueAfter: parsePeriod(dataset.overdue_after ?? "") ?? OVERDUE_AFTER[dataset.cadence ?? "monthly"],
+    hooks: hooksOf(dataset.hooks ?? {}),
   };
 }
 
@@ -87,6 +99,7 @@ const retentionOf = (written: NonNullable<WrittenDataset["retention"]>): Retenti
   serverSnapshots: keepRule(written.server_snapshots ?? { keep_last: 2 }),
   serverArtifacts: keepRule(written.server_artifacts ?? "all"),
   cloudArtifacts: keepRule(written.cloud_artifacts ?? "all"),
+  auto: written.auto ?? false,
 });
 
 function keepRule(written: WrittenRule): KeepRule {

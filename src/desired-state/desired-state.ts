@@ -1,5 +1,6 @@
 import type { Cadence } from "../domain/label.ts";
 import type { AbsolutePath, AgeRecipient, DatasetName, HostName, Signer } from "../domain/names.ts";
+import type { Period } from "../domain/period.ts";
 
 /** What the user has declared, validated, with defaults filled in and references resolved. */
 export interface DesiredState {
@@ -10,7 +11,10 @@ export interface DesiredState {
   readonly recoveryRecipients: readonly AgeRecipient[];
   /** Whose signature a dataset's manifest must have, where that is declared. */
   readonly signers: ReadonlyMap<DatasetName, Signer>;
-  readonly schedule: { readonly on: HostName; readonly calendar: string } | null;
+  readonly schedule: ScheduleSpec | null;
+  readonly verify: VerifySpec | null;
+  readonly drill: DrillSpec | null;
+  readonly notify: readonly NotifySpec[];
   /** Of which this is only some datasets; left out where it is all. */
   readonly partOf?: DesiredState;
 }
@@ -70,6 +74,24 @@ export interface DatasetSpec {
   readonly nestedSubvolumes: "refuse" | "ignore";
   readonly anchor: { readonly maxAgeMonths: number; readonly maxIncrementalRatio: number };
   readonly retention: RetentionSpec;
+  /** How old the newest backup may be. */
+  readonly overdueAfter: Period;
+  readonly hooks: HooksSpec;
+}
+
+/** A program and its arguments, run without a shell. */
+export type Argv = readonly [string, ...string[]];
+
+/** What is run around a backup; null for nothing. */
+export interface HooksSpec {
+  /** On the workstation. Where it fails, no snapshot is taken. */
+  readonly beforeSnapshot: Argv | null;
+  /** On the workstation, whether the snapshot was taken or not. */
+  readonly afterSnapshot: Argv | null;
+  /** On the server, at the end of an apply that has changed something. */
+  readonly afterApply: Argv | null;
+  /** Of each. */
+  readonly timeoutMs: number;
 }
 
 export type KeepRule =
@@ -82,6 +104,8 @@ export interface RetentionSpec {
   readonly serverSnapshots: KeepRule;
   readonly serverArtifacts: KeepRule;
   readonly cloudArtifacts: KeepRule;
+  /** Whether what the rules let go is deleted without being approved each time. */
+  readonly auto: boolean;
 }
 
 export interface CloudSpec {
@@ -106,3 +130,46 @@ export type SecretRef =
   | { readonly kind: "env"; readonly name: string }
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "command"; readonly argv: readonly string[] };
+
+/** When `devbackup apply` runs by itself. */
+export interface ScheduleSpec {
+  readonly on: HostName;
+  /** An OnCalendar expression of systemd. */
+  readonly calendar: string;
+  /** How `on` reaches the other hosts, where that is not how they are reached from here. */
+  readonly reach: ReadonlyMap<HostName, ReachSpec>;
+}
+
+export interface ReachSpec {
+  readonly address: string;
+  readonly port: number;
+  readonly user: string;
+}
+
+export interface VerifySpec {
+  /** Of all bytes, over 0 to 1: checked once after each new label. */
+  readonly share: number;
+}
+
+export interface DrillSpec {
+  /** A drill is due when the last good one is this old. */
+  readonly every: Period;
+}
+
+export const OCCASIONS = ["start", "success", "warning", "failure"] as const;
+export type Occasion = (typeof OCCASIONS)[number];
+
+/** One way of telling people what an apply came to, and when it is taken. */
+export interface NotifySpec {
+  readonly on: readonly Occasion[];
+  readonly way: NotifyWay;
+}
+
+export type NotifyWay =
+  | { readonly kind: "command"; readonly argv: Argv }
+  /** A URL without login and query, or where one is read from. */
+  | { readonly kind: "ntfy" | "healthchecks"; readonly url: string | SecretRef }
+  | { readonly kind: "slack"; readonly url: SecretRef }
+  | { readonly kind: "email"; readonly to: string }
+  /** Written at the end of every run. */
+  | { readonly kind: "prometheus"; readonly file: AbsolutePath };

@@ -5,7 +5,9 @@ import { schemaAt } from "./schema.ts";
 export const HIDDEN = "(hidden)";
 
 /** The keys of the desired state under which a secret is named. */
-export const SECRET_KEYS: readonly string[] = ["access_key_id", "secret_access_key"];
+export const SECRET_KEYS: readonly string[] = ["access_key_id", "secret_access_key", "slack"];
+/** The URLs of webhooks: whoever knows one can write there. */
+const WEBHOOKS: readonly string[] = ["ntfy", "slack", "healthchecks"];
 
 /** Half-open, in UTF-16 units. */
 export interface Range {
@@ -26,7 +28,7 @@ const URL_LOGIN = /(:\/\/)[^/\s"'@]*@/g;
 const KEY_NAME = /secret|passw|passphrase|token|credential|access_?key|private|apikey/i;
 /** A line that names a secret, the lines below it that are further in, and the next one where nothing follows the name. */
 const SECRET_LINES =
-  /^([ \t]*)(?![ \t])(?:.*?(?:secret|passw|passphrase|token|credential|key|private)[\w-]*["']?[ \t]*[:=]?)((?:[ \t]*\r?\n)*.*(?:\r?\n(?:\1[ \t]+.*|[ \t]*(?=\r?\n)))*)/gim;
+  /^([ \t]*)(?![ \t])(?:.*?(?:secret|passw|passphrase|token|credential|key|private|ntfy|slack|healthchecks)[\w-]*["']?[ \t]*[:=]?)((?:[ \t]*\r?\n)*.*(?:\r?\n(?:\1[ \t]+.*|[ \t]*(?=\r?\n)))*)/gim;
 const SHORTEST_SECRET = 6;
 
 /** Where private keys stand in the text, comments included. */
@@ -81,6 +83,7 @@ function mayBeSecret(key: string, value: Node, ancestors: readonly unknown[]): b
   const depth = ancestors.filter(isMap).length;
   if (depth === 2 && (name === "hosts" || name === "datasets") && isMap(value))
     return SECRET_KEYS.includes(key);
+  if (name === "notify" && WEBHOOKS.includes(key)) return true;
   return KEY_NAME.test(key) || (depth === 2 && name === "cloud" && schemaAt(["cloud", key]) === undefined);
 }
 

@@ -1,16 +1,18 @@
 import {
   type AgeRecipient,
   type DatasetName,
-  type HostName,
   parseAgeRecipient,
   parseSigner,
   type Signer,
 } from "../domain/names.ts";
+import { parsePeriod } from "../domain/period.ts";
 import { resolveCloud } from "./cloud.ts";
 import { resolveDatasets } from "./datasets.ts";
 import type { DatasetSpec, DesiredState } from "./desired-state.ts";
-import { type KnownHosts, resolveHosts } from "./hosts.ts";
+import { resolveHosts } from "./hosts.ts";
+import { resolveNotify } from "./notify.ts";
 import type { Report } from "./report.ts";
+import { resolveSchedule } from "./schedule.ts";
 import type { Written } from "./written.ts";
 
 /**
@@ -27,7 +29,10 @@ export function resolve(written: Written, home: string, report: Report): Desired
     cloud: resolveCloud(written.cloud, home, report) ?? null,
     recoveryRecipients: resolveRecipients(written, report),
     signers: resolveSigners(written, datasets, report),
-    schedule: resolveSchedule(written, known, report) ?? null,
+    schedule: resolveSchedule(written.schedule, known, report) ?? null,
+    verify: resolveVerify(written),
+    drill: resolveDrill(written),
+    notify: resolveNotify(written.notify, home, report),
   };
 }
 
@@ -61,15 +66,12 @@ function resolveSigners(
   return signers;
 }
 
-function resolveSchedule(
-  written: Written,
-  known: KnownHosts,
-  report: Report,
-): DesiredState["schedule"] | undefined {
-  const { on, calendar } = written.schedule ?? {};
-  if (on === undefined || calendar === undefined) return undefined;
-  if (!known.hosts.has(on as HostName) && !known.isRefused(on)) {
-    return report(["schedule", "on"], `there is no host \`${on}\``, known.anyOf());
-  }
-  return { on: on as HostName, calendar };
+function resolveVerify({ verify }: Written): DesiredState["verify"] {
+  const percent = Number.parseFloat(verify?.share ?? "");
+  return Number.isNaN(percent) ? null : { share: percent / 100 };
+}
+
+function resolveDrill({ drill }: Written): DesiredState["drill"] {
+  const every = parsePeriod(drill?.every ?? "");
+  return every === undefined ? null : { every };
 }

@@ -35,8 +35,9 @@ export function wordsForShapeError(error: ErrorObject, path: Path): ShapeWords |
   if (typeof found === "string" && privateKeysIn(found).length > 0) return undefined;
   const known = schemaAt(path) ?? {};
   const say = (at: "key" | "value", wrong: string, right: string): ShapeWords => ({ path, at, wrong, right });
-  if (path[0] === "cloud" && SECRET_KEYS.includes(path[1] ?? "") && error.keyword !== "required") {
-    return secretWords(error, path, say);
+  const depth = path[0] === "cloud" ? 2 : path[0] === "notify" ? 3 : 0;
+  if (depth > 0 && SECRET_KEYS.includes(path[depth - 1] ?? "") && error.keyword !== "required") {
+    return secretWords(error, path, depth, say);
   }
   const name = `\`${dotted(path)}\``;
   switch (error.keyword) {
@@ -81,9 +82,9 @@ export function shown(value: unknown): string {
 function secretWords(
   error: ErrorObject,
   path: Path,
+  depth: number,
   say: (at: "key" | "value", wrong: string, right: string) => ShapeWords,
 ): ShapeWords {
-  const depth = 2;
   const name = `\`${dotted(path.slice(0, depth))}\``;
   const right = `${SECRET_FORMS}, for example \`${path[depth - 1]}: ${flow(schemaAt(path.slice(0, depth))?.examples?.[0])}\``;
   if (error.keyword === "additionalProperties") {

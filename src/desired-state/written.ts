@@ -14,9 +14,34 @@ export interface Written {
       }
     | undefined;
   readonly schedule?:
-    | { readonly on?: string | undefined; readonly calendar?: string | undefined }
+    | {
+        readonly on?: string | undefined;
+        readonly calendar?: string | undefined;
+        readonly reach?: Named<WrittenReach> | undefined;
+      }
     | undefined;
+  readonly verify?: { readonly share?: string | undefined } | undefined;
+  readonly drill?: { readonly every?: string | undefined } | undefined;
+  readonly notify?: readonly (WrittenNotify | undefined)[] | undefined;
 }
+
+export interface WrittenReach {
+  readonly address?: string | undefined;
+  readonly port?: number | undefined;
+  readonly user?: string | undefined;
+}
+
+export interface WrittenNotify {
+  readonly on?: readonly ("start" | "success" | "warning" | "failure" | undefined)[] | undefined;
+  readonly command?: WrittenArgv | undefined;
+  readonly ntfy?: string | WrittenSecret | undefined;
+  readonly slack?: WrittenSecret | undefined;
+  readonly healthchecks?: string | WrittenSecret | undefined;
+  readonly email?: string | undefined;
+  readonly prometheus?: string | undefined;
+}
+
+export type WrittenArgv = readonly (string | undefined)[];
 
 export type Named<Value> = Readonly<Record<string, Value | undefined>>;
 
@@ -57,6 +82,16 @@ export interface WrittenDataset {
         readonly server_snapshots?: WrittenRule | undefined;
         readonly server_artifacts?: WrittenRule | undefined;
         readonly cloud_artifacts?: WrittenRule | undefined;
+        readonly auto?: boolean | undefined;
+      }
+    | undefined;
+  readonly overdue_after?: string | undefined;
+  readonly hooks?:
+    | {
+        readonly before_snapshot?: WrittenArgv | null | undefined;
+        readonly after_snapshot?: WrittenArgv | null | undefined;
+        readonly after_apply?: WrittenArgv | null | undefined;
+        readonly timeout?: string | undefined;
       }
     | undefined;
 }
@@ -83,5 +118,5 @@ export interface WrittenCloud {
 export interface WrittenSecret {
   readonly env?: string | undefined;
   readonly file?: string | undefined;
-  readonly command?: readonly (string | undefined)[] | undefined;
+  readonly command?: WrittenArgv | undefined;
 }

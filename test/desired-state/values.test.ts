@@ -47,7 +47,10 @@ test("values: the defaults", () => {
         serverSnapshots: { kind: "last", count: 2 },
         serverArtifacts: { kind: "all" },
         cloudArtifacts: { kind: "all" },
+        auto: false,
       },
+      overdueAfter: { count: 40, unit: "day" },
+      hooks: { beforeSnapshot: null, afterSnapshot: null, afterApply: null, timeoutMs: 600_000 },
     },
   ]);
   assert.deepEqual(desired.cloud, {
@@ -62,7 +65,11 @@ test("values: the defaults", () => {
     bandwidthLimitBytesPerSecond: null,
     lockDays: null,
   });
-  assert.deepEqual([desired.recoveryRecipients, desired.schedule], [[], null]);
+  const { recoveryRecipients, schedule, verify, drill, notify } = desired;
+  assert.deepEqual(
+    { recoveryRecipients, schedule, verify, drill, notify },
+    { recoveryRecipients: [], schedule: null, verify: null, drill: null, notify: [] },
+  );
 });
 
 test("values: ~ is the home of whoever runs devbackup", () => {
