@@ -1,0 +1,152 @@
+import { type Label, parseLabel } from "./label.ts";
+
+/** Where something lies that can be verified: an artifact, its object, the snapshot that was received from it. */
+export type VerifiedPlace = "server" | "bucket" | "hydrated";
+
+/**
+ * How closely it was looked at. On the server: read to its end and hashed, or besides decrypted and parsed. In the
+ * bucket: by size and SHA-256 note as the store tells them, or downloaded and hashed. Hydrated: every file read, or
+ * besides compared with the fingerprint of the backup.
+ */
+export type VerifyCheck = "hash" | "deep" | "note" | "download" | "files" | "fingerprint";
+
+/** By the place: what is enough to say so, from the least to the most. */
+const CHECKS: Readonly<Record<VerifiedPlace, readonly VerifyCheck[]>> = {
+  server: ["hash", "deep"],
+  bucket: ["note", "download"],
+  hydrated: ["files", "fingerprint"],
+};
+
+/** One thing that can be verified. */
+export interface Verifiable {
+  readonly place: VerifiedPlace;
+  readonly label: Label;
+  /** Which one it is: the artifact's SHA-256, the object's ETag, the snapshot's UUID. Another one has not been verified. */
+  readonly identity: string;
+}
+
+/** That something was found to be as it should be. */
+export interface Verified extends Verifiable {
+  readonly at: Date;
+  readonly check: VerifyCheck;
+  /** Of a stream that was parsed: the UUID that it gives its snapshot. Null otherwise. */
+  readonly streamUuid: string | null;
+}
+
+/** What the server remembers of verifications. Damage is not in it: that leaves marks of its own. */
+export interface VerificationRecord {
+  /** By place and label. */
+  readonly verified: ReadonlyMap<string, readonly Verified[]>;
+  /** When the run began that has not come to its end; null where the last one did. */
+  readonly begunAt: Date | null;
+  /** The newest label when a share of the whole was last verified, and when that was; null for never. */
+  readonly share: { readonly label: Label; readonly at: Date } | null;
+}
+
+export const NEVER_VERIFIED: VerificationRecord = { verified: new Map(), begunAt: null, share: null };
+
+/** A run that was cut off longer ago than this is not gone on with: what it had seen is too old to build on. */
+const RESUMABLE_MS = 7 * 24 * 3600 * 1000;
+
+/** When the run began that this one goes on with; null where it begins anew. */
+export const resumedFrom = ({ begunAt }: VerificationRecord, now: Date): Date | null =>
+  begunAt !== null && begunAt <= now && now.getTime() - begunAt.getTime() < RESUMABLE_MS ? begunAt : null;
+
+/** When this very thing was last verified at least as closely as `check`; null for never. */
+export function lastVerified(
+  { verified }: VerificationRecord,
+  thing: Verifiable,
+  check: VerifyCheck,
+): Verified | null {
+  const checks = CHECKS[thing.place];
+  return (verified.get(keyOf(thing)) ?? [])
+    .filter((each) => each.identity === thing.identity && checks.indexOf(each.check) >= checks.indexOf(check))
+    .reduce<Verified | null>((last, each) => (last === null || each.at > last.at ? each : last), null);
+}
+
+/** Least recently verified first; what never was, first of all. Where that is the same, as they were given. */
+export function leastRecentFirst<Thing extends Verifiable & { readonly check: VerifyCheck }>(
+  record: VerificationRecord,
+  things: readonly Thing[],
+): Thing[] {
+  const time = (thing: Thing) => lastVerified(record, thing, thing.check)?.at.getTime() ?? 0;
+  const timed = things.map((thing) => ({ thing, at: time(thing) }));
+  return timed.sort((a, b) => a.at - b.at).map(({ thing }) => thing);
+}
+
+/**
+ * What one run has to verify so that 1 / `share` of them have seen everything: of things in the order of
+ * {@link leastRecentFirst}, as many as make up that share of all bytes, and one at least.
+ */
+export function shareOf<Thing extends { readonly sizeBytes: number }>(
+  inOrder: readonly Thing[],
+  share: number,
+): Thing[] {
+  const goalBytes = share * inOrder.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const chosen: Thing[] = [];
+  let bytes = 0;
+  for (const thing of inOrder) {
+    if (chosen.length > 0 && bytes >= goalBytes) break;
+    chosen.push(thing);
+    bytes += thing.sizeBytes;
+  }
+  return chosen;
+}
+
+/** With that it was verified; what was known of another thing under its name goes. */
+export function withVerified(record: VerificationRecord, now: Verified): VerificationRecord {
+  const kept = (record.verified.get(keyOf(now)) ?? []).filter(
+    ({ check, identity }) => check !== now.check && identity === now.identity,
+  );
+  return { ...record, verified: new Map(record.verified).set(keyOf(now), [...kept, now]) };
+}
+
+/** Without what is known of `thing`: it has been found damaged, or gone. */
+export function withoutVerified(record: VerificationRecord, thing: Verifiable): VerificationRecord {
+  const verified = new Map(record.verified);
+  verified.delete(keyOf(thing));
+  return { ...record, verified };
+}
+
+const keyOf = ({ place, label }: Verifiable): string => `${place} ${label}`;
+
+const COLUMNS = "ts\tplace\tlabel\tcheck\tidentity\tstream_uuid";
+
+/** `logs/verified.tsv`: a line for each thing and kind of check. */
+export function renderRecord({ verified, begunAt, share }: VerificationRecord): string {
+  const lines = [
+    COLUMNS,
+    ...(begunAt === null ? [] : [[begunAt.toISOString(), "run", "-", "-", "-", "-"].join("\t")]),
+    ...(share === null ? [] : [[share.at.toISOString(), "share", share.label, "-", "-", "-"].join("\t")]),
+    ...[...verified.values()]
+      .flat()
+      .map(({ at, place, label, check, identity, streamUuid }) =>
+        [at.toISOString(), place, label, check, identity, streamUuid ?? "-"].join("\t"),
+      ),
+  ];
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+/** Leniently: of a line that can't be read nothing is known, and what it spoke of is verified once more. */
+export function parseRecord(text: string): VerificationRecord {
+  const verified = new Map<string, Verified[]>();
+  let [begunAt, share]: [Date | null, VerificationRecord["share"]] = [null, null];
+  for (const line of text.split("\n")) {
+    const [ts = "", place = "", labelText = "", check = "", identity = "", uuid, ...more] = line.split("\t");
+    const at = new Date(ts);
+    if (uuid === undefined || more.length > 0 || Number.isNaN(at.getTime())) continue;
+    const label = parseLabel(labelText);
+    if (place === "run") begunAt = at;
+    else if (label === undefined) continue;
+    else if (place === "share") share = { label, at };
+    else if (isPlace(place) && isCheck(place, check) && identity !== "") {
+      const found = { at, place, label, check, identity, streamUuid: uuid === "-" ? null : uuid };
+      verified.set(keyOf(found), [...(verified.get(keyOf(found)) ?? []), found]);
+    }
+  }
+  return { verified, begunAt, share };
+}
+
+const isPlace = (text: string): text is VerifiedPlace => Object.hasOwn(CHECKS, text);
+const isCheck = (place: VerifiedPlace, text: string): text is VerifyCheck =>
+  CHECKS[place].some((check) => check === text);

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  lastVerified,
+  leastRecentFirst,
+  NEVER_VERIFIED,
+  parseRecord,
+  renderRecord,
+  resumedFrom,
+  shareOf,
+  type Verifiable,
+  type VerificationRecord,
+  type VerifyCheck,
+  withoutVerified,
+  withVerified,
+} from "../../src/domain/verification.ts";
+import { label } from "./history.ts";
+
+const at = (day: number) => new Date(Date.UTC(2026, 0, day));
+const thing = (of: string, check: VerifyCheck = "hash", sizeBytes = 10) => ({
+  place: "server" as const,
+  label: label(of),
+  identity: `sha-${of}`,
+  check,
+  sizeBytes,
+});
+const seen = (
+  record: VerificationRecord,
+  { place, label: of, identity, check }: Verifiable & { check: VerifyCheck },
+  day: number,
+) => withVerified(record, { place, label: of, identity, check, at: at(day), streamUuid: null });
+
+test("what was looked at more closely was looked at less closely too, and not the other way round", () => {
+  const record = seen(NEVER_VERIFIED, thing("2026-01", "deep"), 3);
+  assert.deepEqual(lastVerified(record, thing("2026-01"), "hash")?.at, at(3));
+  const shallow = seen(NEVER_VERIFIED, thing("2026-01", "hash"), 3);
+  assert.equal(lastVerified(shallow, thing("2026-01"), "deep"), null);
+  assert.deepEqual(lastVerified(seen(record, thing("2026-01"), 5), thing("2026-01"), "hash")?.at, at(5));
+});
+
+test("another thing under the same name has not been verified, and what was known of the former goes", () => {
+  const record = seen(NEVER_VERIFIED, thing("2026-01", "deep"), 3);
+  const another = { ...thing("2026-01"), identity: "another" };
+  assert.equal(lastVerified(record, another, "hash"), null);
+  const now = seen(record, another, 4);
+  assert.equal(lastVerified(now, thing("2026-01"), "hash"), null);
+  assert.equal(lastVerified(withoutVerified(now, another), another, "hash"), null);
+});
+
+test("least recently verified first, what never was before all, and else as it was given", () => {
+  const things = ["2026-01", "2026-02", "2026-03", "2026-04"].map((of) => thing(of));
+  const [first, second, , fourth] = things;
+  assert.ok(first && second && fourth);
+  const record = seen(seen(seen(NEVER_VERIFIED, first, 9), second, 7), fourth, 7);
+  assert.deepEqual(
+    leastRecentFirst(record, things).map((each) => each.label),
+    ["2026-03", "2026-02", "2026-04", "2026-01"],
+  );
+});
+
+test("1/share runs see everything, whatever the sizes are, and none sees much more than its share", () => {
+  for (const sizes of [
+    [1, 1, 1],
+    [1000, 1, 1, 1, 1, 1],
+    [0, 0, 0],
+    Array.from({ length: 47 }, (_, n) => n * n),
+  ])
+    for (const share of [1, 0.5, 0.34, 0.1]) {
+      const things = sizes.map((sizeBytes, n) => thing(`20${10 + n}-01`, "hash", sizeBytes));
+      const total = sizes.reduce((sum, size) => sum + size, 0);
+      let record = NEVER_VERIFIED;
+      const left = new Set(things.map((each) => each.label));
+      for (let run = 1; run <= Math.ceil(1 / share); run += 1) {
+        const chosen = shareOf(leastRecentFirst(record, things), share);
+        const bytes = chosen.slice(0, -1).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+        assert.ok(bytes <= share * total, `${bytes} of ${total} in one run`);
+        for (const each of chosen) {
+          record = seen(record, each, run);
+          left.delete(each.label);
+        }
+      }
+      if (total > 0) assert.deepEqual([...left], [], `${sizes} by ${share}`);
+    }
+});
+
+test("a run that was cut off is gone on with for a week, by a clock that has not been set back", () => {
+  const cutOff = { ...NEVER_VERIFIED, begunAt: at(10) };
+  assert.deepEqual(resumedFrom(cutOff, at(10)), at(10));
+  assert.deepEqual(resumedFrom(cutOff, at(16)), at(10));
+  assert.equal(resumedFrom(cutOff, at(17)), null);
+  assert.equal(resumedFrom(cutOff, at(9)), null);
+  assert.equal(resumedFrom(NEVER_VERIFIED, at(9)), null);
+});
+
+test("the record comes back as it was written, and a line that can't be read costs that line alone", () => {
+  const record = {
+    ...seen(seen(NEVER_VERIFIED, thing("2026-01"), 3), thing("2026-02", "deep"), 4),
+    begunAt: at(5),
+    share: { label: label("2026-02"), at: at(4) },
+  };
+  const text = renderRecord(record);
+  assert.deepEqual(parseRecord(text), record);
+  assert.deepEqual(parseRecord(""), NEVER_VERIFIED);
+  const spoilt = text.replace(
+    /^.*\t2026-01\t.*\n/m,
+    "rubbish\t\t\n2026-01-03T00:00:00Z\tserver\t2026-01\tnote\tx\t-\n",
+  );
+  assert.deepEqual(parseRecord(spoilt), withoutVerified(record, thing("2026-01")));
+});
