@@ -17,6 +17,7 @@ import type { Recovered } from "../recovery/recover.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import { connectHost } from "../transport/connect.ts";
 import type { Host } from "../transport/host.ts";
+import { takeSecrets } from "./environment.ts";
 
 /** The connections of one run: each host's and the bucket's, opened when first used, once. */
 export interface Session {
@@ -172,14 +173,6 @@ async function restrictionsIn(desired: DesiredState): Promise<ReadonlyMap<HostNa
     }
   }
   return found;
-}
-
-/** The environment as it was given. What is secret in it leaves it, so that no process started here inherits it. */
-function takeSecrets({ cloud }: DesiredState): NodeJS.ProcessEnv {
-  const given = { ...process.env };
-  for (const ref of [cloud?.accessKeyId, cloud?.secretAccessKey])
-    if (ref?.kind === "env") delete process.env[ref.name];
-  return given;
 }
 
 async function openBucket(

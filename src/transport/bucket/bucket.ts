@@ -2,11 +2,12 @@ import type { CloudSpec } from "../../desired-state/desired-state.ts";
 import { type Fact, known, unknown } from "../../domain/fact.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import type { Host } from "../host.ts";
+import { readSecret } from "../secret.ts";
 import { type Downloaded, type DownloadRequest, download } from "./download.ts";
 import { StrangeAnswer, unquoted } from "./failure.ts";
 import { get } from "./get.ts";
+import { type Hashed, type HashRequest, hash } from "./hash.ts";
 import { list, unfinishedUploads } from "./list.ts";
-import { readSecret } from "./secret.ts";
 import { type BucketKeys, type BucketTuning, openStore, type Store } from "./store.ts";
 import { type Uploaded, type UploadRequest, upload } from "./upload.ts";
 
@@ -24,6 +25,8 @@ export interface Bucket {
   upload(host: Host, request: UploadRequest): Promise<Uploaded>;
   /** See {@link download}: from the bucket straight into a file on `host`, checked and synced. */
   download(host: Host, request: DownloadRequest): Promise<Downloaded>;
+  /** See {@link hash}: the bytes of an object to a host that hashes them and keeps none. */
+  hash(host: Host, request: HashRequest): Promise<Hashed>;
   /** See {@link get}: a small object into memory; undefined where it is not there. */
   get(key: string, maxBytes: number): Promise<Uint8Array | undefined>;
   /** Frees the parts of an unfinished upload; one that is gone already is no error. */
@@ -90,6 +93,7 @@ export async function connectBucket(
         abort: (id) => abortUpload(store, id),
       }),
     download: (host, request) => download({ store, host, request, head: (key) => head(store, key) }),
+    hash: (host, request) => hash({ store, host, request, head: (key) => head(store, key) }),
     get: (key, maxBytes) => get(store, key, maxBytes),
     abortUpload: (id) => abortUpload(store, id),
     presignGet: (key, seconds) => store.presignGet(key, seconds),

@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { readFile, stat } from "node:fs/promises";
 import { userInfo } from "node:os";
-import type { SecretRef } from "../../desired-state/desired-state.ts";
-import { shellWord } from "../../domain/shell-word.ts";
-import { DevbackupError } from "../../domain/trouble.ts";
+import type { SecretRef } from "../desired-state/desired-state.ts";
+import { shellWord } from "../domain/shell-word.ts";
+import { DevbackupError } from "../domain/trouble.ts";
 
 export interface Secret {
   /** Never empty; one trailing newline is taken off. */

@@ -3,9 +3,9 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { SecretRef } from "../../../src/desired-state/desired-state.ts";
-import { DevbackupError } from "../../../src/domain/trouble.ts";
-import { readSecret } from "../../../src/transport/bucket/secret.ts";
+import type { SecretRef } from "../../src/desired-state/desired-state.ts";
+import { DevbackupError } from "../../src/domain/trouble.ts";
+import { readSecret } from "../../src/transport/secret.ts";
 
 let dir = "";
 before(async () => {
