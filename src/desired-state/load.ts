@@ -1,3 +1,6 @@
+import { readFileSync } from "node:fs";
+import { fileName } from "../domain/names.ts";
+import { DevbackupError } from "../domain/trouble.ts";
 import type { DatasetSpec, DesiredState } from "./desired-state.ts";
 import { findFiles, type Lookup } from "./find.ts";
 import { merge } from "./merge.ts";
@@ -8,6 +11,7 @@ import { resolve } from "./resolve.ts";
 import { shape } from "./shape.ts";
 import type { ShapeWords } from "./shape-words.ts";
 import { parseSource, type ReadSource, readSource, type Source } from "./source.ts";
+import { parseStandpoint, type Standpoint, seenFrom } from "./standpoint.ts";
 
 /** A valid desired state and where it was written, or every problem of every file. */
 export type Loaded =
@@ -16,10 +20,18 @@ export type Loaded =
       readonly desired: DesiredState;
       /** The files that were read, as people should see them. */
       readonly files: readonly string[];
+      /** Their texts, as they were written. */
+      readonly texts: readonly WrittenFile[];
       /** Where a key stands, by its path (`["datasets", "dev", "owner"]`); undefined for what a default filled in. */
       readonly positionOf: (path: Path) => Position | undefined;
     }
   | { readonly kind: "invalid"; readonly problems: readonly StateProblem[] };
+
+/** A file of the desired state, by its own name. */
+export interface WrittenFile {
+  readonly name: string;
+  readonly text: string;
+}
 
 /**
  * Finds, reads and checks the desired state. Contacts nothing; reads no secret that it refers to. `home` is where
@@ -28,10 +40,36 @@ export type Loaded =
 export function loadDesiredState(lookup: Lookup & { readonly home: string }): Loaded {
   const found = findFiles(lookup);
   if (found.kind === "invalid") return found;
-  return check(
+  const loaded = check(
     found.files.map(({ path, file }) => readSource(path, file)),
     lookup.home,
   );
+  const standpoint = ownStandpoint(lookup.env);
+  return loaded.kind === "invalid" || standpoint === null
+    ? loaded
+    : { ...loaded, desired: seenFrom(standpoint, loaded.desired, lookup.env.CREDENTIALS_DIRECTORY ?? "") };
+}
+
+/** Where this is a scheduled run, which its unit says. @throws DevbackupError where that can't be read */
+export function ownStandpoint(env: Lookup["env"]): Standpoint | null {
+  const file = env.DEVBACKUP_STANDPOINT;
+  if (file === undefined || file === "") return null;
+  const refused = (why: string) =>
+    new DevbackupError({
+      code: "standpoint-unreadable",
+      exitCode: 1,
+      what: `$DEVBACKUP_STANDPOINT names ${file}, and it can't be used`,
+      why,
+      state: "Nothing was contacted",
+      next: "devbackup apply from where the schedule was set up: it writes the file anew",
+    });
+  try {
+    const standpoint = parseStandpoint(readFileSync(file, "utf8"));
+    if (standpoint !== undefined) return standpoint;
+  } catch (error) {
+    throw refused(error instanceof Error ? error.message : String(error));
+  }
+  throw refused("devbackup did not write it so");
 }
 
 /** The same for a text that stands in no file yet; `file` is what problems call it. */
@@ -63,6 +101,7 @@ function check(read: readonly ReadSource[], home: string): Loaded {
     // JavaScript puts keys that look like numbers first
     desired: { ...desired, datasets: desired.datasets.toSorted((a, b) => offset(a) - offset(b)) },
     files: sources.map((source) => source.file),
+    texts: sources.map(({ file, text }) => ({ name: fileName(file), text })),
     positionOf: (path) => positionOf(sources, path),
   };
 }

@@ -12,7 +12,7 @@ import type { DatasetSpec, DesiredState } from "./desired-state.ts";
 import { resolveHosts } from "./hosts.ts";
 import { resolveNotify } from "./notify.ts";
 import type { Report } from "./report.ts";
-import { resolveSchedule } from "./schedule.ts";
+import { everyHostReached, resolveSchedule } from "./schedule.ts";
 import type { Written } from "./written.ts";
 
 /**
@@ -23,13 +23,15 @@ import type { Written } from "./written.ts";
 export function resolve(written: Written, home: string, report: Report): DesiredState {
   const known = resolveHosts(written.hosts, home, report);
   const datasets = resolveDatasets(written.datasets ?? {}, known, report);
+  const schedule = resolveSchedule(written.schedule, known, report) ?? null;
+  if (schedule !== null) everyHostReached(schedule, datasets, known, report);
   return {
     hosts: known.hosts,
     datasets,
     cloud: resolveCloud(written.cloud, home, report) ?? null,
     recoveryRecipients: resolveRecipients(written, report),
     signers: resolveSigners(written, datasets, report),
-    schedule: resolveSchedule(written.schedule, known, report) ?? null,
+    schedule,
     verify: resolveVerify(written),
     drill: resolveDrill(written),
     notify: resolveNotify(written.notify, home, report),
