@@ -5,6 +5,7 @@ import { marked } from "../transport/bootstrap.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import { READ_ADDRESS } from "../transport/bucket/curl.ts";
 import * as download from "../transport/bucket/download-script.ts";
+import { hashScript } from "../transport/bucket/hash-script.ts";
 import * as upload from "../transport/bucket/upload-script.ts";
 import type { Host } from "../transport/host.ts";
 import { counted } from "../transport/scripted-host.ts";
@@ -130,6 +131,10 @@ function recordingBucket(cloud: CloudSpec | null): Bucket {
       ])
         await host.run(script, { stdin: isFed(script) ? "-" : "" });
       return { sizeBytes, resumedBytes: 0 };
+    },
+    hash: async (host) => {
+      await host.run(hashScript({ sizeBytes, etag: token, limits }), { stdin: "-" });
+      return { kind: "hashed", sha256, sizeBytes, etag: token };
     },
   };
 }

@@ -40,14 +40,18 @@ export function getScript({ file, sizeBytes, etag, limits }: GetScript): string 
     sh`all=${sizeBytes} etag=${etag}`,
     sh`at=$(wc -c <${file}) || exit 73`,
     `[ "$at" -lt "$all" ] || { printf '\\nstatus \\nstored \\ncurl 0\\nsize %s\\n' "$at"; exit; }`,
-    TAKE,
+    takeScript("status=none"),
     `rc=$({ { ${withAddress(sh`curl ${options} -r "$at-"`)}echo $? >&4; } | take >&5; } 4>&1)`,
     sh`printf 'curl %s\nsize %s\n' "$rc" "$(wc -c <${file})"`,
   ].join("\n");
 }
 
-/** Prints the head of the answer, and its body where that is not what was asked for. */
-const TAKE = `
+/**
+ * A shell function, where `$at`, `$all` and `$etag` say what was asked for: puts the body of the answer on descriptor 9.
+ * Prints the head of the answer, and its body where that is not what was asked for. `records`: where dd says how much
+ * it was, `status=none` for nowhere.
+ */
+export const takeScript = (records: string): string => `
 cr=$(printf '\\r')
 take() {
   status= range= tag= stored= lines=0
@@ -69,7 +73,7 @@ take() {
   case $status in
     2*)
       # head goes by 8 KiB, which costs Btrfs and the pipe a second of CPU for every GiB
-      dd bs=256K count="$((all - at))" iflag=fullblock,count_bytes status=none >&9; stored=$? ;;
+      dd bs=256K count="$((all - at))" iflag=fullblock,count_bytes ${records} >&9; stored=$? ;;
     *) head -c 8192 ;;
   esac
   printf '\\nstatus %s\\nstored %s\\n' "\${status#other }" "$stored"
