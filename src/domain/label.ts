@@ -62,6 +62,17 @@ export function periodsBetween(from: Label, to: Label): number {
   return Math.round((b.getTime() - a.getTime()) / DAY_MS / (cadence === "weekly" ? 7 : 1));
 }
 
+/** The label that lies `count` periods behind `label` (before it, where negative), of the same cadence. */
+export function labelAfter(label: Label, count: number): Label {
+  const cadence = cadenceOf(label) ?? "monthly";
+  const start = periodStart(label);
+  const there =
+    cadence === "monthly"
+      ? new Date(Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + count, 1))
+      : new Date(start.getTime() + count * DAY_MS * (cadence === "weekly" ? 7 : 1));
+  return format(there, cadence) as Label;
+}
+
 const cadenceOf = (text: string): Cadence | undefined =>
   (Object.keys(SHAPES) as Cadence[]).find((cadence) => SHAPES[cadence].test(text));
 

@@ -9,6 +9,7 @@ import {
   datasetProbes,
   type Observation,
   type RecoveredFacts,
+  SHOWN_ALONE,
 } from "../reconcilers/facts.ts";
 import { lostKeys, toolsOn } from "../reconcilers/keys/key-files.ts";
 import { type SystemFacts, systemProbe } from "../reconcilers/machine/packages.ts";
@@ -47,6 +48,10 @@ export interface ObserveOptions {
   readonly restrictions?: ReadonlyMap<HostName, Restriction | null>;
   /** What the bucket held when last looked at; it is not asked again then. */
   readonly buckets?: Observation["buckets"];
+  /** Those that did not answer, and why: they are not asked, and what is on them is unknown for that reason. */
+  readonly away?: ReadonlyMap<HostName, string>;
+  /** Whether what is shown alone is asked too. Left out: it is not. */
+  readonly all?: boolean;
 }
 
 const PROBE_TIMEOUT_MS = 5 * 60_000;
@@ -78,7 +83,10 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   ]);
   const byKey = new Map(answers.flatMap((part) => [...part]));
   const datasets = new Map(desired.datasets.map((spec) => [spec.name, factsOf(options, spec, byKey)]));
-  const systems = new Map(hosts.map((host) => [host, byKey.get(`system ${host}`) as Fact<SystemFacts>]));
+  const systems = new Map<HostName, Fact<SystemFacts>>([
+    ...hosts.map((host) => [host, byKey.get(`system ${host}`) as Fact<SystemFacts>] as const),
+    ...[...(options.away ?? [])].map(([host, why]) => [host, unknown(why)] as const),
+  ]);
   return {
     takenAt: now,
     systems,
@@ -133,15 +141,14 @@ interface Task {
   readonly probe: Probe<unknown>;
 }
 
-function tasksOf({ desired, target, hosts: asked, restrictions }: ObserveOptions): Task[] {
+function tasksOf({ desired, target, hosts: asked, restrictions, away, all = false }: ObserveOptions): Task[] {
   const datasets = desired.datasets
     .flatMap((spec) =>
-      Object.entries(datasetProbes(spec, target)).map(([name, probe]) => ({
-        key: `${spec.name} ${name}`,
-        probe,
-      })),
+      Object.entries(datasetProbes(spec, target))
+        .filter(([name]) => all || !SHOWN_ALONE.has(name))
+        .map(([name, probe]) => ({ key: `${spec.name} ${name}`, probe })),
     )
-    .filter(({ probe }) => asked.has(probe.host));
+    .filter(({ probe }) => asked.has(probe.host) && away?.has(probe.host) !== true);
   const hosts = new Set(datasets.map(({ probe }) => probe.host));
   return [
     ...[...hosts].map((host) => ({ key: `system ${host}`, probe: systemProbe(host) })),
@@ -174,14 +181,14 @@ export function factOf<Value>(probe: Probe<Value>, answer: ProbeAnswer | undefin
 
 /** Each probe's fact has the type of its own parser: the record that asked and the one answered have one shape. */
 const factsOf = (
-  { target }: ObserveOptions,
+  { target, away }: ObserveOptions,
   spec: DatasetSpec,
   byKey: ReadonlyMap<string, Fact<unknown>>,
 ): DatasetFacts =>
   Object.fromEntries(
-    Object.keys(datasetProbes(spec, target)).map((name) => [
+    Object.entries(datasetProbes(spec, target)).map(([name, { host }]) => [
       name,
-      byKey.get(`${spec.name} ${name}`) ?? unknown("it was not asked"),
+      byKey.get(`${spec.name} ${name}`) ?? unknown(away?.get(host) ?? "it was not asked"),
     ]),
   ) as unknown as DatasetFacts;
 

@@ -76,7 +76,7 @@ export function planFrom(desired: DesiredState, observed: Observation, request: 
 }
 
 /** What a dataset's reconcilers look at, or why there is nothing that they could be asked. */
-function viewOf(
+export function viewOf(
   desired: DesiredState,
   spec: DatasetSpec,
   observed: Observation,

@@ -9,6 +9,7 @@ import { pushedManifestProbe, pushedSignatureProbe } from "./cloud/pushed-manife
 import { escrowProbe, pushedEscrowProbe } from "./keys/escrow-files.ts";
 import { keyProbe, recipientProbe } from "./keys/key-files.ts";
 import { signKeyProbe } from "./keys/signature.ts";
+import { journalProbe } from "./machine/journal.ts";
 import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./machine/layout.ts";
 import type { SystemFacts } from "./machine/packages.ts";
 import type { LookedAtRestriction } from "./machine/restrict.ts";
@@ -54,8 +55,13 @@ export const datasetProbes = (spec: DatasetSpec, target: RestoreTarget | null) =
     escrow: escrowProbe(spec),
     pushedEscrow: pushedEscrowProbe(spec),
   }) satisfies Record<string, Probe<unknown>>;
+    verified: verifiedProbe(spec),
+    journal: journalProbe(spec),
 
 type Probes = ReturnType<typeof datasetProbes>;
+/** What nothing is decided on, and only who shows it asks for. */
+export const SHOWN_ALONE: ReadonlySet<string> = new Set(["journal"] satisfies (keyof Probes)[]);
+
 type Answered<P> = P extends Probe<infer Value> ? Fact<Value> : never;
 
 /** The answers, each known, absent or unknown. */

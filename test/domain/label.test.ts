@@ -5,6 +5,7 @@ import {
   type Cadence,
   compareLabels,
   type Label,
+  labelAfter,
   labelAt,
   monthsBetween,
   parseLabel,
@@ -103,6 +104,18 @@ test("in every zone, time that goes on never takes a label back, and leaves out 
         assert.ok(passed <= (every === "daily" ? 2 : 1), `${first} ${second} ${timezone}`);
       },
     ),
+  );
+});
+
+test("so many labels on from a label lie so many periods behind it, and the way back ends at it", () => {
+  fc.assert(
+    fc.property(minute, cadence, fc.integer({ min: -60, max: 60 }), (now, every, count) => {
+      const from = labelAt(now, every, "UTC");
+      const there = labelAfter(from, count);
+      assert.equal(parseLabel(there, every), there);
+      assert.equal(periodsBetween(from, there), count);
+      assert.equal(labelAfter(there, -count), from);
+    }),
   );
 });
 

@@ -70,6 +70,9 @@ export const PROBED: Readonly<Record<string, readonly string[]>> = {
     `escrow ${HEX} 440 0 1767225600\nnoted ${HEX} ${HEX}\ntested 2026-01-01T00:00:00Z ${HEX}\nkeys ${HEX}\n`,
   ],
   pushedEscrow: [PUSHED],
+  journal: [
+    '{"ts":"2026-03-01T03:00:00.000Z","who":"chuck@ws","pid":7,"dataset":"dev","event":"apply-started","actions":["a"]}\n{"ts":"2026-03-01T03:00:09.000Z","who":"chuck@ws","pid":7,"dataset":"dev","event":"action","id":"a","summary":"s","result":"done","durationMs":900,"outcome":null}\n{"ts":"2026-03-01T03:01:00.000Z","who":"chuck@ws","pid":7,"dataset":"dev","event":"apply-finished","result":"done","durationMs":60000}\n',
+  ],
 };
 
 const NONCE = "0123456789abcdef";

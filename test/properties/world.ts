@@ -303,6 +303,7 @@ function factsOf(world: World): DatasetFacts {
     pushedManifest: absentOr(ls.pushed.manifest),
     pushedSignature: absentOr(ls.pushed.signature),
     pushedEscrow: absentOr(ls.pushed.escrow),
+    journal: absent,
     signKey: known({
       rights: ls.signKey === null ? null : "400 0",
       derived: ls.tools.has("ssh-keygen") ? ls.signKey : null,

@@ -168,6 +168,7 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
     }),
     pushedEscrow: known({ sha256: E1, etag: "e", sizeBytes: 7 }),
     signKey: known({ rights: "400 0", derived: SIGNER, published: SIGNER }),
+    journal: absent,
   };
   const object = (key: string, sizeBytes: number) =>
     [key, { key, sizeBytes, etag: "e", lastModified: new Date(0) }] as const;

@@ -1,0 +1,115 @@
+/** One line of the journal, besides when it was written and by whom. */
+export type JournalEntry =
+  | { readonly event: "apply-started"; readonly actions: readonly string[] }
+  | {
+      readonly event: "action";
+      readonly id: string;
+      readonly summary: string;
+      readonly result: "done" | "failed" | "interrupted";
+      readonly durationMs: number;
+      readonly outcome: string | null;
+    }
+  | { readonly event: "apply-finished"; readonly result: string; readonly durationMs: number };
+
+/** What one process did, as far as the journal tells. Times as they were written: RFC 3339, UTC. */
+export interface JournalRun {
+  readonly startedAt: string;
+  /** `chuck@laptop`. */
+  readonly who: string;
+  /** As `apply-finished` calls it. `open` where there is none: the run goes on, or was cut off. */
+  readonly result: string;
+  readonly durationMs: number | null;
+  readonly planned: number;
+  readonly done: number;
+  /** The id of the first action that failed; null for none. */
+  readonly failed: string | null;
+}
+
+/**
+ * The runs that `text` tells of, oldest first. A line that is none of ours, or was cut off, is passed over. What is done
+ * under the lock without an apply (a rebuild, an import) has actions alone, which make a run of their own.
+ */
+export function runsIn(text: string): JournalRun[] {
+  const runs: JournalRun[] = [];
+  const open = new Map<string, { readonly at: number; readonly byApply: boolean }>();
+  const change = (at: number, changed: Partial<JournalRun>) => {
+    const run = runs[at];
+    if (run !== undefined) runs[at] = { ...run, ...changed };
+  };
+  for (const line of text.split("\n")) {
+    const read = parseLine(line);
+    if (read === undefined) continue;
+    const { ts, who, process, entry } = read;
+    const found = open.get(process);
+    if (entry.event === "apply-started") {
+      open.set(process, { at: runs.length, byApply: true });
+      runs.push(begun(ts, who, { planned: entry.actions.length }));
+    } else if (entry.event === "apply-finished") {
+      if (found?.byApply) change(found.at, { result: entry.result, durationMs: entry.durationMs });
+      open.delete(process);
+    } else {
+      const at = found?.at ?? runs.length;
+      if (found === undefined) {
+        open.set(process, { at, byApply: false });
+        runs.push(begun(startOf(ts, entry.durationMs), who, { result: "done", durationMs: 0 }));
+      }
+      const run = runs[at];
+      if (run !== undefined)
+        change(at, { ...counted(run, entry), ...(!found?.byApply && alone(run, entry)) });
+    }
+  }
+  return runs;
+}
+
+type ActionEntry = Extract<JournalEntry, { event: "action" }>;
+
+const begun = (startedAt: string, who: string, more: Partial<JournalRun>): JournalRun => ({
+  ...{ startedAt, who, result: "open", durationMs: null, planned: 0, done: 0, failed: null },
+  ...more,
+});
+
+const counted = ({ done, failed }: JournalRun, { id, result }: ActionEntry) => ({
+  done: done + (result === "done" ? 1 : 0),
+  failed: failed ?? (result === "failed" ? id : null),
+});
+
+const alone = ({ planned, durationMs, result }: JournalRun, entry: ActionEntry) => ({
+  planned: planned + 1,
+  durationMs: (durationMs ?? 0) + entry.durationMs,
+  result: result === "done" ? entry.result : result,
+});
+
+const startOf = (ts: string, durationMs: number): string =>
+  new Date(Date.parse(ts) - durationMs).toISOString();
+
+const TS = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
+
+function parseLine(line: string) {
+  const read = parseJson(line);
+  const { ts, who, pid, dataset: _dataset, ...entry } = read ?? {};
+  if (typeof ts !== "string" || !TS.test(ts) || Number.isNaN(Date.parse(ts))) return undefined;
+  if (typeof who !== "string") return undefined;
+  if (!isEntry(entry)) return undefined;
+  return { ts, who, process: `${pid} ${who}`, entry };
+}
+
+function isEntry(entry: Readonly<Record<string, unknown>>): entry is JournalEntry & Record<string, unknown> {
+  const { event, actions, id, summary, result, durationMs } = entry;
+  if (event === "apply-started") return Array.isArray(actions);
+  // a longer one is no duration, and no date can be reckoned with it
+  const lasted = typeof durationMs === "number" && durationMs >= 0 && durationMs < 1e12;
+  if (typeof result !== "string" || !lasted) return false;
+  return (
+    event === "apply-finished" ||
+    (event === "action" && typeof id === "string" && typeof summary === "string")
+  );
+}
+
+function parseJson(line: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,186 @@
+import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
+import { chainOf } from "../domain/lineage.ts";
+import type { HostName } from "../domain/names.ts";
+import { type PendingLabel, pendingLabels } from "../domain/pending.ts";
+import { after, formatPeriod } from "../domain/period.ts";
+import type { Plan } from "../plan/plan.ts";
+import { planFrom, viewOf } from "../reconcilers/diff-all.ts";
+import type { Observation } from "../reconcilers/facts.ts";
+import type { LayoutFacts } from "../reconcilers/machine/layout.ts";
+import { waitingRows } from "../reconcilers/manifest/store.ts";
+import type { View } from "../reconcilers/reconciler.ts";
+import type { Request } from "../reconcilers/request.ts";
+import { cloudStatus, inBucket } from "./cloud.ts";
+import { copiesInDoubt, judge, saidOf } from "./doubts.ts";
+import { growthPerLabel, monthsLeft, nextAnchor } from "./forecast.ts";
+import { ageMs, historyOf } from "./history.ts";
+import {
+  APPLIES_SHOWN,
+  type DatasetStatus,
+  type DueAction,
+  type Room,
+  type Status,
+  type Verdict,
+} from "./status.ts";
+
+/** Hosts that did not answer, and why. */
+export type Away = ReadonlyMap<HostName, string>;
+
+/** Where everything stands: what was looked at, and the plan of a backup that follows from it. Pure. */
+export function statusOf(
+  desired: DesiredState,
+  observed: Observation,
+  request: Request,
+  away: Away = new Map(),
+): Status {
+  const plan = planFrom(desired, observed, request);
+  const datasets = desired.datasets.map((spec) =>
+    datasetStatus(desired, spec, observed, request, plan, away),
+  );
+  const general = saidOf(plan, null, new Set(away.keys()));
+  const ownVerdict = judge(general.doubts, null);
+  const several = datasets.length > 1;
+  return {
+    formatVersion: 1,
+    takenAt: observed.takenAt.toISOString(),
+    verdict: worst([ownVerdict.verdict, ...datasets.map(({ verdict }) => verdict)]),
+    because: [
+      ...datasets.flatMap(({ dataset, because }) =>
+        because.map((reason) => (several ? `${dataset}: ${reason}` : reason)),
+      ),
+      ...ownVerdict.because,
+    ],
+    away: [...away].map(([host, why]) => ({ host, why })),
+    schedule:
+      desired.schedule === null
+        ? null
+        : {
+            on: desired.schedule.on,
+            calendar: desired.schedule.calendar,
+            ...{ nextRunAt: null, lastRunAt: null },
+          },
+    cloud: cloudStatus(desired, observed),
+    ...general,
+    datasets,
+  };
+}
+
+const BY_WEIGHT: readonly Verdict[] = ["in-doubt", "overdue", "well"];
+const worst = (verdicts: readonly Verdict[]): Verdict =>
+  BY_WEIGHT.find((verdict) => verdicts.includes(verdict)) ?? "well";
+
+function datasetStatus(
+  desired: DesiredState,
+  spec: DatasetSpec,
+  observed: Observation,
+  request: Request,
+  plan: Plan,
+  away: Away,
+): DatasetStatus {
+  const about = viewOf(desired, spec, observed, request);
+  if (about.kind === "nothing") throw new RangeError("a backup has a course");
+  const { view } = about;
+  const { rows, target } = view.course;
+  const pending = pendingOf(view);
+  const actions = plan.actions.filter((action) => concerns(spec, action));
+  const history = historyOf({ view, rows, pending, actions });
+  const last = rows.at(-1);
+  const newest =
+    last === undefined ? null : { label: last.label, at: last.ts, ageMs: ageMs(last.ts, view.takenAt) };
+  const overdue = overdueOf(spec, newest?.at ?? null, view.takenAt);
+  const said = saidOf(plan, spec.name, new Set(away.keys()));
+  const labels = history.filter((entry) => entry.kind === "label");
+  const doubts = [...said.doubts, ...copiesInDoubt(spec, labels)];
+  const anchor = nextAnchor(spec, rows, pending, target);
+  return {
+    dataset: spec.name,
+    ...{ workstation: spec.workstation, server: spec.server, cadence: spec.cadence },
+    ...judge(doubts, { newest, overdue }),
+    ...{ history, current: target, newest, overdue },
+    chain: chainStatus(view),
+    nextAnchor: anchor,
+    due: dueOf(spec, actions, pending, away),
+    ...{ doubts, advice: said.advice },
+    space: spaceOf(view, anchor),
+    inBucket: inBucket(view.cloud?.bucket),
+    restore: { estimateMs: null, because: "no drill yet" },
+    verification: null,
+    drills: [],
+    applies: appliesOf(view),
+  };
+}
+
+/** Whoever can't see the workstation can't see either whether the parent of the next increment is there. */
+function pendingOf({ spec, facts, course }: View): readonly PendingLabel[] {
+  if (facts.snapshots.kind !== "unknown") return course.pending;
+  const { rows, target } = course;
+  const made = facts.store.kind === "known" ? waitingRows(facts.store.value, rows) : [];
+  return pendingLabels({ rows, made, snapshots: [], target, rule: spec.anchor, parentGone: null });
+}
+
+const concerns = (
+  { name, workstation, server }: DatasetSpec,
+  { dataset, host }: Plan["actions"][number],
+): boolean => dataset === name || (dataset === null && (host === workstation || host === server));
+
+/** Of a label that waits for a workstation which is away, nothing can be said but that it waits. */
+function dueOf(
+  { workstation }: DatasetSpec,
+  actions: Plan["actions"],
+  pending: readonly PendingLabel[],
+  away: Away,
+): DueAction[] {
+  const waiting = new Set(away.has(workstation) ? pending.map(({ label }) => label) : []);
+  return actions
+    .filter(({ host, label }) => !away.has(host) && (label === null || !waiting.has(label)))
+    .map(({ id, host, stage, label, summary, hazard }) => ({ id, host, stage, label, summary, hazard }));
+}
+
+function overdueOf(
+  { overdueAfter }: DatasetSpec,
+  newestAt: string | null,
+  now: Date,
+): DatasetStatus["overdue"] {
+  const allowed = formatPeriod(overdueAfter);
+  if (newestAt === null) return { isOverdue: true, allowed, since: null };
+  const until = after(new Date(newestAt), overdueAfter);
+  const isOverdue = until.getTime() < now.getTime();
+  return { isOverdue, allowed, since: isOverdue ? until.toISOString() : null };
+}
+
+function chainStatus({ course: { rows } }: View): DatasetStatus["chain"] {
+  const last = rows.at(-1);
+  const [anchor, ...increments] = (last && chainOf(rows, last.label)) ?? [];
+  if (anchor === undefined) return null;
+  return {
+    anchor: anchor.label,
+    length: increments.length + 1,
+    anchorBytes: anchor.sizeBytes,
+    incrementBytes: increments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  };
+}
+
+function spaceOf({ spec, facts, course }: View, anchor: DatasetStatus["nextAnchor"]): DatasetStatus["space"] {
+  const growth = growthPerLabel(spec, course.rows, anchor);
+  const server = facts.serverLayout.kind === "known" ? facts.serverLayout.value : null;
+  const workstation = facts.workstationLayout.kind === "known" ? facts.workstationLayout.value : null;
+  return {
+    server: server && roomOf(spec.repository, server),
+    workstation: workstation && roomOf(spec.snapshots, workstation),
+    growthBytesPerLabel: growth,
+    monthsLeft: monthsLeft(server?.place ?? null, growth, spec.cadence),
+  };
+}
+
+const roomOf = (path: Room["path"], { place }: LayoutFacts): Room => ({
+  path,
+  freeBytes: place.freeBytes,
+  sizeBytes: place.sizeBytes,
+  quotaLeftBytes: place.quota?.leftBytes ?? null,
+});
+
+function appliesOf({ facts: { journal }, takenAt }: View): DatasetStatus["applies"] {
+  if (journal.kind === "unknown") return null;
+  const runs = journal.kind === "known" ? journal.value : [];
+  return runs.slice(-APPLIES_SHOWN).map((run) => ({ ...run, ageMs: ageMs(run.startedAt, takenAt) }));
+}

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { absent, known, unknown } from "../../src/domain/fact.ts";
+import type { DatasetStatus, Standing, Status } from "../../src/status/status.ts";
+import { PLACES } from "../../src/status/status.ts";
+import { folder, HOME, type M1, received, subvolume, taken } from "../reconcilers/world.ts";
+import { type Given, statusIn, world } from "./states.ts";
+
+const MARK: Readonly<Record<Standing, string>> = {
+  ...{ whole: "+", missing: "x", damaged: "!", unknown: "?", "not-wanted": "-", due: "." },
+};
+
+/** `2026-01 +++++` for each label (workstation, artifact, manifest, server, cloud), `2026-02..2026-04 3` for a gap. */
+const matrix = ({ history }: DatasetStatus): string =>
+  history
+    .map((entry) =>
+      entry.kind === "gap"
+        ? `${entry.from}..${entry.to} ${entry.count}`
+        : `${entry.label} ${PLACES.map((place) => MARK[entry.places[place]]).join("")}`,
+    )
+    .join(", ");
+
+const only = ({ datasets }: Status): DatasetStatus => datasets[0] ?? assert.fail("no dataset");
+
+/** The artifacts of the store without, or as changed, where `change` says so. */
+const store = (given: Given, change: (files: Map<string, number>) => void) => {
+  const { facts } = world(given);
+  if (facts.store.kind !== "known") return assert.fail("no store");
+  const files = new Map(facts.store.value.files);
+  change(files);
+  return known({ ...facts.store.value, files });
+};
+const objects = (given: Given, change: (key: string, sizeBytes: number) => number | null) => {
+  const { bucket } = world(given);
+  if (bucket.kind !== "known") return assert.fail("no bucket");
+  const kept = [...bucket.value.objects].flatMap(([key, object]) => {
+    const sizeBytes = change(key, object.sizeBytes);
+    return sizeBytes === null ? [] : [[key, { ...object, sizeBytes }] as const];
+  });
+  return known({ ...bucket.value, objects: new Map(kept) });
+};
+
+const THREE: Given = { rows: "2026-04 full 100, 2026-05 incr 10, 2026-06 incr 12" };
+const SECOND = "artifacts/incr/dev@2026-05.incr.from_2026-04.send.zst.age";
+
+const rows: readonly {
+  name: string;
+  given: Given;
+  matrix: string;
+  verdict: Status["verdict"];
+  because?: RegExp;
+}[] = [
+  {
+    name: "nothing yet",
+    given: { rows: "" },
+    matrix: "2026-06 .....",
+    verdict: "overdue",
+    because: /^no backup is registered$/,
+  },
+  {
+    name: "all is well",
+    given: THREE,
+    matrix: "2026-04 +++++, 2026-05 +++++, 2026-06 +++++",
+    verdict: "well",
+  },
+  {
+    name: "no cloud is no doubt",
+    given: { ...THREE, cloud: false },
+    matrix: "2026-04 ++++-, 2026-05 ++++-, 2026-06 ++++-",
+    verdict: "well",
+  },
+  {
+    name: "a new period, within what is allowed",
+    given: { rows: "2026-04 full 100, 2026-05 incr 10" },
+    matrix: "2026-04 +++++, 2026-05 +++++, 2026-06 .....",
+    verdict: "well",
+  },
+  {
+    name: "periods that passed without a backup, and overdue",
+    given: { rows: "2026-01 full 100, 2026-03 incr 10" },
+    matrix: "2026-01 +++++, 2026-02..2026-02 1, 2026-03 +++++, 2026-04..2026-05 2, 2026-06 .....",
+    verdict: "overdue",
+    because: /^the newest backup, 2026-03, is 92 days old: more than the 40 days that are allowed$/,
+  },
+  {
+    name: "older snapshots that are let go are not missed",
+    given: { ...THREE, change: { snapshots: taken("2026-06"), hydrated: received("2026-06") } },
+    matrix: "2026-04 -++-+, 2026-05 -++-+, 2026-06 +++++",
+    verdict: "well",
+  },
+  {
+    name: "the newest snapshot is: on the server it is due again",
+    given: { ...THREE, change: { snapshots: taken("2026-05"), hydrated: received("2026-05") } },
+    matrix: "2026-04 -++-+, 2026-05 +++++, 2026-06 x++.+",
+    verdict: "well",
+  },
+  {
+    name: "an artifact is gone from the server",
+    given: { ...THREE, change: { store: store(THREE, (files) => files.delete(SECOND)) } },
+    matrix: "2026-04 +++++, 2026-05 +x+++, 2026-06 +++++",
+    verdict: "in-doubt",
+    because: /^ls: the artifact of 2026-05 is missing on the server$/,
+  },
+  {
+    name: "an artifact is damaged on the server",
+    given: { ...THREE, change: { store: store(THREE, (files) => files.set(SECOND, 3)) } },
+    matrix: "2026-04 +++++, 2026-05 +!+++, 2026-06 +++++",
+    verdict: "in-doubt",
+    because: /^ls: the artifact of 2026-05 is damaged on the server$/,
+  },
+  {
+    name: "what is lost everywhere is said once, with what it costs",
+    given: {
+      ...THREE,
+      change: { store: store(THREE, (files) => files.delete(SECOND)), hydrated: received("2026-06") },
+      bucket: objects(THREE, (key, bytes) => (key.endsWith(SECOND) ? null : bytes)),
+    },
+    matrix: "2026-04 +++-+, 2026-05 +x+-x, 2026-06 +++++",
+    verdict: "in-doubt",
+    because:
+      /^ls: artifacts\/incr\/dev@2026-05\S+ is missing on the server and missing in the bucket; it costs 1 label/,
+  },
+  {
+    name: "an object that was there is missed; the newest waits to be sent",
+    given: {
+      ...THREE,
+      bucket: objects(THREE, (key, bytes) => (/artifacts\/(anchors|.*2026-06)/.test(key) ? null : bytes)),
+    },
+    matrix: "2026-04 ++++x, 2026-05 +++++, 2026-06 ++++.",
+    verdict: "in-doubt",
+    because: /^the artifact of 2026-04 is missing in the bucket$/,
+  },
+  {
+    name: "an object of another size",
+    given: { ...THREE, bucket: objects(THREE, (key, bytes) => (key.endsWith(SECOND) ? 3 : bytes)) },
+    matrix: "2026-04 +++++, 2026-05 ++++!, 2026-06 +++++",
+    verdict: "in-doubt",
+  },
+  {
+    name: "the bucket could not be looked at",
+    given: { ...THREE, bucket: unknown("no answer") },
+    matrix: "2026-04 ++++?, 2026-05 ++++?, 2026-06 ++++?",
+    verdict: "in-doubt",
+    because: /^the bucket could not be looked at/,
+  },
+  {
+    name: "a manifest that is not the one that was signed",
+    given: {
+      ...THREE,
+      change: {
+        manifest: (({ manifest }) =>
+          manifest.kind === "known"
+            ? known({ ...manifest.value, signature: "wrong" as const, sha256: "22".repeat(32) as typeof M1 })
+            : manifest)(world(THREE).facts),
+      },
+    },
+    matrix: "2026-04 ++!++, 2026-05 ++!++, 2026-06 ++!++",
+    verdict: "in-doubt",
+  },
+  {
+    name: "the server has lost its manifest",
+    given: { ...THREE, change: { manifest: absent } },
+    matrix: "2026-04 +?x+?, 2026-05 +?x+?, 2026-06 +?x+?",
+    verdict: "in-doubt",
+  },
+  {
+    name: "what has a label's name and is no snapshot",
+    given: {
+      ...THREE,
+      change: {
+        snapshots: folder(HOME, [
+          ["dev@2026-06", null],
+          ["dev@2026-05", subvolume("x")],
+        ]),
+      },
+    },
+    matrix: "2026-04 -++++, 2026-05 +++++, 2026-06 !++++",
+    verdict: "well",
+  },
+];
+
+describe("status", () => {
+  for (const { name, given, matrix: expected, verdict, because } of rows)
+    test(name, () => {
+      const status = statusIn(given);
+      assert.equal(matrix(only(status)), expected);
+      assert.deepEqual(
+        [status.verdict, verdict !== "well" || status.because.length === 0],
+        [verdict, true],
+        status.because.join("\n"),
+      );
+      if (because !== undefined) assert.match(status.because[0] ?? "", because);
+    });
+});
