@@ -54,14 +54,13 @@ export const datasetProbes = (spec: DatasetSpec, target: RestoreTarget | null) =
     signKey: signKeyProbe(spec),
     escrow: escrowProbe(spec),
     pushedEscrow: pushedEscrowProbe(spec),
-  }) satisfies Record<string, Probe<unknown>>;
-    verified: verifiedProbe(spec),
     journal: journalProbe(spec),
+  }) satisfies Record<string, Probe<unknown>>;
 
-type Probes = ReturnType<typeof datasetProbes>;
 /** What nothing is decided on, and only who shows it asks for. */
 export const SHOWN_ALONE: ReadonlySet<string> = new Set(["journal"] satisfies (keyof Probes)[]);
 
+type Probes = ReturnType<typeof datasetProbes>;
 type Answered<P> = P extends Probe<infer Value> ? Fact<Value> : never;
 
 /** The answers, each known, absent or unknown. */
