@@ -1,7 +1,8 @@
 import type { Cadence } from "../domain/label.ts";
 import { type AbsolutePath, parseAbsolutePath, parseDatasetName } from "../domain/names.ts";
 import { type Period, parsePeriod } from "../domain/period.ts";
-import type { DatasetSpec, KeepRule, RetentionSpec } from "./desired-state.ts";
+import type { KeepRule } from "../domain/retention.ts";
+import type { DatasetSpec, RetentionSpec } from "./desired-state.ts";
 import { hooksOf } from "./hooks.ts";
 import type { KnownHosts } from "./hosts.ts";
 import { nearest } from "./nearest.ts";

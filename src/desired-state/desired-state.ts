@@ -1,6 +1,7 @@
 import type { Cadence } from "../domain/label.ts";
 import type { AbsolutePath, AgeRecipient, DatasetName, HostName, Signer } from "../domain/names.ts";
 import type { Period } from "../domain/period.ts";
+import type { KeepRule } from "../domain/retention.ts";
 
 /** What the user has declared, validated, with defaults filled in and references resolved. */
 export interface DesiredState {
@@ -93,11 +94,6 @@ export interface HooksSpec {
   /** Of each. */
   readonly timeoutMs: number;
 }
-
-export type KeepRule =
-  | { readonly kind: "all" }
-  | { readonly kind: "last"; readonly count: number }
-  | { readonly kind: "chains"; readonly count: number };
 
 export interface RetentionSpec {
   readonly workstationSnapshots: KeepRule;

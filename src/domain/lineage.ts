@@ -9,9 +9,12 @@ export type Chain = readonly ManifestRow[];
  * The artifacts that `label` is made from: the nearest anchor and the increments up to it, never more.
  * Undefined where the manifest has no such label; {@link parseManifest} promises that every parent is there.
  */
-export function chainOf(manifest: Manifest, label: Label): Chain | undefined {
+export function chainOf<Row extends Pick<ManifestRow, "label" | "parent">>(
+  manifest: readonly Row[],
+  label: Label,
+): readonly Row[] | undefined {
   const byLabel = new Map(manifest.map((row) => [row.label, row]));
-  const chain: ManifestRow[] = [];
+  const chain: Row[] = [];
   for (
     let at = byLabel.get(label);
     at !== undefined;

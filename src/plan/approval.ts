@@ -14,9 +14,13 @@ export const parseApproval = (words: readonly string[]): Approval => ({
   named: new Set(words),
 });
 
-/** Actions without hazard need no approval. */
+/** Actions without hazard need no approval, and some have it from the desired state. */
 export const isApproved = (action: Action, { all, named }: Approval): boolean =>
-  action.hazard === "none" || all || named.has(action.id) || named.has(action.kind);
+  action.hazard === "none" ||
+  action.approvedBy !== undefined ||
+  all ||
+  named.has(action.id) ||
+  named.has(action.kind);
 
 export const approvedIds = (actions: readonly Action[], approval: Approval): ActionId[] =>
   actions.filter((action) => action.hazard !== "none" && isApproved(action, approval)).map(({ id }) => id);

@@ -39,6 +39,8 @@ export interface Action<Input = unknown> {
   /** Further lines for a person: paths, packages, sizes. */
   readonly details: readonly string[];
   readonly hazard: Hazard;
+  /** The key of the desired state that approves it once and for all. Left out: whoever runs it is asked. */
+  readonly approvedBy?: "retention.auto";
   /** What an apply ends with that leaves it undone: something stored is not authentic. Left out: no failure by itself. */
   readonly exitCode?: 6;
   /** Must have been done before; only ids of this plan. */

@@ -51,16 +51,18 @@ export function parseSavedPlan(text: string): SavedPlan | undefined {
 
 /**
  * What was agreed to, in a fresh plan's words: of a file nothing is taken but which actions, what they assume, and how grave
- * they were. An action that is not in the fresh plan keeps its own: it will be refused.
+ * they were. An action that is not in the fresh plan keeps its own words, and no approval: it will be refused.
  */
 export function retold(saved: Plan, { actions, warnings, notes }: Plan): Plan {
   const byId = new Map(actions.map((action) => [action.id, action]));
   return {
     ...saved,
     ...{ warnings, notes },
-    actions: saved.actions.map((action) => {
-      const { summary, reason, details, host, change } = byId.get(action.id) ?? action;
-      return { ...action, summary, reason, details, host, change };
+    actions: saved.actions.map(({ approvedBy: _, ...action }) => {
+      const fresh = byId.get(action.id);
+      const { summary, reason, details, host, change } = fresh ?? action;
+      const approvedBy = fresh?.approvedBy;
+      return { ...action, summary, reason, details, host, change, ...(approvedBy && { approvedBy }) };
     }),
   };
 }

@@ -21,6 +21,7 @@ import { receive } from "./receive/receive.ts";
 import { workingCopy } from "./receive/working-copy.ts";
 import { worktree } from "./receive/worktree.ts";
 import type { Reconciler } from "./reconciler.ts";
+import { retention } from "./retention/retention.ts";
 import { snapshot } from "./snapshot/snapshot.ts";
 import { subvolume } from "./snapshot/subvolume.ts";
 
@@ -47,6 +48,7 @@ export const RECONCILERS: readonly Reconciler[] = [
   cloudObjects,
   cloudManifest,
   cloudEscrow,
+  retention,
 ];
 
 /** What a restore to where the dataset belongs asks, in its order. */

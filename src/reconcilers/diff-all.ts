@@ -101,7 +101,7 @@ export function viewOf(
   const { systems, takenAt, restrictions } = observed;
   const view = {
     ...{ desired, spec, facts, systems, cloud, memory, takenAt },
-    ...{ course, restore, hosts, recovered },
+    ...{ course, restore, hosts, recovered, stages: request.selection.stages },
     ...(restrictions && { restrictions }),
   };
   return { kind: "view", view };

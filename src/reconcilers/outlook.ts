@@ -9,6 +9,7 @@ import { memoryProblems } from "./keys/memory.ts";
 import { isAuthentic } from "./manifest/sign.ts";
 import { hydratedLabels } from "./receive/to-receive.ts";
 import { damage, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
+import { wantedIn } from "./retention/wanted.ts";
 
 /** What a restore takes, and what is in its way; makes nothing itself. */
 export const outlook: Reconciler<never> = {
@@ -52,7 +53,7 @@ function notesOf(view: View, { steps, fetchBytes }: RestoreChain): string[] {
       ? `; ${formatBytes(facts.serverLayout.value.place.freeBytes)} free on ${spec.server}`
       : "";
   const chain = new Set(steps.map(({ row }) => row.label));
-  const later = course.rows.filter((row) => {
+  const later = course.rows.filter(wantedIn(view, "server")).filter((row) => {
     const { server, bucket } = copiesOf(row, view);
     return !chain.has(row.label) && server !== "whole" && bucket === "whole";
   });

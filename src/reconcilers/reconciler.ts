@@ -3,7 +3,7 @@ import type { Fact } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
 import type { Memory } from "../domain/memory.ts";
 import type { DatasetName, HostName, Signer } from "../domain/names.ts";
-import type { Action, ActionId, Problem, Warning } from "../plan/plan.ts";
+import type { Action, ActionId, Problem, Stage, Warning } from "../plan/plan.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import type { Course } from "./course.ts";
@@ -38,6 +38,8 @@ export interface View {
   readonly course: Course;
   /** Null where this is a backup. */
   readonly restore: RestoreRequest | null;
+  /** What the plan is limited to; null for everything. */
+  readonly stages: readonly Stage[] | null;
   /** Those that have a part in it; what is on others was not asked. */
   readonly hosts: ReadonlySet<HostName>;
   /** What the escrow and the bucket say; absent where nobody had to open them, or could. */

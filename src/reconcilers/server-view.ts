@@ -26,6 +26,7 @@ export function serverView(desired: DesiredState, spec: DatasetSpec, observed: O
     memory: observed.memory.get(spec.name) ?? unknown("it was not read"),
     course: { target, rows, pending: [] },
     restore: { label: "latest", to: null },
+    stages: null,
     hosts: new Set([spec.server]),
     recovered: observed.recovered.get(spec.name) ?? absent,
   };

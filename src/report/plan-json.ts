@@ -33,6 +33,7 @@ export const publicAction = (action: Action): PublicAction => ({
   reason: action.reason,
   details: action.details,
   hazard: action.hazard,
+  ...(action.approvedBy !== undefined && { approvedBy: action.approvedBy }),
   ...(action.exitCode !== undefined && { exitCode: action.exitCode }),
   needs: action.needs,
   assumes: action.assumes,

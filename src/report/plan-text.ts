@@ -74,12 +74,15 @@ function actionLines(action: Action, { verbose, width }: PlanTextOptions, paint:
   return [
     ...titleLines(action, width, paint),
     ...wrap(printable(action.reason), width, INDENT).map((line) => paint("dim", line)),
-    ...(hazardous ? [INDENT + paint("red", `${action.hazard}: done only when approved`)] : []),
+    ...(hazardous ? [INDENT + paint("red", `${action.hazard}: ${approvalOf(action)}`)] : []),
     ...(verbose || hazardous ? action.details : []).flatMap((detail) =>
       wrapAfter(`${INDENT}· `, printable(detail), width).map((line) => paint("dim", line)),
     ),
   ];
 }
+
+const approvalOf = ({ approvedBy }: Action): string =>
+  approvedBy === undefined ? "done only when approved" : `approved by ${approvedBy}`;
 
 /** `! - delete the snapshot dev@2025-12  [retention:dev@2025-12]`, the id on its own line where it does not fit. */
 export function titleLines(action: Action, width: number, paint: Paint): string[] {
@@ -143,7 +146,9 @@ function nothingToDo({ labels }: Plan, { narrowed }: PlanTextOptions): string {
 }
 
 function approvalLines(plan: Plan, options: PlanTextOptions, paint: Paint): string[] {
-  const waiting = plan.actions.filter((action) => action.hazard !== "none" && !options.approved?.(action));
+  const waiting = plan.actions.filter(
+    (action) => action.hazard !== "none" && action.approvedBy === undefined && !options.approved?.(action),
+  );
   // while an error stands, no approval lets anything through: the error is all there is to see to
   if (waiting.length === 0 || plan.problems.length > 0) return [];
   const waits = `${plural(waiting.length, "action")} ${waiting.length === 1 ? "waits" : "wait"} for approval`;

@@ -105,6 +105,7 @@ function recordingBucket(cloud: CloudSpec | null): Bucket {
     unfinishedUploads: nothing,
     head: nothing,
     get: nothing,
+    delete: async () => {},
     abortUpload: nothing,
     presignGet: nothing,
     lockDays: nothing,

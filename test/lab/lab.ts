@@ -326,6 +326,7 @@ function desiredState({ dir, addresses, bucket }: Pick<Lab, "dir" | "addresses" 
         owner: "dev",
         repository: "/srv/btrfs-backups/dev",
         working_copy: "/srv/work/dev",
+        retention: { workstation_snapshots: "all", server_snapshots: "all" },
       },
     },
     cloud: {

@@ -27,6 +27,7 @@ datasets:
     owner: dev
     repository: /srv/dev
     working_copy: /srv/work
+    retention: {workstation_snapshots: all, server_snapshots: all}
 encryption: {recovery_recipients: [age1${"q".repeat(58)}]}
 `;
 const CLOUD = `

@@ -24,6 +24,7 @@ const BY: Record<"restricted" | "administrator" | "elsewhere", readonly string[]
     "sign",
     "extract",
     "receive",
+    "retention",
   ],
   administrator: ["packages", "restrict", "layout", "key", "sign-key", "escrow", "set-aside"],
   elsewhere: ["subvolume", "snapshot", "worktree", "abort-upload", "outlook", "trust-signer", "bucket-lock"],

@@ -13,6 +13,7 @@ import { manifestId } from "../manifest/register.ts";
 import { asideFolder, FETCHED_SUFFIX, tmpFile } from "../manifest/store.ts";
 import { labelsToReceive } from "../receive/to-receive.ts";
 import { actionId, propose, type Reconciler, type View } from "../reconciler.ts";
+import { wantedIn } from "../retention/wanted.ts";
 import { expectSuccess } from "../run-script.ts";
 import { cloudKey, sourceOf } from "./copies.ts";
 
@@ -25,14 +26,19 @@ interface Input {
   readonly sha256: Sha256;
 }
 
-/** Registered artifacts that the server has lost, out of the bucket: what a restore needs, else whatever is missing. */
+/**
+ * Registered artifacts that the server has lost, out of the bucket: what a restore needs, else whatever is missing and not
+ * let go.
+ */
 export const fetch: Reconciler<Input> = {
   kind: "fetch",
   diff: (view) => {
     const needed = rowsToReceive(view).filter((row) => sourceOf(row, view) === "bucket");
     const older =
       view.restore === null
-        ? view.course.rows.filter((row) => !needed.includes(row) && sourceOf(row, view) === "bucket")
+        ? view.course.rows
+            .filter(wantedIn(view, "server"))
+            .filter((row) => !needed.includes(row) && sourceOf(row, view) === "bucket")
         : [];
     return {
       actions: [

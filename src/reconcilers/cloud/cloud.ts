@@ -14,6 +14,7 @@ import { packagesId } from "../machine/packages.ts";
 import { manifestId, registerId } from "../manifest/register.ts";
 import { holds, manifestFile, tmpFile, UPLOAD_SUFFIX } from "../manifest/store.ts";
 import { actionId, propose, type Reconciler, type View, warning } from "../reconciler.ts";
+import { wantedIn } from "../retention/wanted.ts";
 
 interface Upload {
   readonly key: string;
@@ -21,7 +22,7 @@ interface Upload {
   readonly file: (Proving & { readonly state: AbsolutePath; readonly sizeBytes: number }) | null;
 }
 
-/** Every registered artifact as an object in the bucket, of the same size. */
+/** Every registered artifact that the bucket is to keep as an object there, of the same size. */
 export const cloudObjects: Reconciler<Upload> = {
   kind: "upload",
   diff: (view) => {
@@ -45,9 +46,9 @@ export const cloudObjects: Reconciler<Upload> = {
           },
         ],
       };
-    const unsent = course.rows.filter(
-      (row) => !isCopyOf(row, bucket.value.objects.get(cloudKey(cloud.spec, spec, row))),
-    );
+    const unsent = course.rows
+      .filter(wantedIn(view, "bucket"))
+      .filter((row) => !isCopyOf(row, bucket.value.objects.get(cloudKey(cloud.spec, spec, row))));
     const sendable = unsent.filter((row) => holds(view.facts.store, row));
     return {
       warnings: behindBucket(view),

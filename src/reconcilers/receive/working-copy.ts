@@ -145,7 +145,7 @@ export const workingCopy: Reconciler<Replacement> = {
   },
 };
 
-const workingCopyId = (spec: DatasetSpec, label: Label): ActionId =>
+export const workingCopyId = (spec: DatasetSpec, label: Label): ActionId =>
   actionId("working-copy", spec.name, label);
 
 /** The snapshots that a working copy can have been made from, on its own file system. */
@@ -156,7 +156,8 @@ const bases = ({ facts }: View, copy: WorkingCopyFacts): { own: boolean; folder:
   return { own, folder: fact.kind === "known" ? fact.value : null };
 };
 
-function labelOfCopy(view: View, copy: WorkingCopyFacts): Label | null {
+/** The label that the working copy was made from, or is noted at; null where it is none of ours. */
+export function labelOfCopy(view: View, copy: WorkingCopyFacts): Label | null {
   if (copy.kind !== "subvolume" || copy.parentUuid === null) return null;
   if (copy.noted !== null && copy.noted.uuid === copy.uuid) return copy.noted.label;
   const { folder } = bases(view, copy);

@@ -29,6 +29,11 @@ export interface Bucket {
   hash(host: Host, request: HashRequest): Promise<Hashed>;
   /** See {@link get}: a small object into memory; undefined where it is not there. */
   get(key: string, maxBytes: number): Promise<Uint8Array | undefined>;
+  /**
+   * Deletes an object; one that is gone already is no error. @throws DevbackupError `cloud-locked` where a lock of the bucket
+   * keeps it
+   */
+  delete(key: string): Promise<void>;
   /** Frees the parts of an unfinished upload; one that is gone already is no error. */
   abortUpload(upload: Pick<UnfinishedUpload, "key" | "uploadId">): Promise<void>;
   /** An address that downloads the object until it expires. A secret: never in argv or a log. At most 7 days. */
@@ -95,6 +100,7 @@ export async function connectBucket(
     download: (host, request) => download({ store, host, request, head: (key) => head(store, key) }),
     hash: (host, request) => hash({ store, host, request, head: (key) => head(store, key) }),
     get: (key, maxBytes) => get(store, key, maxBytes),
+    delete: (key) => deleteObject(store, key),
     abortUpload: (id) => abortUpload(store, id),
     presignGet: (key, seconds) => store.presignGet(key, seconds),
     close: () => store.client.destroy(),
@@ -141,6 +147,12 @@ async function head(store: Store, key: string): Promise<BucketHead | undefined> 
       throw error;
     }
   });
+}
+
+async function deleteObject({ sdk, client, cloud, ask }: Store, key: string): Promise<void> {
+  await ask(`delete ${key}`, () =>
+    client.send(new sdk.DeleteObjectCommand({ Bucket: cloud.bucket, Key: key })),
+  );
 }
 
 async function abortUpload(

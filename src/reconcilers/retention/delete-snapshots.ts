@@ -1,0 +1,66 @@
+import { type AbsolutePath, fileName, type HostName } from "../../domain/names.ts";
+import { formatBytes, plural } from "../../domain/units.ts";
+import { LET_GO } from "../../transport/fence.ts";
+import { sh } from "../../transport/quote.ts";
+import { ENTER } from "../machine/enter.ts";
+import type { Tools } from "../reconciler.ts";
+import { expectSuccess } from "../run-script.ts";
+import { FIELD } from "../snapshot/subvolumes.ts";
+
+/** Snapshots that go, and where they lie. */
+export interface DeleteSnapshots {
+  readonly kind: "snapshots";
+  readonly folder: AbsolutePath;
+  /** Held meanwhile: a receive that a run which was cut off has begun may build on one of them. */
+  readonly lock: AbsolutePath;
+  /** By name, the UUID that was seen; whatever else has that name stays. */
+  readonly snapshots: readonly { readonly name: string; readonly uuid: string }[];
+}
+
+/** Resolves when Btrfs has freed what only they held; with how many that were and what came free. */
+export async function deleteSnapshots(
+  host: HostName,
+  input: DeleteSnapshots,
+  tools: Pick<Tools, "host" | "signal">,
+): Promise<string> {
+  const { stdout } = await expectSuccess(tools.host(host), deleteScript(input), {
+    code: "retention-failed",
+    what: `not every snapshot that the rule lets go could be deleted from ${input.folder}`,
+    state:
+      "What was deleted before was let go by the rule; nothing else was touched, and it is safe to run again",
+    signal: tools.signal,
+  });
+  const [, before = "0", after = "0"] = /^free (\d+) (\d+)$/m.exec(stdout) ?? [];
+  // others may have written meanwhile
+  const freedBytes = Math.max(0, Number(after) - Number(before));
+  return `${plural(input.snapshots.length, "snapshot")}, ${formatBytes(freedBytes)} came free`;
+}
+
+/**
+ * Looks at all of them before it deletes the first, and once more at each before it goes: read-only, and the one that was
+ * seen. `btrfs subvolume sync` waits until the space is free (btrfs-subvolume(8)); the lock of the run need not be held for that.
+ */
+const deleteScript = ({ folder, lock, snapshots }: DeleteSnapshots): string => `${ENTER}${FIELD}${sh`
+d=${folder} lock=${lock.startsWith(`${folder}/`) ? `./${fileName(lock)}` : lock}
+set -- ${snapshots.map(({ name, uuid }) => `${uuid}=${name}`)}
+enter_own "$d"; own_file "$lock"; (umask 077; : >>"$lock"); exec 8<>"$lock"; flock 8
+free() { df -B1 --output=avail . | tail -n 1 | tr -d ' '; }
+gone() { [ ! -e "./$1" ] && [ ! -L "./$1" ]; }
+as_seen() {
+  (step "$2" && [ "$(field . UUID)" = "$1" ] && [ "$(btrfs property get -ts . ro)" = ro=true ]) ||
+    { echo "$d/$2 is not the read-only snapshot that was looked at" >&2; return 1; }
+}
+before=$(free) deleted=
+for s; do gone "\${s#*=}" || as_seen "\${s%%=*}" "\${s#*=}"; done
+for s; do
+  n=\${s#*=}
+  if gone "$n"; then continue; fi
+  as_seen "\${s%%=*}" "$n"
+  number=$(btrfs inspect-internal rootid "./$n")
+  delete_here "$n"
+  deleted="$deleted $number"
+done
+`}${LET_GO}
+[ -z "$deleted" ] || btrfs subvolume sync . $deleted >/dev/null
+btrfs filesystem sync .
+echo "free $before $(free)"`;

@@ -1,0 +1,205 @@
+import type { DatasetSpec } from "../../desired-state/desired-state.ts";
+import { snapshotName } from "../../domain/artifact.ts";
+import type { Label } from "../../domain/label.ts";
+import type { ManifestRow } from "../../domain/manifest.ts";
+import { type KeepRule, ruleProblems, type Verdict } from "../../domain/retention.ts";
+import { DevbackupError } from "../../domain/trouble.ts";
+import { formatBytes, plural } from "../../domain/units.ts";
+import type { Action, ActionId } from "../../plan/plan.ts";
+import { cloudKey } from "../artifact/copies.ts";
+import { fetchId } from "../artifact/fetch.ts";
+import { behindBucket, uploadId } from "../cloud/cloud.ts";
+import { hydratedFolder } from "../machine/layout.ts";
+import { packagesId } from "../machine/packages.ts";
+import { manifestId, registerId } from "../manifest/register.ts";
+import { hydrateId } from "../receive/hydrate.ts";
+import { serverLock, workstationLock } from "../receive/receive-script.ts";
+import { workingCopyId } from "../receive/working-copy.ts";
+import { actionId, propose, type Reconciler, type View, warning } from "../reconciler.ts";
+import { type DeleteArtifacts, deleteArtifact, deleteArtifacts } from "./delete-artifacts.ts";
+import { type DeleteSnapshots, deleteSnapshots } from "./delete-snapshots.ts";
+import { type Expected, expectedOf, verdictsOf } from "./expected.ts";
+import { isMaking } from "./wanted.ts";
+
+/** Null where something that goes is still to come: then it is not yet time. */
+type Input = DeleteSnapshots | DeleteArtifacts | null;
+
+/** What each place lets go by its rule: at most one action for each, and none is carried out unasked. */
+export const retention: Reconciler<Input> = {
+  kind: "retention",
+  diff: (view) => {
+    const { spec, desired } = view;
+    const warnings = ruleProblems(spec.retention, desired.cloud !== null).map(({ code, text }) =>
+      warning(code, spec, null, text(`datasets.${spec.name}.retention`)),
+    );
+    // an older manifest's newest are not the newest
+    if (behindBucket(view).length > 0) return { warnings };
+    const expected = expectedOf(view);
+    const verdicts = verdictsOf(view, expected);
+    return {
+      warnings,
+      actions: PLACES.flatMap((place) => {
+        const letGo = verdicts[place.name].filter(({ kept }) => !kept);
+        return letGo.length === 0 ? [] : [letGoFrom(view, expected, place, letGo, verdicts[place.name])];
+      }),
+    };
+  },
+  run: async ({ id, host, input }, tools) => {
+    if (input === null) throw notYet(id);
+    return input.kind === "snapshots"
+      ? deleteSnapshots(host, input, tools)
+      : deleteArtifacts(host, input, tools);
+  },
+};
+
+interface Place {
+  readonly name: keyof ReturnType<typeof verdictsOf>;
+  /** Of the desired state. */
+  readonly key: string;
+  readonly noun: "snapshot" | "artifact" | "object";
+  readonly at: (spec: DatasetSpec) => string;
+}
+
+const PLACES: readonly Place[] = [
+  {
+    name: "workstationSnapshots",
+    key: "workstation_snapshots",
+    noun: "snapshot",
+    at: ({ workstation }) => `on ${workstation}`,
+  },
+  { name: "serverSnapshots", key: "server_snapshots", noun: "snapshot", at: ({ server }) => `on ${server}` },
+  { name: "serverArtifacts", key: "server_artifacts", noun: "artifact", at: ({ server }) => `on ${server}` },
+  { name: "cloudArtifacts", key: "cloud_artifacts", noun: "object", at: () => "in the bucket" },
+];
+
+function letGoFrom(
+  view: View,
+  expected: Expected,
+  { name, key, noun, at }: Place,
+  letGo: readonly Verdict[],
+  all: readonly Verdict[],
+): Action<Input> {
+  const { spec, course } = view;
+  const rows = new Map(course.rows.map((row) => [row.label, row]));
+  const labels = letGo.map(({ label }) => label);
+  const bytes = (label: Label): number | null => rows.get(label)?.sizeBytes ?? null;
+  const total = labels.reduce((sum, label) => sum + (bytes(label) ?? 0), 0);
+  const size = noun === "snapshot" ? "" : `, ${formatBytes(total)}`;
+  return propose("retention", spec, {
+    id: actionId("retention", `${spec.name}/${key.replace("_", "-")}`),
+    host: name === "workstationSnapshots" ? spec.workstation : spec.server,
+    stage: "retention",
+    change: "delete",
+    hazard: "destructive",
+    ...(spec.retention.auto && { approvedBy: "retention.auto" as const }),
+    summary: `delete ${plural(letGo.length, noun)} ${at(spec)}${size}: ${span(labels)}`,
+    reason: `${key} is ${inWords(spec.retention[name])}; ${BY[noun]}`,
+    details: [
+      ...letGo.map(({ label, because }) => {
+        const known = bytes(label);
+        const is =
+          known === null
+            ? ""
+            : noun === "snapshot"
+              ? `, its artifact ${formatBytes(known)}`
+              : `, ${formatBytes(known)}`;
+        return `${snapshotName(spec.name, label)}${is}: ${because}`;
+      }),
+      `kept: ${keptInWords(all)}`,
+    ],
+    needs: [packagesId(spec.workstation), packagesId(spec.server), ...before(view, expected)],
+    assumes: { letGo: labels.join(" ") },
+    input: inputOf(view, expected, name, labels, rows),
+  });
+}
+
+const BY = {
+  snapshot: "each can be made again",
+  artifact: "the bucket keeps them, and has them whole",
+  object: "the server keeps them, and has them whole",
+} as const;
+
+/** Everything of this run that makes the newest copies; of one that makes none, nothing has to be waited for. */
+function before(view: View, { all }: Expected): ActionId[] {
+  if (!isMaking(view)) return [];
+  const { spec } = view;
+  const newest = all.at(-1)?.label;
+  return [
+    manifestId(spec),
+    ...all.flatMap(({ label }) => [
+      registerId(spec, label),
+      fetchId(spec, label),
+      hydrateId(spec, label),
+      uploadId(spec, label),
+    ]),
+    actionId("upload-manifest", spec.name),
+    ...(newest === undefined || !replacesOurCopy(view) ? [] : [workingCopyId(spec, newest)]),
+  ];
+}
+
+/** Then what it was made from is wanted until it is replaced; a stranger's in its place is nothing to wait for. */
+const replacesOurCopy = ({ facts: { workingCopy, hydrated } }: View): boolean =>
+  workingCopy.kind === "known" &&
+  hydrated.kind === "known" &&
+  [...hydrated.value.entries.values()].some((entry) => entry?.uuid === workingCopy.value.parentUuid);
+
+/** Null where one of them is not there yet. */
+function inputOf(
+  view: View,
+  { onWorkstation, onServer }: Expected,
+  place: Place["name"],
+  labels: readonly Label[],
+  rows: ReadonlyMap<Label, ManifestRow>,
+): Input {
+  const { spec, cloud, facts, course } = view;
+  if (isMaking(view) && course.pending.length > 0) return null;
+  if (place === "workstationSnapshots" || place === "serverSnapshots") {
+    const there = place === "workstationSnapshots" ? onWorkstation : onServer;
+    const snapshots = labels.flatMap((label) => {
+      const uuid = there?.get(label)?.uuid;
+      return uuid === undefined ? [] : [{ name: snapshotName(spec.name, label), uuid }];
+    });
+    if (snapshots.length < labels.length) return null;
+    return place === "workstationSnapshots"
+      ? { kind: "snapshots", folder: spec.snapshots, lock: workstationLock(spec), snapshots }
+      : { kind: "snapshots", folder: hydratedFolder(spec.repository), lock: serverLock(spec), snapshots };
+  }
+  if (cloud?.bucket.kind !== "known" || facts.store.kind !== "known") return null;
+  const { objects } = cloud.bucket.value;
+  const { files } = facts.store.value;
+  const artifacts = labels.flatMap((label) => {
+    const row = rows.get(label);
+    if (row === undefined) return [];
+    const key = cloudKey(cloud.spec, spec, row);
+    const found = place === "serverArtifacts" ? files.get(row.localPath) : objects.get(key)?.sizeBytes;
+    return found === undefined ? [] : [deleteArtifact(spec, row, key, found)];
+  });
+  if (artifacts.length < labels.length) return null;
+  return { kind: place === "serverArtifacts" ? "files" : "objects", artifacts };
+}
+
+const notYet = (id: ActionId): DevbackupError =>
+  new DevbackupError({
+    code: "retention-waits",
+    exitCode: 1,
+    what: `${id} was not begun: something that is due has not been made`,
+    state: "Nothing was deleted; it is safe to run again",
+    next: "devbackup apply",
+  });
+
+/** `2026-01, 2026-02 and 2026-03`; of many, the first and the last. */
+const span = (labels: readonly Label[]): string =>
+  labels.length > LABELS_NAMED ? `${labels[0]} to ${labels.at(-1)}` : labels.join(", ");
+const LABELS_NAMED = 3;
+
+const inWords = (rule: KeepRule): string =>
+  rule.kind === "all" ? "all" : `{${rule.kind === "last" ? "keep_last" : "keep_chains"}: ${rule.count}}`;
+
+/** In one line, those with one reason together. */
+function keptInWords(verdicts: readonly Verdict[]): string {
+  const kept = verdicts.filter((verdict) => verdict.kept);
+  if (kept.length === 0) return "nothing else";
+  return [...Map.groupBy(kept, ({ because }) => because)]
+    .map(([because, some]) => `${span(some.map(({ label }) => label))} (${because})`)
+    .join("; ");
+}
