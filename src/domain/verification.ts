@@ -33,6 +33,20 @@ export interface Verified extends Verifiable {
   readonly streamUuid: string | null;
 }
 
+/** What became of one thing in one run. */
+export interface Finding {
+  readonly place: VerifiedPlace;
+  readonly label: Label;
+  /** `not-wanted`: it is not there, and nothing asks for it. `not-checked`: nobody could look. */
+  readonly state: "ok" | "damaged" | "missing" | "not-checked" | "not-wanted";
+  /** How closely it was looked at; null where it was not. */
+  readonly check: VerifyCheck | null;
+  /** When it was last found as it should be, in this run or in the one that it goes on with; null otherwise. */
+  readonly at: Date | null;
+  /** What is wrong with it, or why nobody could look; null where it is as it should be. */
+  readonly why: string | null;
+}
+
 /** What the server remembers of verifications. Damage is not in it: that leaves marks of its own. */
 export interface VerificationRecord {
   /** By place and label. */

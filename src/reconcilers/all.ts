@@ -19,6 +19,7 @@ import { extract } from "./receive/extract.ts";
 import { hydrate } from "./receive/hydrate.ts";
 import { receive } from "./receive/receive.ts";
 import { workingCopy } from "./receive/working-copy.ts";
+import { setAsideSnapshot } from "./receive/set-aside-snapshot.ts";
 import { worktree } from "./receive/worktree.ts";
 import type { Reconciler } from "./reconciler.ts";
 import { retention } from "./retention/retention.ts";
@@ -51,6 +52,7 @@ export const RECONCILERS: readonly Reconciler[] = [
   retention,
 ];
 
+  setAsideSnapshot,
 /** What a restore to where the dataset belongs asks, in its order. */
 const IN_PLACE: readonly Reconciler[] = [receive, worktree, workingCopy];
 
@@ -75,5 +77,6 @@ export const reconcilerOf = (kind: string): Reconciler => {
     (reconciler) => reconciler.kind === kind,
   );
   if (found === undefined) throw new RangeError(`nothing can carry out ${kind}`);
+  setAsideSnapshot,
   return found;
 };

@@ -23,6 +23,7 @@ import { sourceProbe } from "./snapshot/source.ts";
 import { subvolumeFolderProbe } from "./snapshot/subvolumes.ts";
 
 /** Everything that is asked about one dataset, on whichever host. */
+import { verifiedProbe } from "./verify/record.ts";
 export const datasetProbes = (spec: DatasetSpec, target: RestoreTarget | null) =>
   ({
     source: sourceProbe(spec),
@@ -56,6 +57,8 @@ export const datasetProbes = (spec: DatasetSpec, target: RestoreTarget | null) =
     pushedEscrow: pushedEscrowProbe(spec),
     journal: journalProbe(spec),
   }) satisfies Record<string, Probe<unknown>>;
+    verified: verifiedProbe(spec),
+    fingerprints: fingerprintsProbe(spec),
 
 /** What nothing is decided on, and only who shows it asks for. */
 export const SHOWN_ALONE: ReadonlySet<string> = new Set(["journal"] satisfies (keyof Probes)[]);

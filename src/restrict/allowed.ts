@@ -28,7 +28,8 @@ import { noteFile as extractedNote } from "../reconcilers/receive/extract.ts";
 import { packScript } from "../reconcilers/receive/extract-script.ts";
 import { hydrate } from "../reconcilers/receive/hydrate.ts";
 import { sendScript } from "../reconcilers/receive/receive.ts";
-import { marksOnServer, serverLock } from "../reconcilers/receive/receive-script.ts";
+import { damagedSnapshotMark, marksOnServer, serverLock } from "../reconcilers/receive/receive-script.ts";
+import { setAsideSnapshot } from "../reconcilers/receive/set-aside-snapshot.ts";
 import { baseFolder, noteFile as copyNote, workingCopy } from "../reconcilers/receive/working-copy.ts";
 import { expectSuccess, replaceFile } from "../reconcilers/run-script.ts";
 import { marked } from "../transport/bootstrap.ts";
@@ -188,6 +189,7 @@ async function changing(recording: Recording, spec: DatasetSpec): Promise<void> 
   await carryOut(sign, { dataset: spec, manifest: manifestFile(spec), sha256 }, spec);
   for (const row of rowsOf(spec)) {
     await carryOut(hydrate, hydration(spec, row, true), spec);
+    await carryOut(setAsideSnapshot, { ...hydration(spec, row, false), ...asideOf(spec) }, spec);
     await carryOut(
       fetch,
       {
@@ -237,6 +239,8 @@ const hydration = (spec: DatasetSpec, row: ManifestRow, replace: boolean) => ({
     damagedMark: damagedMark(spec, row),
   },
 });
+
+const asideOf = (spec: DatasetSpec) => ({ mark: damagedSnapshotMark(spec, snapshotName(spec.name, label)) });
 
 /** On the repository's own file system, or on another; from a label that is known, or not. */
 async function replacements({ carryOut }: Recording, spec: DatasetSpec, stranger: boolean): Promise<void> {

@@ -149,6 +149,11 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     ls.damaged.delete(path);
   },
   hydrate,
+  "set-aside-snapshot": ({ ls }, { input }) => {
+    const { name } = input as { name: string };
+    assert(ls.hydrated.get(name)?.damaged === true, `${name} was not found damaged`);
+    ls.hydrated.delete(name);
+  },
   "working-copy": (world, { input }) => {
     const { ls } = world;
     const { name, label } = input as { name: string; label: Label };
@@ -187,6 +192,10 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     assert(file !== null, "there is nothing to send");
     const there = world.ls.files.get(file.path.slice(world.spec.repository.length + 1));
     assert(there !== undefined, `${file.path} is not there`);
+    if (there.sha256 !== file.sha256) {
+      world.ls.damaged.set(file.path.slice(world.spec.repository.length + 1), there.sha256);
+      throw new Damaged(`${file.path} is not what the manifest says`);
+    }
     put(world, key, { ...there, holds: null });
   },
   "upload-manifest": (world, { input }) => {

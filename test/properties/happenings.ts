@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { datasetKeys, snapshotName } from "../../src/domain/artifact.ts";
 import { type Cadence, labelAt } from "../../src/domain/label.ts";
+import { fileName } from "../../src/domain/names.ts";
 import { subvolume } from "../reconcilers/world.ts";
 import { emptyServer, emptyWorkstation, newSha256, newUuid, next, type World } from "./world.ts";
 
@@ -57,6 +58,11 @@ const MISHAPS = {
     // `property set ro false` clears the UUID
     if (name !== undefined && there != null)
       ls.hydrated.set(name, { ...there, readOnly: false, receivedUuid: null });
+  },
+  "a hydrated snapshot is found damaged": ({ ls }, back) => {
+    const name = nth(ls.hydrated, back);
+    const there = name === undefined ? null : ls.hydrated.get(name);
+    if (name !== undefined && there != null) ls.hydrated.set(name, { ...there, damaged: true });
   },
   "a receive is cut off on the server": ({ ls }, back) => {
     const name = nth(ls.hydrated, back);
@@ -124,6 +130,15 @@ const MISHAPS = {
     world.memory = { signer: null, newest: null, escrow: null };
   },
   "an artifact is lost in the bucket": ({ bucket }, back) => drop(artifactsIn(bucket), back, bucket),
+  "an object rots in the bucket, and is found damaged": (world, back) => {
+    const key = nth(artifactsIn(world.bucket), back);
+    const there = key === undefined ? undefined : world.bucket.get(key);
+    if (key === undefined || there === undefined) return;
+    const found = newSha256(world);
+    world.bucket.set(key, { ...there, sha256: found });
+    const mark = { etag: there.etag, lastModified: there.at.toISOString(), by: "sha256", found } as const;
+    world.ls.damagedObjects.set(fileName(key), mark);
+  },
   "a stranger replaces an artifact in the bucket": (world, back) => {
     const key = nth(artifactsIn(world.bucket), back);
     if (key !== undefined) putStrangers(world, key);

@@ -6,6 +6,7 @@ import { type Manifest, type ManifestRow, renderManifest } from "../../src/domai
 import type { ManifestCopy } from "../../src/domain/manifest-copy.ts";
 import { knownSigner, type NewestSeen } from "../../src/domain/memory.ts";
 import type { AgeRecipient, HostName, Sha256, Signer } from "../../src/domain/names.ts";
+import { NEVER_VERIFIED } from "../../src/domain/verification.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { doubtfulKey } from "../../src/reconcilers/cloud/cloud.ts";
 import type { Pushed } from "../../src/reconcilers/cloud/pushed.ts";
@@ -16,6 +17,7 @@ import type { SignatureState } from "../../src/reconcilers/keys/signature.ts";
 import { registered } from "../../src/reconcilers/manifest/store.ts";
 import type { Request, RestoreRequest } from "../../src/reconcilers/request.ts";
 import type { Subvolume } from "../../src/reconcilers/snapshot/subvolumes.ts";
+import type { ObjectMark } from "../../src/reconcilers/verify/record.ts";
 import { sha256Of } from "../../src/transport/hash.ts";
 import { folder, HOME, SRV } from "../reconcilers/world.ts";
 
@@ -89,6 +91,8 @@ export interface World {
     files: Map<string, File>;
     waiting: ManifestRow[];
     damaged: Map<string, string>;
+    /** By the artifact's file name: what verification found in the bucket. */
+    damagedObjects: Map<string, ObjectMark>;
     hydrated: Map<string, Subvolume | null>;
     copy: { uuid: string; parentUuid: string | null; written: boolean } | null;
     copyNoted: { uuid: string; label: Label } | null;
@@ -146,6 +150,7 @@ export const emptyServer = (): World["ls"] => ({
   files: new Map(),
   waiting: [],
   damaged: new Map(),
+  damagedObjects: new Map(),
   hydrated: new Map(),
   copy: null,
   copyNoted: null,
@@ -304,6 +309,7 @@ function factsOf(world: World): DatasetFacts {
     pushedSignature: absentOr(ls.pushed.signature),
     pushedEscrow: absentOr(ls.pushed.escrow),
     journal: absent,
+    verified: known({ record: NEVER_VERIFIED, damagedObjects: new Map(ls.damagedObjects) }),
     signKey: known({
       rights: ls.signKey === null ? null : "400 0",
       derived: ls.tools.has("ssh-keygen") ? ls.signKey : null,

@@ -4,6 +4,7 @@ import { absent, type Fact, known, unknown } from "../../src/domain/fact.ts";
 import { type Manifest, renderStateEnv } from "../../src/domain/manifest.ts";
 import type { Memory } from "../../src/domain/memory.ts";
 import type { AgeRecipient, HostName, Sha256, Signer } from "../../src/domain/names.ts";
+import { NEVER_VERIFIED } from "../../src/domain/verification.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
 import type { BucketFacts, DatasetFacts, Observation, RecoveredFacts } from "../../src/reconcilers/facts.ts";
@@ -168,7 +169,7 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
       tested: { at: new Date("2026-01-01T00:00:00Z"), sha256: E1 },
     }),
     pushedEscrow: known({ sha256: E1, etag: "e", sizeBytes: 7 }),
-    signKey: known({ rights: "400 0", derived: SIGNER, published: SIGNER }),
+    verified: known({ record: NEVER_VERIFIED, damagedObjects: new Map() }),
     journal: absent,
   };
   const object = (key: string, sizeBytes: number) =>

@@ -15,6 +15,7 @@ const BY: Record<"restricted" | "administrator" | "elsewhere", readonly string[]
     "artifact",
     "register",
     "hydrate",
+    "set-aside-snapshot",
     "working-copy",
     "upload",
     "upload-manifest",

@@ -1,10 +1,11 @@
 import type { CloudSpec, DatasetSpec } from "../../desired-state/desired-state.ts";
 import { objectKey } from "../../domain/artifact.ts";
 import { type ManifestRow, refOf } from "../../domain/manifest.ts";
-import { type Copies, preferredCopy, type Standing } from "../../domain/restore-chain.ts";
+import { type Copies, preferredCopy } from "../../domain/restore-chain.ts";
 import type { SeenObject } from "../facts.ts";
 import { holds } from "../manifest/store.ts";
 import type { View } from "../reconciler.ts";
+import { markOf } from "../verify/record.ts";
 
 type Places = Pick<View, "spec" | "facts" | "cloud">;
 
@@ -20,15 +21,18 @@ export function copiesOf(row: ManifestRow, { spec, facts, cloud }: Places): Copi
           : store.kind === "known" && store.value.files.has(row.localPath)
             ? "damaged"
             : "missing",
-    bucket: cloud === null ? "undeclared" : inBucket(row, spec, cloud),
+    bucket: inBucket(row, { spec, facts, cloud }),
   };
 }
 
-function inBucket(row: ManifestRow, spec: View["spec"], cloud: NonNullable<View["cloud"]>): Standing {
+/** By size, and by hash where it was looked at more closely, or was verified once and found to be another. */
+export function inBucket(row: ManifestRow, { spec, facts, cloud }: Places): Copies["bucket"] {
+  if (cloud === null) return "undeclared";
   if (cloud.bucket.kind !== "known") return "unknown";
   const object = cloud.bucket.value.objects.get(cloudKey(cloud.spec, spec, row));
   if (object === undefined) return "missing";
-  return isCopyOf(row, object) ? "whole" : "damaged";
+  const marked = markOf(facts.verified, row.localPath, object) !== undefined;
+  return isCopyOf(row, object) && !marked ? "whole" : "damaged";
 }
 
 /** `missing on the server and damaged in the bucket`. */
@@ -46,6 +50,5 @@ export const cloudKey = (
   row: Pick<ManifestRow, "label" | "parent">,
 ): string => objectKey(cloud.prefix, refOf(spec.name, row));
 
-/** By size; where it was looked at more closely, by hash. */
-export const isCopyOf = (row: ManifestRow, object: SeenObject | undefined): boolean =>
+const isCopyOf = (row: ManifestRow, object: SeenObject | undefined): boolean =>
   object?.sizeBytes === row.sizeBytes && (object.sha256 === undefined || object.sha256 === row.sha256);

@@ -7,7 +7,7 @@ import { type AbsolutePath, fileName, joinPath } from "../../domain/names.ts";
 import { formatBytes } from "../../domain/units.ts";
 import type { Action, ActionId, Warning } from "../../plan/plan.ts";
 import { parseUploadState } from "../../transport/bucket/upload-state.ts";
-import { cloudKey, isCopyOf } from "../artifact/copies.ts";
+import { cloudKey, inBucket } from "../artifact/copies.ts";
 import { damagedMark, type Proving, prove } from "../artifact/prove-script.ts";
 import type { BucketFacts } from "../facts.ts";
 import { packagesId } from "../machine/packages.ts";
@@ -15,6 +15,7 @@ import { manifestId, registerId } from "../manifest/register.ts";
 import { holds, manifestFile, tmpFile, UPLOAD_SUFFIX } from "../manifest/store.ts";
 import { actionId, propose, type Reconciler, type View, warning } from "../reconciler.ts";
 import { wantedIn } from "../retention/wanted.ts";
+import { markOf } from "../verify/record.ts";
 
 interface Upload {
   readonly key: string;
@@ -48,7 +49,7 @@ export const cloudObjects: Reconciler<Upload> = {
       };
     const unsent = course.rows
       .filter(wantedIn(view, "bucket"))
-      .filter((row) => !isCopyOf(row, bucket.value.objects.get(cloudKey(cloud.spec, spec, row))));
+      .filter((row) => inBucket(row, view) !== "whole");
     const sendable = unsent.filter((row) => holds(view.facts.store, row));
     return {
       warnings: behindBucket(view),
@@ -102,11 +103,18 @@ function uploadRow(view: View, cloud: CloudSpec, bucket: BucketFacts, row: Manif
   });
   if (object === undefined)
     return { ...action, reason: `${formatBytes(row.sizeBytes)} registered, and not in the bucket` };
+  const mark = markOf(view.facts.verified, row.localPath, object);
+  if (mark?.by === "sha256")
+    return {
+      ...action,
+      change: "update",
+      reason: `the object there is damaged: its SHA-256 is ${mark.found.slice(0, 12)}…, the artifact's ${row.sha256.slice(0, 12)}…`,
+    };
   // left undone, there is no copy in the bucket: a schedule has to notice
   return overwriting(
     { ...action, exitCode: 6 },
     object.sizeBytes === row.sizeBytes
-      ? "the object there is older than the artifact, and another"
+      ? `the object there is ${mark === undefined ? "older than the artifact, and " : ""}another`
       : `the object there has ${object.sizeBytes} bytes, the artifact ${row.sizeBytes}`,
   );
 }

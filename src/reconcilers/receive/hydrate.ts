@@ -25,6 +25,7 @@ import { actionId, propose, type Reconciler, unknownProblem, type View } from ".
 import { isHalfReceived } from "../snapshot/complete.ts";
 import { entryOf, type Subvolume } from "../snapshot/subvolumes.ts";
 import { marksOnServer, type Receiving, receiveScript, serverLock, WAITED } from "./receive-script.ts";
+import { setAsideSnapshotId } from "./set-aside-snapshot.ts";
 import { labelsToReceive } from "./to-receive.ts";
 
 interface Input extends Receiving {
@@ -95,6 +96,7 @@ function receive(view: View, label: Label): Action<Input> {
       registerId(spec, label),
       manifestId(spec),
       fetchId(spec, label),
+      setAsideSnapshotId(spec, label),
       ...(parent === null ? [] : [hydrateId(spec, parent)]),
     ],
     assumes: { sha256: row?.sha256 ?? null },
@@ -132,6 +134,8 @@ function standing(
         ? "registered, and not hydrated yet"
         : "every backup is restored at once, as a proof",
     };
+  if (there?.damaged === true)
+    return { hazard: "none", reason: "the one there is damaged, and is set aside first" };
   return there !== null && isHalfReceived(there)
     ? { hazard: "none", reason: "an earlier receive was cut off" }
     : {

@@ -22,15 +22,22 @@ export interface Receiving {
 }
 
 const SUFFIX = ".receiving";
+/** Holds the UUID of a snapshot that was received once, and was read and found to be another since. */
+const DAMAGED_SUFFIX = ".damaged-snapshot";
 
 export const marksOnServer = ({ repository }: DatasetSpec): Marks => ({
   prefix: `${repository}/tmp/`,
   suffix: SUFFIX,
+  damaged: DAMAGED_SUFFIX,
 });
 export const marksOnWorkstation = ({ snapshots }: DatasetSpec): Marks => ({
   prefix: `${snapshots}/.`,
   suffix: SUFFIX,
 });
+
+/** Says of the snapshot `name` that it was found damaged. */
+export const damagedSnapshotMark = ({ repository }: DatasetSpec, name: string): AbsolutePath =>
+  joinPath(repository, "tmp", `${name}${DAMAGED_SUFFIX}`);
 
 /** Each held by whatever of ours changes what is received there, or made from it: two runs' scripts can overlap. */
 export const serverLock = ({ repository }: DatasetSpec): AbsolutePath =>

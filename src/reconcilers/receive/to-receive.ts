@@ -9,21 +9,35 @@ import { isHydrated } from "../snapshot/complete.ts";
 import { entryOf } from "../snapshot/subvolumes.ts";
 
 /**
- * The newest registered label (of a restore: the one that was asked for) with all that it is made of, then every
- * pending one. Where an artifact of that chain is lost, its rest can't be received: the pending ones (an anchor
- * first, then) go on without it.
+ * The newest registered label, and those whose snapshots were found damaged (of a restore: the one that was asked for),
+ * with all that they are made of, then every pending one. Where an artifact of such a chain is lost, its rest can't be
+ * received: the pending ones (an anchor first, then) go on without it.
  */
 export function labelsToReceive(view: View): Label[] {
-  const missing = stillToReceive(view);
-  const again = missing.every((row) => ["server", "bucket"].includes(sourceOf(row, view))) ? missing : [];
-  return [...again, ...view.course.pending].map(({ label }) => label);
+  const again = new Set(
+    [wantedLabel(view), ...(view.restore === null ? damagedLabels(view) : [])]
+      .map((label) => stillToReceive(view, label))
+      .filter((missing) => missing.every((row) => ["server", "bucket"].includes(sourceOf(row, view))))
+      .flat(),
+  );
+  return [...view.course.rows.filter((row) => again.has(row)), ...view.course.pending].map(
+    ({ label }) => label,
+  );
 }
 
-/** The artifacts that are still to be received for the label in question, wherever they are. */
-function stillToReceive({ spec, facts, course, restore }: View): Chain {
-  const wanted = restore === null ? course.rows.at(-1)?.label : course.target;
-  const chain = wanted === undefined ? [] : (chainOf(course.rows, wanted) ?? []);
-  return missingFrom(chain, (label) => isHydrated(entryOf(facts.hydrated, snapshotName(spec.name, label))));
+const wantedLabel = ({ course, restore }: View): Label | undefined =>
+  restore === null ? course.rows.at(-1)?.label : course.target;
+
+/** Whose snapshots stand on the server, and were read and found to be other than they should be. */
+export const damagedLabels = ({ spec, facts, course }: Pick<View, "spec" | "facts" | "course">): Label[] =>
+  course.rows
+    .map(({ label }) => label)
+    .filter((label) => entryOf(facts.hydrated, snapshotName(spec.name, label))?.damaged === true);
+
+/** The artifacts that are still to be received for `label`, wherever they are. */
+function stillToReceive({ spec, facts, course }: View, label: Label | undefined): Chain {
+  const chain = label === undefined ? [] : (chainOf(course.rows, label) ?? []);
+  return missingFrom(chain, (each) => isHydrated(entryOf(facts.hydrated, snapshotName(spec.name, each))));
 }
 
 /** The labels that stand on the server as complete snapshots. */

@@ -2,10 +2,14 @@ import type { Subvolume } from "./subvolumes.ts";
 
 /**
  * Complete on the server: read-only **and** with the UUID that receive sets (btrfs-progs cmds/receive.c), which it
- * does before the contents are sure to be on the disk: **and** its receive has come to its end.
+ * does before the contents are sure to be on the disk: **and** its receive has come to its end. One that was found
+ * damaged since is not.
  */
 export const isHydrated = (subvolume: Subvolume | null | undefined): subvolume is Subvolume =>
-  subvolume?.readOnly === true && subvolume.receivedUuid !== null && !subvolume.receiving;
+  subvolume?.readOnly === true &&
+  subvolume.receivedUuid !== null &&
+  !subvolume.receiving &&
+  subvolume.damaged !== true;
 
 /**
  * Complete on the workstation: read-only. One that was received (a restore's) has its UUID before its contents are

@@ -17,6 +17,8 @@ export interface Subvolume {
   readonly createdGeneration: number;
   /** A receive of ours made it and did not come to its end: whatever else is said of it, it is not complete. */
   readonly receiving: boolean;
+  /** It was read, and is not what was backed up any more. Left out where nobody found that. */
+  readonly damaged?: true;
 }
 
 /** What lies in a folder under names `NAME@…`. */
@@ -122,6 +124,8 @@ export function parseShown(stdout: string): ShownSubvolume {
 export interface Marks {
   readonly prefix: string;
   readonly suffix: string;
+  /** Of the marks that verification leaves; left out where nothing is verified. */
+  readonly damaged?: string;
 }
 
 /** The entries `NAME@…` of `folder`. Absent where the folder is. */
@@ -142,10 +146,15 @@ subvolumes "$d"`,
 });
 
 /** Before the listing: one that is gone by then belonged to what the listing shows complete. */
-const marksScript = ({ prefix, suffix }: Marks, dataset: DatasetName): string => sh`
-for m in ${`${prefix}${dataset}@`}*${suffix}; do
-  [ ! -f "$m" ] || printf 'mark %s %s\n' "$(head -n 1 -- "$m")" "$(basename -- "$m" ${suffix})"
-done`;
+const marksScript = ({ prefix, suffix, damaged }: Marks, dataset: DatasetName): string =>
+  [["mark", suffix] as const, ...(damaged === undefined ? [] : [["damaged", damaged] as const])]
+    .map(
+      ([word, end]) => sh`
+for m in ${`${prefix}${dataset}@`}*${end}; do
+  [ ! -f "$m" ] || printf '%s %s %s\n' ${word} "$(head -n 1 -- "$m")" "$(basename -- "$m" ${end})"
+done`,
+    )
+    .join("");
 
 const LISTED =
   /^ID (\d+) gen (\d+) cgen (\d+) parent \d+ top level \d+ parent_uuid (\S+) +received_uuid (\S+) +uuid (\S+) path (.+)$/;
@@ -162,17 +171,18 @@ function parseFolder(stdout: string, dataset: DatasetName): Fact<SubvolumeFolder
   }
   if (entries.size === 0 || place.fsType !== "btrfs") return known({ place, entries });
   if (lines.includes("no-btrfs-progs")) return unknown("btrfs-progs is not installed");
-  const listed = listSubvolumes(lines, inFileSystem, marksIn(lines));
+  const listed = listSubvolumes(lines, inFileSystem, marksIn(lines, "mark"), marksIn(lines, "damaged"));
   if (listed === undefined) return unknown("two subvolumes are listed under one path");
   for (const [name, subvolume] of listed) if (entries.has(name)) entries.set(name, subvolume);
   return known({ place, entries });
 }
 
 /** By the snapshot's name: the UUID that a mark speaks of, "" where it does not tell. */
-function marksIn(lines: readonly string[]): ReadonlyMap<string, string> {
+function marksIn(lines: readonly string[], word: "mark" | "damaged"): ReadonlyMap<string, string> {
   const marks = new Map<string, string>();
+  const marked = new RegExp(`^${word} (\\S*) \\.?(.+)$`);
   for (const line of lines) {
-    const [, uuid = "", name] = /^mark (\S*) \.?(.+)$/.exec(line) ?? [];
+    const [, uuid = "", name] = marked.exec(line) ?? [];
     if (name !== undefined) marks.set(name, uuid);
   }
   return marks;
@@ -183,6 +193,7 @@ function listSubvolumes(
   lines: readonly string[],
   folder: string,
   marks: ReadonlyMap<string, string>,
+  damaged: ReadonlyMap<string, string>,
 ): Map<string, Subvolume> | undefined {
   const readOnlyIds = new Set(lines.map((line) => /^ro ID (\d+) /.exec(line)?.[1]));
   const found = new Map<string, Subvolume>();
@@ -200,6 +211,7 @@ function listSubvolumes(
       generation: Number(gen),
       createdGeneration: Number(cgen),
       receiving: ["", uuid].includes(marks.get(name) ?? "none"),
+      ...(damaged.get(name) === uuid && { damaged: true as const }),
     });
   }
   return found;
