@@ -5,6 +5,7 @@ import { firstDrift } from "../plan/drift.ts";
 import type { Action, Plan } from "../plan/plan.ts";
 import { planFrom } from "../reconcilers/diff-all.ts";
 import type { Observation } from "../reconcilers/facts.ts";
+import { runAfterApply, tellBesides } from "./after-apply.ts";
 import type { Emit, Obstacle } from "./events.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { type Holder, type Lock, takeLock } from "./lock.ts";
@@ -42,6 +43,7 @@ export async function apply(options: ApplyOptions): Promise<ExitCode | 0> {
     const progress = await runAll(options, observed, locks, journal.of);
     const after = await secondPlan(options);
     const result = resultOf(plan, progress, after);
+    await runAfterApply(options, progress, result, locks);
     const durationMs = Math.max(0, now().getTime() - begun);
     await journal.all({ event: "apply-finished", result, durationMs });
     emit({ event: "finished", result, done: progress.done.size, durationMs, ...asSeen(after) });
@@ -100,6 +102,7 @@ async function runAll(
       assertHeld: () => {
         for (const lock of locks) lock.assertHeld();
       },
+      besides: (error) => tellBesides(options, progress, planned.dataset, error),
       fenced: (host) =>
         (locks.find(({ dataset }) => dataset === planned.dataset) ?? locks[0])?.fenced(host) ?? host,
     });

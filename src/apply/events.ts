@@ -1,3 +1,4 @@
+import type { DatasetName } from "../domain/names.ts";
 import type { Trouble } from "../domain/trouble.ts";
 import type { Action, ActionId, Plan } from "../plan/plan.ts";
 
@@ -25,6 +26,12 @@ export type ApplyEvent =
       readonly event: "action-failed";
       readonly id: ActionId;
       readonly durationMs: number;
+      readonly trouble: Trouble;
+    }
+  | {
+      /** What stands beside the actions, or is no part of what they are to bring about: they stay done, and the run ends with 1. */
+      readonly event: "trouble";
+      readonly dataset: DatasetName | null;
       readonly trouble: Trouble;
     }
   | {

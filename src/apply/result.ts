@@ -17,6 +17,8 @@ export interface Progress {
   /** Why nothing further is begun. */
   end: DevbackupError | null;
   interrupted: boolean;
+  /** What went wrong besides, and left no action undone. */
+  readonly besides: DevbackupError[];
 }
 
 export const newProgress = (): Progress => ({
@@ -27,6 +29,7 @@ export const newProgress = (): Progress => ({
   failure: null,
   end: null,
   interrupted: false,
+  besides: [],
 });
 
 /** The second plan: what is left when all has been carried out. */
@@ -59,6 +62,7 @@ export function exitCodeOf(
   progress: Progress,
   { remaining, unseen }: Aftermath,
 ): ExitCode | 0 {
+  const all = progress.besides.length > 0 ? 1 : 0;
   switch (result) {
     case "interrupted":
       return 130;
@@ -66,10 +70,10 @@ export function exitCodeOf(
       return progress.failure?.trouble.exitCode ?? 1;
     case "left-undone": {
       const isNew = remaining?.actions.some(({ id }) => !progress.out.has(id)) === true;
-      return progress.doubtful ?? (progress.held || isNew || unseen.length > 0 ? 1 : 0);
+      return progress.doubtful ?? (progress.held || isNew || unseen.length > 0 ? 1 : all);
     }
     case "done":
     case "nothing-to-do":
-      return 0;
+      return all;
   }
 }

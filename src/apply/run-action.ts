@@ -50,6 +50,7 @@ interface Running extends RunContext {
   readonly latest: Observation;
   /** Throws where a lock is lost. */
   readonly assertHeld: () => void;
+  readonly besides: Tools["besides"];
   /** A host as it may be used under the lock: see {@link Lock.fenced}. */
   readonly fenced: (host: Host) => Host;
 }
@@ -172,6 +173,7 @@ async function toolsOf(
     now,
     signal,
     assertHeld: lock.assertHeld,
+    besides: lock.besides,
     progress: (bytes, totalBytes) => emit({ event: "progress", id, bytes, totalBytes }),
   };
 }

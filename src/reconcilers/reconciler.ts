@@ -3,6 +3,7 @@ import type { Fact } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
 import type { Memory } from "../domain/memory.ts";
 import type { DatasetName, HostName, Signer } from "../domain/names.ts";
+import type { DevbackupError } from "../domain/trouble.ts";
 import type { Action, ActionId, Problem, Stage, Warning } from "../plan/plan.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
@@ -102,6 +103,8 @@ export interface Tools {
   /** Aborted on the first Ctrl-C: what takes long undoes itself, what is short finishes. */
   readonly signal: AbortSignal;
   readonly progress: (bytes: number, totalBytes: number | null) => void;
+  /** Tells of what went wrong and undoes nothing of the action: the rest goes on, and the run ends with 1. */
+  readonly besides: (trouble: DevbackupError) => void;
   /** Throws where the lock is lost: called after what takes long, before anything becomes final. */
   readonly assertHeld: () => void;
 }

@@ -46,6 +46,7 @@ const UNBEGUN_SHOWN = 2;
 export function createTally(): Tally {
   const actions = new Map<ActionId, Action>();
   const fates = new Map<ActionId, Fate>();
+  const besides: Trouble[] = [];
 
   function note(event: ApplyEvent): void {
     switch (event.event) {
@@ -64,6 +65,9 @@ export function createTally(): Tally {
         break;
       case "action-failed":
         fates.set(event.id, { kind: "failed", trouble: event.trouble });
+        break;
+      case "trouble":
+        besides.push(event.trouble);
     }
   }
 
@@ -80,6 +84,7 @@ export function createTally(): Tally {
         : [`${plural(finished.done, "action")} done in ${formatDuration(finished.durationMs)}`]),
       ...resultLines(finished, left, options, paint),
       ...unseenLines(finished, options, paint),
+      ...besides.flatMap((trouble) => besidesLines(trouble, options, paint)),
       ...leftLines(left, options, paint),
       ...nextLines(finished, left, options, paint),
     ];
@@ -108,11 +113,16 @@ function whySkipped(because: Skipped["because"], detail: string): string {
 
 /** Nothing that is known of is left; that is not the same as nothing. */
 const unseenLines = ({ unseen = [] }: Finished, { width }: ClosingOptions, paint: Paint): string[] =>
-  unseen.flatMap((text) => {
-    const word = "not verified:";
-    const [first = "", ...rest] = wrap(`${word} ${printable(text)}`, width - 2, "");
-    return [paint("yellow", word) + first.slice(word.length), ...rest.map((line) => `  ${line}`)];
-  });
+  unseen.flatMap((text) => headed("not verified:", text, width, paint));
+
+/** It has been told whole when it came; what is said last is what is remembered. */
+const besidesLines = ({ host, what }: Trouble, { width }: ClosingOptions, paint: Paint): string[] =>
+  headed("besides:", host === undefined ? what : `${host}: ${what}`, width, paint);
+
+function headed(word: string, text: string, width: number, paint: Paint): string[] {
+  const [first = "", ...rest] = wrap(`${word} ${printable(text)}`, width - 2, "");
+  return [paint("yellow", word) + first.slice(word.length), ...rest.map((line) => `  ${line}`)];
+}
 
 function resultLines(
   { result, remaining, unseen = [] }: Finished,

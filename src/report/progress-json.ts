@@ -13,7 +13,8 @@ export function createJsonProgress(options: SizedProgressOptions): Progress {
       tally.note(event);
       const ts = new Date(options.now()).toISOString();
       options.out.write(`${jsonLine({ formatVersion: 1, ts, ...publicEvent(event) })}\n`);
-      if (event.event === "action-failed") options.err.write(troubleText(event.trouble, options));
+      if (event.event === "action-failed" || event.event === "trouble")
+        options.err.write(troubleText(event.trouble, options));
       if (event.event === "finished") options.err.write(tally.closingText(event, options));
     },
     end: () => Promise.resolve(),

@@ -52,6 +52,9 @@ export function createPlainProgress(options: SizedProgressOptions): Progress {
         say(event.id, `failed after ${formatDuration(event.durationMs)}`);
         err.write(troubleText(event.trouble, options));
         break;
+      case "trouble":
+        err.write(troubleText(event.trouble, options));
+        break;
       case "finished":
         out.write(tally.closingText(event, options));
     }

@@ -82,6 +82,9 @@ export function createTtyProgress(options: SizedProgressOptions): Progress {
         troubles.push(event.trouble);
         end(event.id, "failed", endedWords(event));
         break;
+      case "trouble":
+        troubles.push(event.trouble);
+        break;
       case "finished":
         finished = event;
     }

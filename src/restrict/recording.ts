@@ -65,6 +65,7 @@ export function record(name: HostSpec["name"], cloud: CloudSpec | null): Recordi
     now: () => STAND_IN.now,
     signal: new AbortController().signal,
     progress: () => {},
+    besides: () => {},
     assertHeld: () => {},
   };
   const carryOut: Recording["carryOut"] = async (reconciler, input, spec) => {

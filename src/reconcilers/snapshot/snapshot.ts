@@ -6,6 +6,13 @@ import { type AbsolutePath, fileName, joinPath, parentOf } from "../../domain/na
 import { plural } from "../../domain/units.ts";
 import type { ActionId, Problem, Warning } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
+import {
+  type Around,
+  aroundDetails,
+  aroundNames,
+  hooksAround,
+  takeBetween,
+} from "../hooks/around-snapshot.ts";
 import { ENTER } from "../machine/enter.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
@@ -27,6 +34,7 @@ import type { Subvolume, SubvolumeFolder } from "./subvolumes.ts";
 interface Input {
   readonly path: AbsolutePath;
   readonly target: AbsolutePath;
+  readonly around: Around | null;
 }
 
 /** The labels of the complete snapshots that were taken of the dataset as it stands, whose UUID is `source`. */
@@ -61,6 +69,7 @@ export const snapshot: Reconciler<Input> = {
     if (!course.pending.some(({ label }) => label === course.target) || folder?.entries.has(target))
       return { warnings: takenElsewhere(view, target) };
     const misdated = whyMisdated(view);
+    const around = hooksAround(spec, course.target, joinPath(spec.snapshots, target));
     return {
       actions: [
         propose("snapshot", spec, {
@@ -71,25 +80,34 @@ export const snapshot: Reconciler<Input> = {
           change: "create",
           summary: `take the read-only snapshot ${target} of ${spec.path}`,
           hazard: misdated === null ? "none" : "disruptive",
-          reason: `no snapshot for ${course.target} yet${misdated === null ? "" : `; ${misdated}`}`,
+          reason: [
+            `no snapshot for ${course.target} yet`,
+            ...(misdated === null ? [] : [misdated]),
+            ...(around === null ? [] : [`${spec.workstation} runs ${aroundNames(around)}`]),
+          ].join("; "),
+          details: around === null ? [] : aroundDetails(around),
           needs: [packagesId(spec.workstation), layoutId(spec, spec.workstation), subvolumeId(spec)],
           assumes: { source: uuid },
-          input: { path: spec.path, target: joinPath(spec.snapshots, target) },
+          input: { path: spec.path, target: joinPath(spec.snapshots, target), around },
         }),
       ],
     };
   },
   run: async (action, tools) => {
-    const { path, target } = action.input;
-    await expectSuccess(
-      tools.host(action.host),
-      `${ENTER}${sh`enter ${path}; exec 3<.; enter_own ${parentOf(target)}
-btrfs -q subvolume snapshot -r /proc/self/fd/3 ${`./${fileName(target)}`}; btrfs filesystem sync .`}`,
-      { code: "snapshot-failed", what: `the snapshot ${target} could not be taken` },
-    );
+    const { target, around } = action.input;
+    const script = takeScript(action.input);
+    if (around !== null) return takeBetween(action.host, { snapshot: target, script, around }, tools);
+    await expectSuccess(tools.host(action.host), script, {
+      code: "snapshot-failed",
+      what: `the snapshot ${target} could not be taken`,
+    });
     return null;
   },
 };
+
+const takeScript = ({ path, target }: Input): string =>
+  `${ENTER}${sh`enter ${path}; exec 3<.; enter_own ${parentOf(target)}
+btrfs -q subvolume snapshot -r /proc/self/fd/3 ${`./${fileName(target)}`}; btrfs filesystem sync .`}`;
 
 /** The period's snapshot is there, and is one of something else than what stands at the path now. */
 function takenElsewhere({ spec, facts: { snapshots, source } }: View, name: string): Warning[] {
