@@ -42,6 +42,7 @@ export const RECONCILERS: readonly Reconciler[] = [
   sign,
   register,
   fetch,
+  setAsideSnapshot,
   hydrate,
   workingCopy,
   bucketLock,
@@ -52,7 +53,6 @@ export const RECONCILERS: readonly Reconciler[] = [
   retention,
 ];
 
-  setAsideSnapshot,
 /** What a restore to where the dataset belongs asks, in its order. */
 const IN_PLACE: readonly Reconciler[] = [receive, worktree, workingCopy];
 
@@ -67,6 +67,7 @@ export const restorers = (beside: boolean): readonly Reconciler[] => [
   sign,
   register,
   fetch,
+  setAsideSnapshot,
   hydrate,
   ...(beside ? [extract] : IN_PLACE),
 ];
@@ -77,6 +78,5 @@ export const reconcilerOf = (kind: string): Reconciler => {
     (reconciler) => reconciler.kind === kind,
   );
   if (found === undefined) throw new RangeError(`nothing can carry out ${kind}`);
-  setAsideSnapshot,
   return found;
 };

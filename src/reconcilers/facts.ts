@@ -14,6 +14,7 @@ import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./mac
 import type { SystemFacts } from "./machine/packages.ts";
 import type { LookedAtRestriction } from "./machine/restrict.ts";
 import { manifestProbe, stateEnvProbe, storeProbe } from "./manifest/store.ts";
+import { fingerprintsProbe } from "./proof/fingerprint-files.ts";
 import { extractedProbe, targetProbe } from "./receive/extract.ts";
 import { marksOnServer, marksOnWorkstation } from "./receive/receive-script.ts";
 import { baseFolder, workingCopyProbe } from "./receive/working-copy.ts";
@@ -21,9 +22,9 @@ import type { Probe } from "./reconciler.ts";
 import type { RestoreTarget } from "./request.ts";
 import { sourceProbe } from "./snapshot/source.ts";
 import { subvolumeFolderProbe } from "./snapshot/subvolumes.ts";
+import { verifiedProbe } from "./verify/record.ts";
 
 /** Everything that is asked about one dataset, on whichever host. */
-import { verifiedProbe } from "./verify/record.ts";
 export const datasetProbes = (spec: DatasetSpec, target: RestoreTarget | null) =>
   ({
     source: sourceProbe(spec),
@@ -55,10 +56,10 @@ export const datasetProbes = (spec: DatasetSpec, target: RestoreTarget | null) =
     signKey: signKeyProbe(spec),
     escrow: escrowProbe(spec),
     pushedEscrow: pushedEscrowProbe(spec),
-    journal: journalProbe(spec),
-  }) satisfies Record<string, Probe<unknown>>;
     verified: verifiedProbe(spec),
     fingerprints: fingerprintsProbe(spec),
+    journal: journalProbe(spec),
+  }) satisfies Record<string, Probe<unknown>>;
 
 /** What nothing is decided on, and only who shows it asks for. */
 export const SHOWN_ALONE: ReadonlySet<string> = new Set(["journal"] satisfies (keyof Probes)[]);

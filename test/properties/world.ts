@@ -94,6 +94,7 @@ export interface World {
     /** By the artifact's file name: what verification found in the bucket. */
     damagedObjects: Map<string, ObjectMark>;
     hydrated: Map<string, Subvolume | null>;
+    fingerprints: Set<Label>;
     copy: { uuid: string; parentUuid: string | null; written: boolean } | null;
     copyNoted: { uuid: string; label: Label } | null;
     escrow: Escrow | null;
@@ -152,6 +153,7 @@ export const emptyServer = (): World["ls"] => ({
   damaged: new Map(),
   damagedObjects: new Map(),
   hydrated: new Map(),
+  fingerprints: new Set(),
   copy: null,
   copyNoted: null,
   escrow: null,
@@ -305,6 +307,7 @@ function factsOf(world: World): DatasetFacts {
     workingCopyBase: absent,
     target: absent,
     extracted: absent,
+    fingerprints: known(ls.fingerprints),
     pushedManifest: absentOr(ls.pushed.manifest),
     pushedSignature: absentOr(ls.pushed.signature),
     pushedEscrow: absentOr(ls.pushed.escrow),

@@ -158,6 +158,7 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
     workingCopyBase: absent,
     target: absent,
     extracted: absent,
+    fingerprints: known(new Set(labels)),
     pushedManifest: known({ sha256: M1, etag: "e", sizeBytes: 5 }),
     pushedSignature: known({ sha256: M1, etag: "e", sizeBytes: 5 }),
     escrow: known({
@@ -171,6 +172,7 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
     pushedEscrow: known({ sha256: E1, etag: "e", sizeBytes: 7 }),
     verified: known({ record: NEVER_VERIFIED, damagedObjects: new Map() }),
     journal: absent,
+    signKey: known({ rights: "400 0", derived: SIGNER, published: SIGNER }),
   };
   const object = (key: string, sizeBytes: number) =>
     [key, { key, sizeBytes, etag: "e", lastModified: new Date(0) }] as const;
