@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 
 LAB="debootstrap systemd-container btrfs-progs openssh-client iproute2 python3 zstd age openssl curl ca-certificates"
 TEST="openssh-server sudo acl attr busybox"
+# looks at the report; Ubuntu's is a snap
+grep -qs '^ID=debian' /etc/os-release && TEST="$TEST chromium"
 SWIFT="swift-proxy swift-account swift-container swift-object memcached" # a second S3 server for the tests, and a quick one for the benchmarks
 
 case ${1:-} in

@@ -12,6 +12,7 @@ import type { Trouble } from "../../src/domain/trouble.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { recoveryPage } from "../../src/recovery/page.ts";
 import { checksText } from "../../src/report/checks-text.ts";
+import { reportPage } from "../../src/report/html/page.ts";
 import { importText } from "../../src/report/import-text.ts";
 import { keysText } from "../../src/report/keys-text.ts";
 import { planJson } from "../../src/report/plan-json.ts";
@@ -25,6 +26,7 @@ import { settingsFor } from "../../src/rescue/settings.ts";
 import { check } from "../properties/checking.ts";
 import { desired } from "../reconcilers/world.ts";
 import { action, dataset, host, id, plan } from "./examples.ts";
+import { statusWith } from "./html/statuses.ts";
 
 /** Clears the screen, hides text, turns it round, breaks lines, sets the title, and half of a character. */
 const BITS = ["\u001b[2J", "\u001b[8m", "\u009b2J", "\u202e", "\u2066", "\u2028", "\r", "\n", "\t", "\0"];
@@ -147,6 +149,7 @@ const PRINTERS: Readonly<Record<string, (text: string, color: boolean) => string
   "a document of --json": (text) => jsonLine(planJson(planWith(text))),
   "the page of a rescue kit, as text": (text) => pageText(kitPage(text)),
   "the page of a rescue kit": (text) => pageHtml(kitPage(text)),
+  "the report": (text) => reportPage({ status: statusWith(text), version: "1.2.3", machine: text }),
   "the page of a recovery identity": (text) =>
     recoveryPage({
       ...{ recipient: "age1q" as never, locked: "-----BEGIN\nx\n", madeAt: new Date(0) },

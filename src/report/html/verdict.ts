@@ -1,0 +1,76 @@
+import { type Html, html } from "../../domain/html.ts";
+import type { DatasetStatus, Doubt, Status } from "../../status/status.ts";
+import { sign, type Tone } from "./signs.ts";
+
+/** What is judged: the whole, or one dataset of several. */
+type Judged = Pick<DatasetStatus, "verdict" | "because" | "doubts">;
+
+/** The answer to the first question, in one line, and why. */
+export function verdict(judged: Judged, heading: "h2" | "h3"): Html {
+  const { tone, says } = verdictWords(judged);
+  const title = heading === "h2" ? html`<h2>${says}</h2>` : html`<h3>${says}</h3>`;
+  const because = judged.because.map((line) => html`<li>${line}</li>\n`);
+  return html`<section class="verdict ${tone}">${sign(tone)}<div>${title}${
+    because.length === 0 ? null : html`<ul>\n${because}</ul>`
+  }</div></section>
+`;
+}
+
+/** The whole, with every dataset's doubts: its verdict is theirs. */
+export const judgedAsWhole = ({ verdict: worst, because, doubts, datasets }: Status): Judged => ({
+  verdict: worst,
+  because,
+  doubts: [...doubts, ...datasets.flatMap((dataset) => dataset.doubts)],
+});
+
+export function verdictWords({ verdict: is, doubts }: Judged): {
+  readonly tone: Tone;
+  readonly says: string;
+} {
+  switch (is) {
+    case "well":
+      return { tone: "well", says: "All is well" };
+    case "overdue":
+      return { tone: "warn", says: "A backup is overdue" };
+    case "in-doubt":
+      return doubts.some(({ weight }) => weight === "damage")
+        ? { tone: "bad", says: "Something stored is not as it should be" }
+        : { tone: "warn", says: "Something is in doubt" };
+  }
+}
+
+const DOUBT_TONE: Readonly<Record<Doubt["weight"], Tone>> = {
+  damage: "bad",
+  problem: "bad",
+  warning: "warn",
+};
+const DOUBT_WORD: Readonly<Record<Doubt["weight"], string>> = {
+  damage: "Damage",
+  problem: "In the way",
+  warning: "Warning",
+};
+
+/** Doubts, the heaviest first, and advice; with them who did not answer. Nothing where there is nothing to say. */
+export function notes({
+  away = [],
+  doubts,
+  advice,
+}: Pick<Status, "doubts" | "advice"> & Partial<Pick<Status, "away">>): Html | null {
+  const lines = [
+    ...away.map(({ host, why }) =>
+      note("quiet", "Not known", `${host} did not answer, so what stands there is not known: ${why}`, null),
+    ),
+    ...(["damage", "problem", "warning"] as const).flatMap((weight) =>
+      doubts
+        .filter((doubt) => doubt.weight === weight)
+        .map(({ host, text, next }) =>
+          note(DOUBT_TONE[weight], DOUBT_WORD[weight], host === null ? text : `${host}: ${text}`, next),
+        ),
+    ),
+    ...advice.map((text) => note("mark", "Advice", text, null)),
+  ];
+  return lines.length === 0 ? null : html`<ul class="notes">\n${lines}</ul>\n`;
+}
+
+const note = (tone: Tone, word: string, text: string, next: string | null): Html =>
+  html`<li>${sign(tone)}<span><b>${word}.</b> ${text}${next === null ? null : html` <code>${next}</code>`}</span></li>\n`;
