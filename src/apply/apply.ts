@@ -74,6 +74,7 @@ const secondPlan = ({ look, desired, request }: ApplyOptions): Promise<Aftermath
 const asSeen = ({ remaining, unseen }: Aftermath) => ({
   remaining: remaining?.actions ?? null,
   ...(unseen.length > 0 && { unseen }),
+  ...(remaining !== null && { warnings: remaining.warnings }),
 });
 
 async function runAll(

@@ -1,6 +1,6 @@
 import type { DatasetName } from "../domain/names.ts";
 import type { Trouble } from "../domain/trouble.ts";
-import type { Action, ActionId, Plan } from "../plan/plan.ts";
+import type { Action, ActionId, Plan, Warning } from "../plan/plan.ts";
 
 /** What apply tells while it works; `--json` prints each as one line with `formatVersion` and `ts`. */
 export type ApplyEvent =
@@ -43,6 +43,8 @@ export type ApplyEvent =
       readonly remaining: readonly Action[] | null;
       /** What could not be looked at afterwards, so that nobody knows what is left there; left out for nothing. */
       readonly unseen?: readonly string[];
+      /** Of the plan made afterwards; left out where it could not be made. */
+      readonly warnings?: readonly Warning[];
     };
 
 /** Why an action was not begun. */

@@ -1,6 +1,8 @@
 import { hostname, userInfo } from "node:os";
 import { type ApplyOptions, apply } from "../apply/apply.ts";
 import { suggesting } from "../apply/in-words.ts";
+import { AGAIN } from "../domain/trouble.ts";
+import type { Witness } from "../notify/ending.ts";
 import { type Approval, isApproved, parseApproval } from "../plan/approval.ts";
 import type { Action, Plan } from "../plan/plan.ts";
 import { retold } from "../plan/saved.ts";
@@ -8,6 +10,7 @@ import { planFrom } from "../reconcilers/diff-all.ts";
 import { planJson } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
 import { createProgress } from "../report/progress.ts";
+import { commandLine, isNarrowed } from "./command-line.ts";
 import { confirm, confirmHazards } from "./confirm.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { interruptible } from "./interrupt.ts";
@@ -16,6 +19,7 @@ import { exitCodeOf } from "./plan.ts";
 import { type WhatToDo, whatToDo } from "./plan-file.ts";
 import type { RequestFlags } from "./request.ts";
 import { openSession, type Session } from "./session.ts";
+import { telling } from "./telling.ts";
 import { type CommonFlags, openTerminal, type Terminal } from "./terminal.ts";
 
 export interface ApplyFlags extends CommonFlags, RequestFlags, IdentityFlags {
@@ -28,17 +32,28 @@ export async function applyCommand(planFile: string | undefined, flags: ApplyFla
   const terminal = openTerminal(flags);
   const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
-  return carryOutAsked(await whatToDo(loaded.desired, planFile, flags), flags, terminal);
+  const { desired } = loaded;
+  const whole = !isNarrowed(flags) && flags.restore === undefined && planFile === undefined;
+  const command = commandLine(AGAIN, flags);
+  return telling(loaded, { what: "apply", command, whole }, { flags, terminal }, async (witness) =>
+    carryOutAsked(await whatToDo(desired, planFile, flags), flags, terminal, witness),
+  );
 }
 
 /** Looks, shows, asks, and does it. Its errors suggest what the user typed. */
-export const carryOutAsked = (what: WhatToDo, flags: ApplyFlags, terminal: Terminal): Promise<number> =>
+export const carryOutAsked = (
+  what: WhatToDo,
+  flags: ApplyFlags,
+  terminal: Terminal,
+  witness?: Witness,
+): Promise<number> =>
   suggesting(what, async () => {
     const identities = await identitiesOf(flags, terminal);
     const session = openSession(what.desired, what.request, identities, terminal.warn);
     try {
-      return await agreeAndDo(what, flags, terminal, session);
+      return await agreeAndDo(what, flags, terminal, session, witness);
     } finally {
+      witness?.saw(session.newest());
       await session.close();
     }
   });
@@ -48,6 +63,7 @@ async function agreeAndDo(
   flags: ApplyFlags,
   terminal: Terminal,
   session: Session,
+  witness: Witness | undefined,
 ): Promise<number> {
   const fresh = planFrom(what.desired, await session.look(), what.request);
   const plan = saved === null ? fresh : retold(saved, fresh);
@@ -59,6 +75,7 @@ async function agreeAndDo(
     approved: (action) => isApproved(action, asked),
   });
   if (plan.problems.length > 0) {
+    witness?.refused(plan);
     terminal.refuse(shown);
     if (terminal.json) await terminal.document({ formatVersion: 1, event: "refused", plan: planJson(plan) });
     return exitCodeOf(plan.problems);
@@ -67,7 +84,7 @@ async function agreeAndDo(
   if (!terminal.json) (isAsked(plan, terminal, flags) ? terminal.answer : terminal.say)(shown);
   noteUnmatched(plan, flags.approve ?? [], terminal);
   const approval = await approve(plan, asked, terminal, flags);
-  if (approval !== null) return carryOut({ ...what, plan, approval, session, terminal });
+  if (approval !== null) return carryOut({ ...what, plan, approval, session, terminal, witness });
   terminal.say("Nothing was changed.\n");
   return 0;
 }
@@ -95,9 +112,13 @@ async function approve(
 }
 
 type CarryOut = Omit<WhatToDo, "saved"> &
-  Pick<ApplyOptions, "plan" | "approval"> & { readonly session: Session; readonly terminal: Terminal };
+  Pick<ApplyOptions, "plan" | "approval"> & {
+    readonly session: Session;
+    readonly terminal: Terminal;
+    readonly witness: Witness | undefined;
+  };
 
-async function carryOut({ session, terminal, narrowed, ...agreed }: CarryOut): Promise<number> {
+async function carryOut({ session, terminal, witness, narrowed, ...agreed }: CarryOut): Promise<number> {
   let running: Action | undefined;
   const { signal, stop } = interruptible(() => afterStop(running, agreed.command));
   const progress = createProgress({
@@ -128,6 +149,7 @@ async function carryOut({ session, terminal, narrowed, ...agreed }: CarryOut): P
         if (event.event === "action-started") running = event.action;
         if (event.event === "action-done" || event.event === "action-failed") running = undefined;
         progress.emit(event);
+        witness?.note(event);
       },
       now: () => new Date(),
       signal,

@@ -190,5 +190,11 @@ common(program.command("rescue-kit"))
   .description("write sh scripts and a page that restore without devbackup; contacts nothing")
   .action((flags) => run(flags, async () => (await import("./rescue-kit.ts")).rescueKitCommand(flags)));
 
+common(program.command("notify"))
+  .option("--test", "send a test message by every way that is declared, and say what became of it")
+  .option("--after-run", "for ExecStopPost= of a systemd unit: tell of a run that could not tell itself")
+  .description("tell those whom notify declares")
+  .action((flags) => run(flags, async () => (await import("./notify.ts")).notifyCommand(flags)));
+
 heedSignals();
 await program.parseAsync();

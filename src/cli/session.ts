@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
 import { escrowHere, escrowPath, keepEscrow, keepSeen, memoryPlace, recall } from "../controller/memory.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
+import type { ManifestRow } from "../domain/manifest.ts";
 import { knownSigner, type NewestSeen, rememberAllowed } from "../domain/memory.ts";
 import type { DatasetName, HostName, Signer } from "../domain/names.ts";
 import type { Reopen } from "../observe/manifest-copy.ts";
@@ -10,6 +11,7 @@ import type { Observation, RecoveredFacts } from "../reconcilers/facts.ts";
 import { decryptThere } from "../reconcilers/keys/escrow-proof.ts";
 import { newlySeen } from "../reconcilers/keys/memory.ts";
 import type { Restriction } from "../reconcilers/machine/restrict.ts";
+import { registered } from "../reconcilers/manifest/store.ts";
 import type { Tools } from "../reconcilers/reconciler.ts";
 import { hostsOf, type Request } from "../reconcilers/request.ts";
 import type { AgeIdentity } from "../recovery/age-file.ts";
@@ -30,6 +32,8 @@ export interface Session {
   readonly escrowHere: (dataset: DatasetName) => Promise<Uint8Array | null>;
   /** See {@link observe}; with `buckets`, the bucket is not asked again. */
   readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
+  /** Of each dataset the newest row of its manifest, as it was last looked at; without those that have none. */
+  readonly newest: () => ReadonlyMap<DatasetName, ManifestRow>;
   /** Keeps in mind what was last looked at: the signer, and how far the manifest has come. */
   readonly remember: () => Promise<void>;
   /** Keeps in mind a manifest that the user has let through, whatever was seen before. */
@@ -133,6 +137,13 @@ export function openSession(
       last = seen;
       return seen;
     },
+    newest: () =>
+      new Map(
+        [...(last?.datasets ?? [])].flatMap(([name, { manifest }]) => {
+          const row = registered(manifest).at(-1);
+          return row === undefined ? [] : [[name, row] as const];
+        }),
+      ),
     remember: async () => {
       for (const spec of desired.datasets) {
         const seen = last === undefined ? null : newlySeen(desired, spec, last);

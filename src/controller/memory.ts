@@ -13,6 +13,12 @@ export interface MemoryPlace {
   readonly folder: string;
 }
 
+/** Of the user that devbackup runs as. */
+export interface StatePlace {
+  readonly home: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
 const SEEN = "seen.json";
 const ESCROW = "escrow.age";
 /** By its hash: where the newest copy had been damaged, it must not take the place of one that opens older artifacts. */
@@ -20,21 +26,26 @@ const formerEscrow = (bytes: Uint8Array): string => `escrow.before-${sha256Of(by
 const NOTHING: Seen = { signer: null, newest: null };
 
 /**
- * `${XDG_STATE_HOME:-~/.local/state}/devbackup/NAME-HEX12` (XDG Base Directory Specification), one for each dataset
- * and the place that its backups go to: two desired states may well give one name to different datasets.
+ * `NAME-HEX12` in the {@link stateFolder}, one for each dataset and the place that its backups go to: two desired states
+ * may well give one name to different datasets.
  */
 export function memoryPlace(
   spec: DatasetSpec,
   { cloud, hosts }: Pick<DesiredState, "cloud" | "hosts">,
-  { home, env }: { readonly home: string; readonly env: NodeJS.ProcessEnv },
+  { home, env }: StatePlace,
 ): MemoryPlace {
   const server = hosts.get(spec.server)?.connection;
   const address = server?.kind === "ssh" ? server.address : "local";
   const place =
     cloud === null ? `${address}${spec.repository}` : `${cloud.endpoint}/${cloud.bucket}/${cloud.prefix}`;
+  return { folder: join(stateFolder({ home, env }), `${spec.name}-${sha256Of(place).slice(0, 12)}`) };
+}
+
+/** `${XDG_STATE_HOME:-~/.local/state}/devbackup` (XDG Base Directory Specification). */
+export function stateFolder({ home, env }: StatePlace): string {
   // the specification wants relative paths ignored
   const state = env.XDG_STATE_HOME?.startsWith("/") ? env.XDG_STATE_HOME : join(home, ".local/state");
-  return { folder: join(state, "devbackup", `${spec.name}-${sha256Of(place).slice(0, 12)}`) };
+  return join(state, "devbackup");
 }
 
 /** What was remembered; unknown where it is there and can't be read. Never absent: nothing seen is known, too. */

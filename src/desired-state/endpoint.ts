@@ -43,7 +43,8 @@ export function parseEndpoint(text: string): Endpoint {
 export const r2Endpoint = (accountId: string, jurisdiction: "default" | "eu" | "fedramp"): string =>
   `https://${accountId}${jurisdiction === "default" ? "" : `.${jurisdiction}`}.r2.cloudflarestorage.com`;
 
-function isPrivate(hostname: string): boolean {
+/** Whether what goes there in the clear stays among machines of one's own. */
+export function isPrivate(hostname: string): boolean {
   const address = hostname.replace(/^\[|\]$/g, "");
   const family = isIP(address);
   return family === 0 ? address === "localhost" : PRIVATE.check(address, family === 6 ? "ipv6" : "ipv4");

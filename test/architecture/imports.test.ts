@@ -18,6 +18,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   status: ["domain", "desired-state", "plan", "reconcilers"],
   report: ["domain", "desired-state", "plan", "apply", "status"],
   controller: ["domain", "desired-state"],
+  notify: ["domain", "desired-state", "controller", "transport", "plan", "apply"],
   cli: [
     "domain",
     "desired-state",
@@ -32,6 +33,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "restrict",
     "status",
     "report",
+    "notify",
   ],
 };
 

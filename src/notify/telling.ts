@@ -1,0 +1,152 @@
+import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
+import { isGone, ownMark, type RunRecord, type Runs } from "../controller/runs.ts";
+import type { NotifySpec } from "../desired-state/desired-state.ts";
+import type { Plan } from "../plan/plan.ts";
+import { type Delivery, type DeliveryOptions, deliver, type News } from "./deliver.ts";
+import { createWitness, type Ending, type Witness } from "./ending.ts";
+import { endMessage, lostMessage, occasionOf, type Run, startMessage } from "./message.ts";
+
+export interface TellingOptions extends Pick<DeliveryOptions, "env" | "secretEnv" | "times"> {
+  readonly run: Omit<Run, "begunAt">;
+  readonly ways: readonly NotifySpec[];
+  /** The names of all that are declared. */
+  readonly datasets: readonly string[];
+  /** The files of the desired state. */
+  readonly files: readonly string[];
+  /** It is a backup, and was asked for everything. */
+  readonly whole: boolean;
+  /** Somebody sits at a terminal: whoever presses Ctrl-C there need not be told. */
+  readonly byHand: boolean;
+  readonly runs: Runs;
+  readonly now: () => Date;
+  /** One line about a message that did not arrive. */
+  readonly warn: (text: string) => void;
+}
+
+export interface Telling {
+  readonly witness: Witness;
+  /** Tells what the run came to: its exit code, or what it threw. Never rejects, and takes half a minute at most. */
+  readonly end: (end: number | Error) => Promise<void>;
+}
+
+/** An older record of a run that told its end belongs to no unit that is still about to ask for it. */
+const KEPT_MS = 24 * 3_600_000;
+
+/** From here on a run is told of: that it begins, what it came to, or by the next one that it never ended. */
+export async function beginTelling(options: TellingOptions): Promise<Telling> {
+  const { run, ways, whole, byHand, runs, now, env } = options;
+  const id = randomUUID();
+  const begun: Run = { ...run, begunAt: now() };
+  const record: RunRecord = {
+    ...{ ...run, id, whole, files: options.files, begunAt: begun.begunAt.toISOString() },
+    process: await ownMark(),
+    invocation: env.INVOCATION_ID ?? null,
+    exitCode: null,
+  };
+  const tell = async (news: Omit<News, "run">, of: string, signal?: AbortSignal): Promise<void> => {
+    const deliveries = await deliver({ ...news, run: of }, ways, {
+      ...options,
+      now: now(),
+      ...(signal !== undefined && { signal }),
+    });
+    // a start that is given up, for the end is there, has not failed
+    if (signal?.aborted !== true) for (const text of warningsOf(deliveries)) options.warn(text);
+  };
+  await runs
+    .write(record)
+    .catch((error: NodeJS.ErrnoException) =>
+      options.warn(
+        `${runs.fileOf(id)} can't be written (${error.code ?? error.name}): were this run killed, nobody would be told`,
+      ),
+    );
+  const forgetAtOnce = (): void => rmSync(runs.fileOf(id), { force: true });
+  if (byHand) process.once("exit", forgetAtOnce);
+  const before = tellOfLost(options, id, tell);
+  const started = new AbortController();
+  let start: Promise<void> = Promise.resolve();
+  const witness = createWitness();
+  return {
+    witness: {
+      ...witness,
+      note: (event) => {
+        witness.note(event);
+        if (event.event === "started") start = tell(startNews(begun, event.plan, whole), id, started.signal);
+      },
+    },
+    end: async (end) => {
+      const ending = witness.ending(end);
+      started.abort();
+      await Promise.all([start, before]);
+      if (isTold(run.what, ending, byHand)) await tell(endNews(begun, ending, options), id);
+      process.off("exit", forgetAtOnce);
+      const noted =
+        record.invocation === null ? runs.forget(id) : runs.write({ ...record, exitCode: ending.exitCode });
+      await noted.catch(() => undefined);
+    },
+  };
+}
+
+const startNews = (run: Run, plan: Plan, whole: boolean): Omit<News, "run"> => ({
+  message: startMessage(run, plan),
+  forMonitors: whole,
+  forPeople: plan.actions.length > 0,
+  figures: null,
+});
+
+function endNews(run: Run, ending: Ending, { now, whole, datasets }: TellingOptions): Omit<News, "run"> {
+  const { exitCode, sound, newest, unapproved, warnings, mode } = ending;
+  const endedAt = now();
+  return {
+    message: endMessage(run, ending, endedAt),
+    forMonitors: whole,
+    // whoever has it run every hour hears of what it did
+    forPeople: occasionOf(ending) !== "success" || ending.done.length > 0 || run.what !== "apply",
+    figures: {
+      ...{ endedAt, exitCode, sound, newest, datasets },
+      durationMs: Math.max(0, endedAt.getTime() - run.begunAt.getTime()),
+      unapproved: mode === null ? null : unapproved.length,
+      warnings: mode === null ? null : warnings.length,
+    },
+  };
+}
+
+/** Whoever said no, or pressed Ctrl-C, knows. */
+const isTold = (what: Run["what"], { exitCode, mode }: Ending, byHand: boolean): boolean =>
+  !(what === "apply" && exitCode === 0 && mode === null) && !(byHand && exitCode === 130);
+
+/** Of runs before this one that never ended: the machine went down, or they were killed where systemd did not see it. */
+async function tellOfLost(
+  { files, runs, now }: TellingOptions,
+  own: string,
+  tell: (news: Omit<News, "run">, of: string) => Promise<void>,
+): Promise<void> {
+  const others = (await runs.all(files)).filter(({ id }) => id !== own);
+  await Promise.all(
+    others.map(async (record) => {
+      const begunAt = new Date(record.begunAt);
+      const old = now().getTime() - begunAt.getTime() > KEPT_MS;
+      if (!(await isGone(record.process)) || (record.exitCode !== null && !old)) return;
+      if (record.exitCode === null)
+        await tell(
+          {
+            message: lostMessage(
+              { ...record, begunAt },
+              "it never ended; it was killed, or the machine went down",
+              null,
+            ),
+            ...{ forMonitors: record.whole, forPeople: true, figures: null },
+          },
+          record.id,
+        );
+      await runs.forget(record.id).catch(() => undefined);
+    }),
+  );
+}
+
+/** What did not arrive, and what is to be mended, a line each. */
+export const warningsOf = (deliveries: readonly Delivery[]): string[] =>
+  deliveries.flatMap(({ entry, arrived, how, warning }) => [
+    ...(arrived ? [] : [`${entry}: the message did not arrive: ${how}`]),
+    ...(warning === undefined ? [] : [`${entry}: ${warning}`]),
+  ]);

@@ -1,0 +1,47 @@
+import { constants } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
+import { Undelivered } from "./undelivered.ts";
+
+const MOST_BYTES = 1 << 20;
+
+/** What stands in `file`, or "" where nothing can be read there; whoever can write beside it may put anything in its place. */
+export async function readTextfile(file: string): Promise<string> {
+  try {
+    // not through a link, and a pipe does not hold anybody up
+    const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const { size } = await handle.stat();
+      return size > MOST_BYTES ? "" : await handle.readFile("utf8");
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * Replaces `file` in one step, readable by everybody: node_exporter has a user of its own, and never finds half of it.
+ * `id` is of this run alone. Without `text` it only tries.
+ * @throws Undelivered
+ */
+export async function writeTextfile(file: string, text: string | null, id: string): Promise<void> {
+  // the collector reads what ends with .prom
+  const made = `${file}.${id}.new`;
+  try {
+    const handle = await open(made, "wx", 0o644);
+    try {
+      await handle.writeFile(text ?? "");
+      // whatever the umask is
+      await handle.chmod(0o644);
+    } finally {
+      await handle.close();
+    }
+    if (text === null) await rm(made);
+    else await rename(made, file);
+  } catch (error) {
+    await rm(made, { force: true }).catch(() => undefined);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Undelivered(`${file} can't be written (${code ?? message})`);
+  }
+}
