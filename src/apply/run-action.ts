@@ -23,6 +23,7 @@ export interface RunContext extends Typed {
   readonly escrow: Tools["escrow"];
   readonly trust: Tools["trust"];
   readonly keepEscrow: Tools["keepEscrow"];
+  readonly scheduled?: Tools["scheduled"];
   /** Looks afresh; with `buckets`, without asking the bucket again. */
   readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
   readonly emit: Emit;
@@ -152,7 +153,7 @@ function asTrouble(error: unknown): DevbackupError {
 }
 
 async function toolsOf(
-  { desired, request, host, bucket, escrow, trust, keepEscrow, now, signal, emit, ...lock }: Running,
+  { desired, request, host, bucket, escrow, trust, keepEscrow, scheduled, now, signal, emit, ...lock }: Running,
   { id }: Action,
 ): Promise<Tools> {
   const hosts = new Map<HostName, Host>();
@@ -170,6 +171,7 @@ async function toolsOf(
     escrow,
     trust,
     keepEscrow,
+    ...(scheduled && { scheduled }),
     now,
     signal,
     assertHeld: lock.assertHeld,

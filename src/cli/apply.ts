@@ -32,11 +32,11 @@ export async function applyCommand(planFile: string | undefined, flags: ApplyFla
   const terminal = openTerminal(flags);
   const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
-  const { desired } = loaded;
+  const { desired, texts } = loaded;
   const whole = !isNarrowed(flags) && flags.restore === undefined && planFile === undefined;
   const command = commandLine(AGAIN, flags);
   return telling(loaded, { what: "apply", command, whole }, { flags, terminal }, async (witness) =>
-    carryOutAsked(await whatToDo(desired, planFile, flags), flags, terminal, witness),
+    carryOutAsked({ ...(await whatToDo(desired, planFile, flags)), texts }, flags, terminal, witness),
   );
 }
 
@@ -49,7 +49,7 @@ export const carryOutAsked = (
 ): Promise<number> =>
   suggesting(what, async () => {
     const identities = await identitiesOf(flags, terminal);
-    const session = openSession(what.desired, what.request, identities, terminal.warn);
+    const session = openSession(what.desired, what.request, identities, terminal.warn, "all", what.texts);
     try {
       return await agreeAndDo(what, flags, terminal, session, witness);
     } finally {
@@ -144,6 +144,7 @@ async function carryOut({ session, terminal, witness, narrowed, ...agreed }: Car
       escrow: session.escrow,
       trust: session.trust,
       keepEscrow: session.keepEscrow,
+      scheduled: session.scheduled,
       look: session.look,
       emit: (event) => {
         if (event.event === "action-started") running = event.action;

@@ -1,6 +1,5 @@
 import { homedir } from "node:os";
-import type { DesiredState } from "../desired-state/desired-state.ts";
-import { loadDesiredState } from "../desired-state/load.ts";
+import { type Loaded, loadDesiredState } from "../desired-state/load.ts";
 import { problemsAsData, renderProblems } from "../desired-state/render-problems.ts";
 import type { CommonFlags, Terminal } from "./terminal.ts";
 
@@ -8,7 +7,7 @@ import type { CommonFlags, Terminal } from "./terminal.ts";
 export async function load(
   flags: CommonFlags,
   terminal: Terminal,
-): Promise<{ desired: DesiredState; files: readonly string[] } | null> {
+): Promise<Omit<Extract<Loaded, { kind: "valid" }>, "kind"> | null> {
   const loaded = loadDesiredState({
     ...(flags.config !== undefined && { config: flags.config }),
     env: process.env,

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import type { Typed } from "../apply/in-words.ts";
 import type { DesiredState } from "../desired-state/desired-state.ts";
+import type { WrittenFile } from "../desired-state/load.ts";
 import { notOurs, whoElseWrote } from "../desired-state/ownership.ts";
 import type { Label } from "../domain/label.ts";
 import { AGAIN, DevbackupError, LOOK } from "../domain/trouble.ts";
@@ -20,6 +21,8 @@ export interface WhatToDo extends Typed {
   readonly saved: Plan | null;
   /** More may be left than what was asked for. */
   readonly narrowed: boolean;
+  /** Of the desired state, as it was written; left out where a schedule is only looked at. */
+  readonly texts?: readonly WrittenFile[];
 }
 
 /** @throws DevbackupError where the file is no plan, or not of this desired state, or a flag does not go with it */

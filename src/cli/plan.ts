@@ -22,7 +22,7 @@ export async function planCommand(flags: PlanFlags): Promise<number> {
   if (loaded === null) return 1;
   const { desired, request } = readRequest(loaded.desired, flags, new Date());
   const identities = await identitiesOf(flags, terminal);
-  const session = openSession(desired, request, identities, terminal.warn);
+  const session = openSession(desired, request, identities, terminal.warn, "all", loaded.texts);
   try {
     const plan = planFrom(desired, await session.look(), request);
     if (terminal.json) await terminal.document(planJson(plan));

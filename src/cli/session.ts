@@ -2,20 +2,22 @@ import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
 import { escrowHere, escrowPath, keepEscrow, keepSeen, memoryPlace, recall } from "../controller/memory.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
+import type { WrittenFile } from "../desired-state/load.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
 import { knownSigner, type NewestSeen, rememberAllowed } from "../domain/memory.ts";
 import type { DatasetName, HostName, Signer } from "../domain/names.ts";
 import type { Reopen } from "../observe/manifest-copy.ts";
-import { observe } from "../observe/observe.ts";
+import { type ObserveOptions, observe } from "../observe/observe.ts";
 import type { Observation, RecoveredFacts } from "../reconcilers/facts.ts";
 import { decryptThere } from "../reconcilers/keys/escrow-proof.ts";
 import { newlySeen } from "../reconcilers/keys/memory.ts";
 import type { Restriction } from "../reconcilers/machine/restrict.ts";
 import { registered } from "../reconcilers/manifest/store.ts";
 import type { Tools } from "../reconcilers/reconciler.ts";
-import { hostsOf, type Request } from "../reconcilers/request.ts";
+import { asksForSchedule, hostsOf, type Request } from "../reconcilers/request.ts";
 import type { AgeIdentity } from "../recovery/age-file.ts";
 import type { Recovered } from "../recovery/recover.ts";
+import type { Schedule } from "../schedule/wanted.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import { connectHost } from "../transport/connect.ts";
 import type { Host } from "../transport/host.ts";
@@ -28,10 +30,14 @@ export interface Session {
   readonly escrow: Tools["escrow"];
   readonly trust: Tools["trust"];
   readonly keepEscrow: Tools["keepEscrow"];
+  readonly scheduled: NonNullable<Tools["scheduled"]>;
   /** The copy of the escrow on this machine; null where there is none. */
   readonly escrowHere: (dataset: DatasetName) => Promise<Uint8Array | null>;
   /** See {@link observe}; with `buckets`, the bucket is not asked again. */
-  readonly look: (buckets?: Observation["buckets"]) => Promise<Observation>;
+  readonly look: (
+    buckets?: Observation["buckets"],
+    more?: Pick<ObserveOptions, "away" | "all">,
+  ) => Promise<Observation>;
   /** Of each dataset the newest row of its manifest, as it was last looked at; without those that have none. */
   readonly newest: () => ReadonlyMap<DatasetName, ManifestRow>;
   /** Keeps in mind what was last looked at: the signer, and how far the manifest has come. */
@@ -47,6 +53,8 @@ export function openSession(
   identities: readonly AgeIdentity[],
   warn: (text: string) => void,
   recovering: "all" | "keys" = "all",
+  /** Of the desired state, as it was written: what a schedule's host gets. Left out: schedules are only looked at. */
+  texts?: readonly WrittenFile[],
 ): Session {
   const hosts = new Map<HostName, Promise<Host>>();
   const env = takeSecrets(desired);
@@ -55,6 +63,15 @@ export function openSession(
   let away: Observation["buckets"] | undefined;
   let restrictions: ReturnType<typeof restrictionsIn> | undefined;
   const restricting = () => (restrictions ??= restrictionsIn(desired));
+  let scheduling: Promise<Schedule | null> | undefined;
+  const scheduled = (files: readonly WrittenFile[]) =>
+    (scheduling ??= import("../schedule/wanted.ts").then(({ scheduleOf }) =>
+      scheduleOf(desired, files, env),
+    ));
+  const schedules = async (): Promise<Pick<ObserveOptions, "schedule">> => {
+    if (!asksForSchedule(desired, request)) return {};
+    return { schedule: texts === undefined ? {} : { wanted: (await scheduled(texts))?.wanted ?? null } };
+  };
   const host = (name: HostName): Promise<Host> => {
     const spec = desired.hosts.get(name);
     if (spec === undefined) throw new RangeError(`no host ${name}`);
@@ -113,7 +130,12 @@ export function openSession(
     },
     escrowHere: (name) => escrowHere(placeOf(specOf(name))),
     keepEscrow: (name, bytes) => keepEscrow(placeOf(specOf(name)), bytes),
-    look: async (buckets = away) => {
+    scheduled: async () => {
+      const schedule = await scheduled(texts ?? []);
+      if (schedule === null) throw new RangeError("no schedule is declared");
+      return schedule.toInstall;
+    },
+    look: async (buckets = away, more = {}) => {
       const seen = await observe({
         desired,
         host,
@@ -124,12 +146,14 @@ export function openSession(
         target: request.restore?.to ?? null,
         recall: async (spec) => recall(placeOf(spec)),
         restrictions: await restricting(),
+        ...(await schedules()),
         reopen,
         recover:
           identities.length === 0 || request.restore === null
             ? null
             : async (spec) => factsOf(await recovered(spec)),
         ...(buckets !== undefined && { buckets }),
+        ...more,
       });
       // a store that does not answer costs its time-outs once in a run, not with every look
       if (buckets === undefined && [...(seen.buckets?.values() ?? [])].some(({ kind }) => kind === "unknown"))

@@ -1,5 +1,5 @@
 import type { CloudSpec, DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
-import { type Fact, known, unknown } from "../domain/fact.ts";
+import { absent, type Fact, known, unknown } from "../domain/fact.ts";
 import type { Memory } from "../domain/memory.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { doubtfulKey } from "../reconcilers/cloud/cloud.ts";
@@ -21,6 +21,13 @@ import {
 import { registered } from "../reconcilers/manifest/store.ts";
 import type { Probe } from "../reconcilers/reconciler.ts";
 import type { RestoreTarget } from "../reconcilers/request.ts";
+import {
+  type AskedFacts,
+  askedProbe,
+  type ScheduleFacts,
+  scheduleProbe,
+} from "../reconcilers/schedule/schedule-facts.ts";
+import type { LookedAtSchedule } from "../reconcilers/schedule/wanted.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import { type Reopen, withManifestCopies } from "./manifest-copy.ts";
@@ -46,6 +53,8 @@ export interface ObserveOptions {
   readonly recall: (spec: DatasetSpec) => Promise<Fact<Memory>>;
   /** Of servers whose logins are looked at: what they should be kept to. */
   readonly restrictions?: ReadonlyMap<HostName, Restriction | null>;
+  /** Looks at schedules too: with what should be there, null for none, where something is to follow from it. */
+  readonly schedule?: Pick<LookedAtSchedule, "wanted">;
   /** What the bucket held when last looked at; it is not asked again then. */
   readonly buckets?: Observation["buckets"];
   /** Those that did not answer, and why: they are not asked, and what is on them is unknown for that reason. */
@@ -92,6 +101,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     systems,
     datasets,
     ...(options.restrictions && { restrictions: restrictionsOf(options.restrictions, byKey) }),
+    ...(options.schedule && { schedule: { ...options.schedule, ...schedulesOf(hosts, byKey) } }),
     buckets:
       buckets === null
         ? null
@@ -118,6 +128,14 @@ const restrictionsOf = (
     }),
   );
 
+const schedulesOf = (
+  hosts: readonly HostName[],
+  byKey: ReadonlyMap<string, Fact<unknown>>,
+): Pick<LookedAtSchedule, "there" | "asked"> => ({
+  there: new Map(hosts.map((host) => [host, byKey.get(`schedule ${host}`) as Fact<ScheduleFacts>])),
+  asked: (byKey.get("asked") ?? absent) as Fact<AskedFacts>,
+});
+
 /** One after the other: each may say why it can't be. */
 async function recoverLost(
   { desired, recover }: ObserveOptions,
@@ -141,7 +159,8 @@ interface Task {
   readonly probe: Probe<unknown>;
 }
 
-function tasksOf({ desired, target, hosts: asked, restrictions, away, all = false }: ObserveOptions): Task[] {
+function tasksOf(options: ObserveOptions): Task[] {
+  const { desired, target, hosts: asked, restrictions, schedule, away, all = false } = options;
   const datasets = desired.datasets
     .flatMap((spec) =>
       Object.entries(datasetProbes(spec, target))
@@ -149,12 +168,19 @@ function tasksOf({ desired, target, hosts: asked, restrictions, away, all = fals
         .map(([name, probe]) => ({ key: `${spec.name} ${name}`, probe })),
     )
     .filter(({ probe }) => asked.has(probe.host) && away?.has(probe.host) !== true);
-  const hosts = new Set(datasets.map(({ probe }) => probe.host));
+  const { on } = desired.schedule ?? {};
+  const isScheduled = schedule !== undefined && on !== undefined && asked.has(on) && away?.has(on) !== true;
+  const hosts = new Set([...datasets.map(({ probe }) => probe.host), ...(isScheduled ? [on] : [])]);
+  const askedOfIt = isScheduled ? askedProbe(desired) : null;
   return [
     ...[...hosts].map((host) => ({ key: `system ${host}`, probe: systemProbe(host) })),
     ...[...(restrictions?.keys() ?? [])]
       .filter((host) => hosts.has(host))
       .map((host) => ({ key: `restriction ${host}`, probe: restrictionProbe(host) })),
+    ...(schedule === undefined
+      ? []
+      : [...hosts].map((host) => ({ key: `schedule ${host}`, probe: scheduleProbe(host) }))),
+    ...(askedOfIt === null ? [] : [{ key: "asked", probe: askedOfIt }]),
     ...datasets,
   ];
 }

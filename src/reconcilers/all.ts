@@ -25,6 +25,10 @@ import type { Reconciler } from "./reconciler.ts";
 import { retention } from "./retention/retention.ts";
 import { snapshot } from "./snapshot/snapshot.ts";
 import { subvolume } from "./snapshot/subvolume.ts";
+import { scheduleKey, scheduleLogin } from "./schedule/login.ts";
+import { scheduledProgram } from "./schedule/program.ts";
+import { schedule } from "./schedule/schedule.ts";
+import { unschedule } from "./schedule/unschedule.ts";
 
 /** Every kind of thing that is brought into line, in the order of one backup. */
 export const RECONCILERS: readonly Reconciler[] = [
@@ -32,6 +36,11 @@ export const RECONCILERS: readonly Reconciler[] = [
   restrict,
   layout,
   subvolume,
+  scheduledProgram,
+  scheduleKey,
+  scheduleLogin,
+  schedule,
+  unschedule,
   keys,
   signKey,
   escrow,

@@ -98,13 +98,14 @@ export function viewOf(
   if ("problem" in course) return { kind: "nothing", answer: { problems: [course.problem] } };
   const { restore } = request;
   const hosts = hostsOf(desired, request);
-  const { systems, takenAt, restrictions } = observed;
+  const { systems, takenAt, restrictions, schedule } = observed;
   const view = {
     ...{ desired, spec, facts, systems, cloud, memory, takenAt },
     ...{ course, restore, hosts, recovered, stages: request.selection.stages },
     ...(restrictions && { restrictions }),
   };
   return { kind: "view", view };
+    ...(schedule && { schedule }),
 }
 
 /** Labels only grow: what is asked for, or what the clock says, may not lie before what is registered. */
@@ -174,13 +175,6 @@ function generalWarnings(desired: DesiredState, { systems, takenAt }: Observatio
       host: null,
       dataset: null,
       text: "no recovery recipient is declared: if the server is lost, nothing opens the artifacts without a copy of REPOSITORY/keys elsewhere. devbackup keys new-recovery makes a recovery identity, and shows its recipient",
-    });
-  if (desired.schedule !== null)
-    warnings.push({
-      code: "schedule-by-hand",
-      host: desired.schedule.on,
-      dataset: null,
-      text: "the schedule is not set up by this version: let cron or a systemd timer run `devbackup apply --yes`",
     });
   for (const [host, system] of systems) {
     if (system.kind !== "known") continue;

@@ -21,6 +21,7 @@ import { baseFolder, workingCopyProbe } from "./receive/working-copy.ts";
 import type { Probe } from "./reconciler.ts";
 import type { RestoreTarget } from "./request.ts";
 import { sourceProbe } from "./snapshot/source.ts";
+import type { LookedAtSchedule } from "./schedule/wanted.ts";
 import { subvolumeFolderProbe } from "./snapshot/subvolumes.ts";
 import { verifiedProbe } from "./verify/record.ts";
 
@@ -122,3 +123,5 @@ export interface Observation {
   /** What the controller has seen before; unknown where it cannot be read. */
   readonly memory: ReadonlyMap<DatasetName, Fact<Memory>>;
 }
+  /** Left out where it was not looked at: a restore asks for none, nor does who asks for one dataset. */
+  readonly schedule?: LookedAtSchedule;

@@ -12,6 +12,7 @@ import type { BucketFacts, DatasetFacts, RecoveredFacts } from "./facts.ts";
 import type { SystemFacts } from "./machine/packages.ts";
 import type { LookedAtRestriction } from "./machine/restrict.ts";
 import type { RestoreRequest } from "./request.ts";
+import type { LookedAtSchedule, ToInstall } from "./schedule/wanted.ts";
 
 /** A read-only fragment of sh, run as root in a subshell of its own, and what its output means. */
 export interface Probe<Value> {
@@ -30,6 +31,8 @@ export interface View {
   readonly systems: ReadonlyMap<HostName, Fact<SystemFacts>>;
   /** Of servers whose logins were looked at. */
   readonly restrictions?: ReadonlyMap<HostName, LookedAtRestriction>;
+  /** Left out where it was not looked at. */
+  readonly schedule?: LookedAtSchedule;
   /** Null where no cloud is declared. */
   readonly cloud: { readonly spec: CloudSpec; readonly bucket: Fact<BucketFacts> } | null;
   /** What this controller has seen before. */
@@ -99,6 +102,8 @@ export interface Tools {
   readonly trust: (dataset: DatasetName, signer: Signer) => Promise<void>;
   /** Keeps a copy of the escrow on this controller. */
   readonly keepEscrow: (dataset: DatasetName, bytes: Uint8Array) => Promise<void>;
+  /** What a schedule installs. Left out where none was looked at. */
+  readonly scheduled?: () => Promise<ToInstall>;
   readonly now: () => Date;
   /** Aborted on the first Ctrl-C: what takes long undoes itself, what is short finishes. */
   readonly signal: AbortSignal;

@@ -34,10 +34,17 @@ export interface RestoreTarget {
  * The hosts that have a part in it. A restore asks no more of them than it needs: the machine that was lost may
  * still be lost when a label is brought back beside what is there.
  */
-export function hostsOf({ datasets }: DesiredState, { restore, selection }: Request): ReadonlySet<HostName> {
+export function hostsOf(desired: DesiredState, request: Request): ReadonlySet<HostName> {
+  const { datasets, schedule } = desired;
+  const { restore, selection } = request;
   const all = datasets.flatMap(({ workstation, server }: DatasetSpec) => [workstation, server]);
-  if (restore === null) return new Set(all);
+  if (restore === null)
+    return new Set(asksForSchedule(desired, request) && schedule !== null ? [...all, schedule.on] : all);
   const servers = datasets.map(({ server }) => server);
   if (restore.to !== null) return new Set([...servers, restore.to.host]);
   return new Set(selection.host === null ? all : [...servers, selection.host]);
 }
+
+/** Of a schedule, which is about all datasets, nothing is asked where it is about some of them, or a restore. */
+export const asksForSchedule = ({ partOf }: DesiredState, { restore, selection }: Request): boolean =>
+  restore === null && selection.kinds === undefined && partOf === undefined;

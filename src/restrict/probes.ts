@@ -3,6 +3,7 @@ import { mergedScript } from "../observe/merge.ts";
 import { datasetProbes } from "../reconcilers/facts.ts";
 import { systemProbe } from "../reconcilers/machine/packages.ts";
 import { restrictionProbe } from "../reconcilers/machine/restrict.ts";
+import { askedProbe, scheduleProbe } from "../reconcilers/schedule/schedule-facts.ts";
 import { marked } from "../transport/bootstrap.ts";
 import { counted } from "../transport/scripted-host.ts";
 import { BEHIND_END, patternOf, STAND_IN } from "./pattern.ts";
@@ -12,9 +13,12 @@ const FRAGMENT = "hole-fragment-hole";
 /** Any of this host's probes, as many as are asked at once, each with a mark behind it. */
 export function probesLine(desired: DesiredState, host: HostSpec["name"]): string {
   const datasets = desired.datasets.filter(({ server }) => server === host);
+  const asked = askedProbe(desired);
   const fragments = [
     patternOf(systemProbe(host).script, MONTHLY),
     patternOf(restrictionProbe(host).script, MONTHLY),
+    patternOf(scheduleProbe(host).script, MONTHLY),
+    ...(asked?.host === host ? [patternOf(asked.script, MONTHLY)] : []),
     ...datasets.flatMap((spec) =>
       Object.values(datasetProbes(spec, null))
         .filter((probe) => probe.host === host)

@@ -30,6 +30,9 @@ export interface Host {
    */
   shellArgv(): readonly string[];
 
+  /** Where this login is restricted: the one that is not, for a bulk pipe of what only that may do. */
+  administrator?(): Promise<Host>;
+
   /** Ends what still runs there, and the connection. */
   close(): Promise<void>;
 }

@@ -13,7 +13,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
 
 /**
  * A host whose login may not do everything: what it refuses is done by an administrator's, which is opened when it is
- * first needed. The ends of pipes are the restricted login's alone.
+ * first needed. The ends of pipes are the restricted login's, unless `administrator` is asked for.
  */
 export function withAdministrator(restricted: Host, open: () => Promise<Host>): Host {
   let opened: Promise<Host> | undefined;
@@ -24,6 +24,7 @@ export function withAdministrator(restricted: Host, open: () => Promise<Host>): 
   };
   return {
     ...restricted,
+    administrator,
     run: (script, options) =>
       restricted
         .run(script, options)

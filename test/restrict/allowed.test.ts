@@ -27,7 +27,7 @@ const BY: Record<"restricted" | "administrator" | "elsewhere", readonly string[]
     "receive",
     "retention",
   ],
-  administrator: ["packages", "restrict", "layout", "key", "sign-key", "escrow", "set-aside"],
+  administrator: ["packages", "restrict", "layout", "key", "sign-key", "escrow", "set-aside"].concat(SCHEDULE),
   elsewhere: ["subvolume", "snapshot", "worktree", "abort-upload", "outlook", "trust-signer", "bucket-lock"],
 };
 

@@ -42,10 +42,13 @@ const TOOLS: Readonly<Record<string, string | Readonly<Record<Manager, string>>>
   curl: "curl",
   flock: "util-linux",
   "ssh-keygen": { apt: "openssh-client", dnf: "openssh", pacman: "openssh", zypper: "openssh" },
+  ssh: { apt: "openssh-client", dnf: "openssh-clients", pacman: "openssh", zypper: "openssh-clients" },
 };
 const WORKSTATION_TOOLS = ["btrfs", "zstd", "age", "openssl"];
 /** Of a machine that a label is only brought to, beside what is there. */
 const TARGET_TOOLS = ["btrfs", "zstd", "flock"];
+/** Of the host of a schedule, which logs in to the others. */
+const SCHEDULE_TOOLS = ["ssh-keygen", "ssh"];
 const SERVER_TOOLS = [...WORKSTATION_TOOLS, "curl", "flock", "ssh-keygen"];
 
 const MANAGERS: Readonly<Record<string, Manager>> = {
@@ -93,10 +96,14 @@ export const packages: Reconciler<Input> = {
   diff: (view) => {
     const { workstation, server } = view.spec;
     const to = view.restore?.to?.host ?? server;
+    const on = view.schedule?.wanted?.on;
+    const needs = (host: HostName, tools: readonly string[]) =>
+      diffHost(view, host, host === on ? [...new Set([...tools, ...SCHEDULE_TOOLS])] : tools);
     return together([
-      ...(isSetUp(view, workstation) ? [diffHost(view, workstation, WORKSTATION_TOOLS)] : []),
-      ...(to === server ? [] : [diffHost(view, to, TARGET_TOOLS)]),
-      diffHost(view, server, SERVER_TOOLS),
+      ...(isSetUp(view, workstation) ? [needs(workstation, WORKSTATION_TOOLS)] : []),
+      ...(to === server ? [] : [needs(to, TARGET_TOOLS)]),
+      needs(server, SERVER_TOOLS),
+      ...(on === undefined || on === workstation || on === server ? [] : [needs(on, [])]),
     ]);
   },
   run: async (action, tools) => {

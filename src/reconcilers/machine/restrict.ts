@@ -37,7 +37,7 @@ export interface RestrictionFacts {
   readonly login: string | null;
 }
 
-/** Where everything of a restricted login lies; root's alone to write. */
+/** Where everything of a restricted login lies; root's alone to write. A schedule's programs may lie here, too. */
 export const RESTRICTION_FOLDER = "/usr/local/lib/devbackup";
 /** Its home holds the one key and nothing that it could write to. */
 export const RESTRICTED_HOME = "/var/lib/devbackup-login";
@@ -200,7 +200,9 @@ if [ -n "$login" ] && [ "$(getent passwd "$login" | cut -d: -f6)" = "$home" ]; t
   for try in 1 2 3 4 5 6 7 8 9 10; do why=$(userdel -- "$login" 2>&1) && break; sleep 1; done
   if id -u -- "$login" >/dev/null 2>&1; then echo "$why" >&2; exit 1; fi
 fi
-rm -rf --one-file-system -- "$home" ${RESTRICTION_FOLDER}`;
+rm -rf --one-file-system -- "$home"
+rm -f -- ${IN_FOLDER.map((name) => `${RESTRICTION_FOLDER}/${name}`)}
+[ ! -d ${RESTRICTION_FOLDER} ] || rmdir --ignore-fail-on-non-empty ${RESTRICTION_FOLDER}`;
 
 /** What was looked at on one host, and what should be there; null for no restricted login. */
 export interface LookedAtRestriction {

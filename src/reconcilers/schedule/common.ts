@@ -1,0 +1,46 @@
+import type { HostName } from "../../domain/names.ts";
+import type { Action, ActionId } from "../../plan/plan.ts";
+import { actionId, type View } from "../reconciler.ts";
+import type { ScheduleFacts } from "./schedule-facts.ts";
+import { scheduleProblems } from "./schedule-problems.ts";
+import type { LookedAtSchedule, WantedSchedule } from "./wanted.ts";
+
+/** A schedule that is declared, and what there is of it on its host. */
+export interface Due {
+  readonly wanted: WantedSchedule;
+  readonly there: ScheduleFacts;
+  readonly looked: LookedAtSchedule;
+}
+
+/** Null where none is declared, or it was not looked at, or something stands in its way. */
+export function dueOf({ schedule: looked, desired }: View): Due | null {
+  if (!looked?.wanted) return null;
+  const { wanted } = looked;
+  const there = looked.there.get(wanted.on);
+  if (there?.kind !== "known" || scheduleProblems(looked, wanted, desired).length > 0) return null;
+  return { wanted, there: there.value, looked };
+}
+
+export const scheduleId = (on: HostName): ActionId => actionId("schedule", on);
+export const programId = (on: HostName): ActionId => actionId("schedule-program", on);
+export const keyId = (on: HostName): ActionId => actionId("schedule-key", on);
+export const loginId = (host: HostName): ActionId => actionId("schedule-login", host);
+
+/** An action that is no dataset's, with the usual left out. */
+export const proposeOn = <Input>(
+  kind: string,
+  host: HostName,
+  draft: Pick<Action<Input>, "change" | "summary" | "reason" | "input"> & Partial<Action<Input>>,
+): Action<Input> => ({
+  id: actionId(kind, host),
+  dataset: null,
+  label: null,
+  stage: "provision",
+  hazard: "none",
+  needs: [],
+  details: [],
+  assumes: {},
+  ...draft,
+  kind,
+  host,
+});

@@ -1,0 +1,127 @@
+import { fileName, type HostName } from "../../domain/names.ts";
+import { DevbackupError } from "../../domain/trouble.ts";
+import type { Host } from "../../transport/host.ts";
+import { localHost } from "../../transport/local-host.ts";
+import { pipe } from "../../transport/pipe.ts";
+import { sh } from "../../transport/quote.ts";
+import { packagesId } from "../machine/packages.ts";
+import type { Reconciler, Tools } from "../reconciler.ts";
+import { expectSuccess } from "../run-script.ts";
+import { dueOf, programId, proposeOn } from "./common.ts";
+import { PROGRAMS } from "./schedule-facts.ts";
+import type { ProgramFile } from "./wanted.ts";
+
+interface Input {
+  /** VERSION-HASH. */
+  readonly name: string;
+  /** Of ours, to be removed once the new one stands. */
+  readonly former: readonly string[];
+}
+
+/** The program that a schedule runs: this very one, with the Node that runs it, since hosts have none that is new enough. */
+export const scheduledProgram: Reconciler<Input> = {
+  kind: "schedule-program",
+  diff: (view) => {
+    const due = dueOf(view);
+    if (due === null || due.wanted.program === null) return {};
+    const { current, programs } = due.there;
+    const { on, program } = due.wanted;
+    const { name } = program;
+    const former = programs.filter((each) => each !== name);
+    if (current === name && programs.includes(name)) return {};
+    return {
+      actions: [
+        proposeOn<Input>("schedule-program", on, {
+          id: programId(on),
+          change: current === null ? "create" : "update",
+          summary: `install devbackup ${name.slice(0, name.lastIndexOf("-"))}, and the Node that runs it`,
+          reason: current === null ? "its schedule needs it" : `${current} is there, and this is ${name}`,
+          details: [
+            `${PROGRAMS}/${name}`,
+            ...former.map((each) => `${PROGRAMS}/${each} is removed after it`),
+          ],
+          needs: [packagesId(on)],
+          input: { name, former },
+        }),
+      ],
+    };
+  },
+  run: async ({ host: on, input: { name, former } }, tools) => {
+    const { files } = await toInstall(tools);
+    const host = await administered(tools.host(on));
+    const sent = await pipe({
+      from: localHost({ name: "here" as HostName, become: "none", env: process.env }),
+      source: packScript(files),
+      to: host,
+      sink: unpackScript(name),
+      signal: tools.signal,
+    });
+    for (const end of [sent.sink, sent.source])
+      if (end.exitCode !== 0) throw installFailed(on, end.stderr.trim() || `exit code ${end.exitCode}`);
+    tools.assertHeld();
+    await expectSuccess(host, stand(name, files, former), {
+      code: "schedule-program-failed",
+      what: `devbackup ${name} could not be installed`,
+      stdin: files.map(({ path, sha256 }) => `${sha256}  ${path}\n`).join(""),
+      timeoutMs: 5 * 60_000,
+      next: `where its system can't run this Node: apply from ${on} itself, with a Node that runs there, or name another host in schedule.on`,
+    });
+    return name;
+  },
+};
+
+/** What only a schedule's own actions ask for. */
+export function toInstall({ scheduled }: Tools): ReturnType<NonNullable<Tools["scheduled"]>> {
+  if (scheduled === undefined) throw new RangeError("no schedule was looked at");
+  return scheduled();
+}
+
+/** The end of a pipe is the restricted login's alone, which installs nothing. */
+async function administered(host: Host): Promise<Host> {
+  const administrator = await host.administrator?.();
+  return administrator === undefined ? host : { ...host, shellArgv: administrator.shellArgv };
+}
+
+/** Node may have another name here, and each lies in a folder of its own. */
+const packScript = (files: readonly ProgramFile[]): string => {
+  const from = files.flatMap(({ path, here }) => {
+    const inside = path === NODE ? fileName(here) : path;
+    return ["-C", here.slice(0, -inside.length) || "/", inside];
+  });
+  return sh`set -e; tar -chf - ${from} | gzip -1`;
+};
+
+export const NODE = "node";
+
+/** Beside those that stand, under a name that nobody takes for one of them. */
+const unpackScript = (name: string): string => sh`set -e; umask 022
+mkdir -p ${PROGRAMS}; cd ${PROGRAMS}
+rm -rf -- ${`./${name}.new`}; mkdir ${`./${name}.new`}; cd ${`./${name}.new`}
+tar -xzof -`;
+
+/** Whole, and fit to run there: only then does `current` lead to it, in one step, and only then are others removed. */
+const stand = (name: string, files: readonly ProgramFile[], former: readonly string[]): string => {
+  const node = fileName(files.find(({ path }) => path === NODE)?.here ?? NODE);
+  return sh`cd ${`${PROGRAMS}/${name}.new`}
+[ ${node} = ${NODE} ] || mv -T -- ./${node} ./${NODE}
+sha256sum --quiet -c - >&2
+chown -R root:root .; chmod -R u=rwX,go=rX .; chmod 755 ./${NODE}
+./${NODE} --version >/dev/null
+./${NODE} ./devbackup.mjs --version >/dev/null
+sync -f .
+cd ${PROGRAMS}
+rm -rf -- ./${name}; mv -T -- ${`./${name}.new`} ./${name}
+ln -sfn -- ${name} current.new; mv -T -- current.new current; sync -f .
+for d in ${former} *.new; do rm -rf -- "./$d"; done`;
+};
+
+const installFailed = (host: HostName, why: string): DevbackupError =>
+  new DevbackupError({
+    code: "schedule-program-failed",
+    exitCode: 1,
+    host,
+    what: "devbackup could not be sent there",
+    why,
+    state: "What stood there still does; it is safe to run again",
+    next: "devbackup apply",
+  });

@@ -1,0 +1,179 @@
+import type { DesiredState } from "../../desired-state/desired-state.ts";
+import type { Standpoint } from "../../desired-state/standpoint.ts";
+import type { Fact } from "../../domain/fact.ts";
+import { fileName, type HostName } from "../../domain/names.ts";
+import type { Problem } from "../../plan/plan.ts";
+import { UNKNOWN_STATE } from "../reconciler.ts";
+import type { AskedFacts, ScheduleFacts } from "./schedule-facts.ts";
+import type { LookedAtSchedule, WantedSchedule } from "./wanted.ts";
+
+/** systemd.exec(5): LoadCredentialEncrypted= came with 250. */
+const OLDEST_SYSTEMD = 250;
+
+/** What has to be put right by hand before a schedule can stand. */
+export function scheduleProblems(
+  { there, asked }: LookedAtSchedule,
+  wanted: WantedSchedule,
+  desired: DesiredState,
+): readonly Problem[] {
+  const { on } = wanted;
+  const facts = there.get(on);
+  if (facts?.kind !== "known") return [notLookedAt(on, "its schedule", facts)];
+  const { systemd } = facts.value;
+  if (systemd === null || systemd < OLDEST_SYSTEMD) return [tooOld(on, systemd)];
+  if (asked.kind !== "known") return [notLookedAt(on, "the calendar", asked)];
+  return [
+    ...calendarProblems(wanted, asked.value),
+    ...anothers(on, desired, facts.value),
+    ...programProblems(wanted, facts.value),
+    ...secretProblems(wanted, facts.value),
+    ...[...wanted.standpoint.reach].flatMap(([name, { identityFile, user }]) => {
+      const restrict = desired.hosts.get(name)?.restrict;
+      if (restrict === undefined) return hostKeyProblems(name, there.get(name));
+      if (user !== restrict.login) return [wrongLogin(on, name, user, restrict.login)];
+      return asked.value.identities.has(identityFile) ? [] : [noIdentity(on, name, identityFile)];
+    }),
+  ];
+}
+
+/** Two desired states may well share a host: what is another's is left alone. */
+export const isOfThese = (
+  { datasets }: DesiredState,
+  { datasets: covered }: Pick<Standpoint, "datasets">,
+): boolean => covered.length === 0 || covered.some((name) => datasets.some((spec) => spec.name === name));
+
+const says = (host: HostName, code: string, text: string, next: string): Problem => ({
+  ...{ code, host, dataset: null, text, next },
+});
+
+const notLookedAt = (
+  host: HostName,
+  thing: string,
+  fact: Exclude<Fact<unknown>, { kind: "known" }> | undefined,
+): Problem =>
+  says(
+    host,
+    UNKNOWN_STATE,
+    `${thing} could not be looked at: ${fact?.kind === "unknown" ? fact.why : "it was not asked"}`,
+    "put that right and run the same command again; nothing has been changed",
+  );
+
+const tooOld = (on: HostName, systemd: number | null): Problem =>
+  says(
+    on,
+    "schedule-systemd",
+    systemd === null
+      ? "it has no systemd, which is what a schedule is run by"
+      : `its systemd is version ${systemd}, which can keep no encrypted credentials for a service`,
+    `another host in schedule.on, or systemd ${OLDEST_SYSTEMD} or newer; or leave \`schedule\` out, and have cron run devbackup apply --yes`,
+  );
+
+function calendarProblems({ on, calendar: text }: WantedSchedule, { calendar }: AskedFacts): Problem[] {
+  if (calendar.kind === "refused")
+    return [
+      says(
+        on,
+        "schedule-calendar",
+        `its systemd does not take the calendar \`${text}\`: ${calendar.why}`,
+        'schedule.calendar as systemd.time(7) has it, such as "daily" or "*-*-01 03:00:00"; systemd-analyze calendar tries one',
+      ),
+    ];
+  if (calendar.next !== null) return [];
+  return [
+    says(
+      on,
+      "schedule-calendar",
+      `the calendar \`${text}\` never comes again`,
+      "schedule.calendar with a time ahead",
+    ),
+  ];
+}
+
+function anothers(on: HostName, desired: DesiredState, { foreign, standpoint }: ScheduleFacts): Problem[] {
+  const units = foreign.map((path) =>
+    says(
+      on,
+      "schedule-not-ours",
+      `${path} is there, and devbackup did not write it`,
+      `where it is not needed any more: systemctl disable --now ${fileName(path)} && rm ${path}`,
+    ),
+  );
+  if (standpoint === null || isOfThese(desired, standpoint)) return units;
+  return [
+    ...units,
+    says(
+      on,
+      "schedule-of-another",
+      `the schedule of another desired state stands there, of ${standpoint.datasets.join(", ")}, and a host has one`,
+      "put its datasets and these into one desired state, or take the schedule out of the other one and apply that",
+    ),
+  ];
+}
+
+function programProblems({ on, program }: WantedSchedule, { machine, system }: ScheduleFacts): Problem[] {
+  if (program === null)
+    return [
+      says(
+        on,
+        "schedule-unbuilt",
+        "this devbackup runs from its source, and can't be installed elsewhere",
+        "npm run build, and then bin/devbackup",
+      ),
+    ];
+  if (program.machine === machine && program.system === system) return [];
+  return [
+    says(
+      on,
+      "schedule-other-machine",
+      `it is ${system} on ${machine}, and what runs devbackup here is for ${program.system} on ${program.machine}`,
+      `apply from a machine of its kind, ${on} itself for one: what is installed there is what apply runs with`,
+    ),
+  ];
+}
+
+const secretProblems = ({ on, secrets }: WantedSchedule, there: ScheduleFacts): Problem[] =>
+  [...secrets].flatMap(([name, secret]) =>
+    secret.kind === "unreadable" && !there.secrets.has(name)
+      ? [
+          says(
+            on,
+            "schedule-secret",
+            `its runs need ${name}, which can't be read here: ${secret.why}`,
+            secret.next,
+          ),
+        ]
+      : [],
+  );
+
+function hostKeyProblems(name: HostName, facts: Fact<ScheduleFacts> | undefined): Problem[] {
+  if (facts?.kind !== "known") return [notLookedAt(name, "how it lets in a schedule", facts)];
+  if (facts.value.hostKeys.length > 0) return [];
+  return [
+    says(
+      name,
+      "schedule-host-key",
+      "its own host keys were not found: the schedule could not tell it from another machine",
+      "keep them as /etc/ssh/ssh_host_*_key.pub, where OpenSSH has them",
+    ),
+  ];
+}
+
+const wrongLogin = (on: HostName, name: HostName, user: string, login: string): Problem =>
+  says(
+    name,
+    "schedule-login",
+    `${on} would log in to it as ${user}, and its restricted login is ${login}`,
+    `schedule.reach.${name}.user: ${login}`,
+  );
+
+const noIdentity = (on: HostName, name: HostName, file: string): Problem =>
+  says(
+    on,
+    "schedule-login",
+    file === ""
+      ? `the login of ${name} is restricted to its own key, and the desired state does not say where that is`
+      : `the login of ${name} is restricted to its own key, and ${file} is not there`,
+    file === ""
+      ? `hosts.${name}.identity_file: where its private key lies on ${on}`
+      : `put the private key of hosts.${name}.public_key there, mode 0600`,
+  );

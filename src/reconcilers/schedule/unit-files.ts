@@ -1,0 +1,49 @@
+import { SCHEDULE_FOLDER } from "../../desired-state/standpoint.ts";
+import { MARK, PROGRAMS, SERVICE, STATE_FOLDER } from "./schedule-facts.ts";
+import type { WantedSchedule } from "./wanted.ts";
+
+export const CREDENTIALS = `${SCHEDULE_FOLDER}/credentials`;
+
+/** The program as systemd and people call it there. */
+const PROGRAM = `${PROGRAMS}/current/node ${PROGRAMS}/current/devbackup.mjs`;
+const CONFIG = `--config ${SCHEDULE_FOLDER}/desired-state`;
+
+/**
+ * Exit codes 3 and 4 are another run under way, and a host that can't be reached: a laptop that sleeps. Both pass, and
+ * what is due is found again by looking, whenever that is. Type=oneshot would not be tried again by its exit code
+ * (systemd.service(5), RestartForceExitStatus=).
+ */
+export const serviceFile = ({ secrets }: Pick<WantedSchedule, "secrets">): string => `${MARK}
+[Unit]
+Description=devbackup: back up what is due
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=exec
+ExecStart=${PROGRAM} apply --yes ${CONFIG}
+Environment=DEVBACKUP_STANDPOINT=${SCHEDULE_FOLDER}/standpoint.json
+Environment=XDG_STATE_HOME=%S/${STATE_FOLDER}
+StateDirectory=${STATE_FOLDER}
+StateDirectoryMode=0700
+${[...secrets.keys()].map((name) => `LoadCredentialEncrypted=${name}:${CREDENTIALS}/${name}\n`).join("")}Restart=no
+RestartForceExitStatus=3 4
+RestartSec=15min
+LimitCORE=0
+Nice=19
+IOSchedulingClass=idle
+`;
+
+/** A run that was missed while the machine was off is caught up when it is on again. */
+export const timerFile = ({ calendar }: Pick<WantedSchedule, "calendar">): string => `${MARK}
+[Unit]
+Description=devbackup: when ${SERVICE} runs
+
+[Timer]
+OnCalendar=${calendar}
+Persistent=true
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
+`;
