@@ -109,6 +109,16 @@ identifying(common(program.command("restore")))
     run(flags, async () => (await import("./restore.ts")).restoreCommand(label, paths, flags)),
   );
 
+common(program.command("verify"))
+  .description("whether everything that is kept is as it should be; marks what is not, for the next apply")
+  .option("--deep", "decrypt and parse each artifact on the server as well")
+  .option("--cloud", "download each object, instead of asking the bucket what it is")
+  .option("--all", "begin anew, also where an earlier run was cut off")
+  .option("--dataset <name>", "this dataset alone")
+  .action((flags) =>
+    run(flags, async () => (await import("./verify.ts")).verifyCommand(flags), "devbackup verify"),
+  );
+
 const manifest = program.command("manifest").description("the record of everything that was backed up");
 const ofManifest = (name: string): Command =>
   common(manifest.command(name)).option("--dataset <name>", "this dataset alone");

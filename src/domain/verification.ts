@@ -122,6 +122,12 @@ export function withoutVerified(record: VerificationRecord, thing: Verifiable): 
   return { ...record, verified };
 }
 
+/** Without what is known of anything but `things`: it is gone. */
+export const onlyOf = (record: VerificationRecord, things: readonly Verifiable[]): VerificationRecord => {
+  const keys = new Set(things.map(keyOf));
+  return { ...record, verified: new Map([...record.verified].filter(([key]) => keys.has(key))) };
+};
+
 const keyOf = ({ place, label }: Verifiable): string => `${place} ${label}`;
 
 const COLUMNS = "ts\tplace\tlabel\tcheck\tidentity\tstream_uuid";

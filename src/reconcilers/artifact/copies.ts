@@ -31,7 +31,7 @@ export function inBucket(row: ManifestRow, { spec, facts, cloud }: Places): Copi
   if (cloud.bucket.kind !== "known") return "unknown";
   const object = cloud.bucket.value.objects.get(cloudKey(cloud.spec, spec, row));
   if (object === undefined) return "missing";
-  const marked = markOf(facts.verified, row.localPath, object) !== undefined;
+  const marked = markOf(facts.verified, row, object) !== undefined;
   return isCopyOf(row, object) && !marked ? "whole" : "damaged";
 }
 

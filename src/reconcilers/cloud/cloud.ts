@@ -103,7 +103,7 @@ function uploadRow(view: View, cloud: CloudSpec, bucket: BucketFacts, row: Manif
   });
   if (object === undefined)
     return { ...action, reason: `${formatBytes(row.sizeBytes)} registered, and not in the bucket` };
-  const mark = markOf(view.facts.verified, row.localPath, object);
+  const mark = markOf(view.facts.verified, row, object);
   if (mark?.by === "sha256")
     return {
       ...action,

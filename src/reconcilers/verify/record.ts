@@ -1,5 +1,6 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { absent, type Fact, known } from "../../domain/fact.ts";
+import type { ManifestRow } from "../../domain/manifest.ts";
 import { type AbsolutePath, fileName, joinPath } from "../../domain/names.ts";
 import {
   NEVER_VERIFIED,
@@ -67,15 +68,18 @@ function parseVerified(stdout: string): Fact<VerifiedFacts> {
   });
 }
 
-/** What was found instead of the artifact of that name, where `object` is the very one that was looked at. */
+/**
+ * What was found instead of the artifact of `row`, where `object` is the very one that was looked at. A mark that says the
+ * row's own hash condemns nothing: it was compared with another row's.
+ */
 export function markOf(
   verified: Fact<VerifiedFacts>,
-  path: string,
+  { localPath, sha256 }: Pick<ManifestRow, "localPath" | "sha256">,
   object: BucketObject,
 ): ObjectMark | undefined {
-  const mark = verified.kind === "known" ? verified.value.damagedObjects.get(fileName(path)) : undefined;
+  const mark = verified.kind === "known" ? verified.value.damagedObjects.get(fileName(localPath)) : undefined;
   const same = mark?.etag === object.etag && mark.lastModified === object.lastModified.toISOString();
-  return same ? mark : undefined;
+  return same && mark.found !== sha256 ? mark : undefined;
 }
 
 const failure = {

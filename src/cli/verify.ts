@@ -1,0 +1,122 @@
+import { DevbackupError, LOOK } from "../domain/trouble.ts";
+import { formatBytes } from "../domain/units.ts";
+import type { Finding } from "../domain/verification.ts";
+import { memoryProblems } from "../reconcilers/keys/memory.ts";
+import { isAuthentic } from "../reconcilers/manifest/sign.ts";
+import type { Tools, View } from "../reconcilers/reconciler.ts";
+import type { Thing } from "../reconcilers/verify/things.ts";
+import { verifyDataset } from "../reconcilers/verify/verify-dataset.ts";
+import {
+  thingInWords,
+  type VerifyReport,
+  verifyExitCode,
+  verifyJson,
+  verifyText,
+} from "../report/verify-text.ts";
+import { commandLine } from "./command-line.ts";
+import { load } from "./load.ts";
+import { rowsOf } from "./manifest.ts";
+import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";
+import { openTerminal } from "./terminal.ts";
+
+export interface VerifyFlags extends OnServerFlags {
+  readonly deep?: boolean;
+  readonly cloud?: boolean;
+  readonly all?: boolean;
+}
+
+/**
+ * `devbackup verify`: artifacts, objects and hydrated snapshots against the manifest and the fingerprints. Changes nothing
+ * but marks of what it found, for the next apply. Exit code 6 where something is damaged, missing or not authentic, 1
+ * where something could not be looked at.
+ */
+export async function verifyCommand(flags: VerifyFlags): Promise<number> {
+  const terminal = openTerminal(flags);
+  const loaded = await load(flags, terminal);
+  if (loaded === null) return 1;
+  const names =
+    flags.dataset === undefined ? loaded.desired.datasets.map(({ name }) => name) : [flags.dataset];
+  const reports: VerifyReport[] = [];
+  for (const dataset of names)
+    await onServer(typed(flags), names.length === 1 ? flags : { ...flags, dataset }, async (there) => {
+      const report = await verify(there, flags);
+      reports.push(report);
+      // where all is well nobody need hear of it
+      (verifyExitCode(report) === 0 ? terminal.say : terminal.answer)(verifyText(report, terminal));
+      return 0;
+    });
+  if (terminal.json) await terminal.document({ formatVersion: 1, datasets: reports.map(verifyJson) });
+  const codes = reports.map(verifyExitCode);
+  return codes.includes(6) ? 6 : codes.includes(1) ? 1 : 0;
+}
+
+const typed = ({ deep, cloud, all }: VerifyFlags): string =>
+  [
+    "devbackup verify",
+    ...(deep ? ["--deep"] : []),
+    ...(cloud ? ["--cloud"] : []),
+    ...(all ? ["--all"] : []),
+  ].join(" ");
+
+async function verify(there: OnServer, flags: VerifyFlags): Promise<VerifyReport> {
+  const begun = Date.now();
+  const view = await there.look(true);
+  refuse(view);
+  const { spec } = view;
+  const words = { dataset: spec.name, server: spec.server, rows: view.course.rows };
+  const screen = progressOn(there);
+  const told = (finding: Finding, thing: Thing): void =>
+    screen.line(`${finding.state}  ${thingInWords(finding, words)}  ${formatBytes(thing.sizeBytes)}`);
+  const closeness = { deep: flags.deep ?? false, cloud: flags.cloud ?? false };
+  const tools: Tools = { ...there.tools, progress: screen.progress };
+  const done = await verifyDataset(view, closeness, flags.all ?? false, tools, told).finally(screen.clear);
+  const { config, dataset } = flags;
+  const chosen = { ...(config !== undefined && { config }), ...(dataset !== undefined && { dataset }) };
+  return {
+    ...words,
+    ...done,
+    durationMs: Math.max(0, Date.now() - begun),
+    mend: commandLine("devbackup apply", chosen),
+  };
+}
+
+/** Nothing else than the server's own manifest says what is right. */
+function refuse(view: View): void {
+  const { spec, facts } = view;
+  rowsOf(spec, facts.manifest);
+  const [seen] = memoryProblems(view);
+  if (facts.manifest.kind === "known" && !isAuthentic(view))
+    throw new DevbackupError({
+      code: "manifest-not-authentic",
+      exitCode: 6,
+      host: spec.server,
+      what: `the manifest of ${spec.name} is not the one that the server signed`,
+      why: `its signature is ${facts.manifest.value.signature}`,
+      state: "Nothing was looked at: what is right is told by the manifest alone",
+      next: LOOK,
+    });
+  if (seen !== undefined)
+    throw new DevbackupError({
+      code: seen.code,
+      exitCode: seen.exitCode ?? 1,
+      ...(seen.host !== null && { host: seen.host }),
+      what: seen.text,
+      state: "Nothing was looked at: what is right is told by the manifest alone",
+      next: seen.next,
+    });
+}
+
+/** On a terminal one line that is drawn anew; elsewhere a line for each thing that was looked at. */
+function progressOn({ terminal }: OnServer) {
+  const live = terminal.live && !terminal.quiet;
+  return {
+    line: (text: string) => (live ? undefined : terminal.say(`${text}\n`)),
+    progress: (bytes: number, total: number | null) => {
+      if (live)
+        process.stdout.write(`\r\x1b[Kverifying: ${formatBytes(bytes)} of ${formatBytes(total ?? 0)}`);
+    },
+    clear: () => {
+      if (live) process.stdout.write("\r\x1b[K");
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import type { DatasetSpec } from "../../desired-state/desired-state.ts";
+import { snapshotName } from "../../domain/artifact.ts";
+import { joinPath } from "../../domain/names.ts";
+import { differenceInWords } from "../../domain/tree-difference.ts";
+import { DevbackupError } from "../../domain/trouble.ts";
+import { plural } from "../../domain/units.ts";
+import type { Host } from "../../transport/host.ts";
+import { sh } from "../../transport/quote.ts";
+import { ENTER } from "../machine/enter.ts";
+import { hydratedFolder } from "../machine/layout.ts";
+import { compareWithFingerprint } from "../proof/compare.ts";
+import { damagedSnapshotMark } from "../receive/receive-script.ts";
+import { expectSuccess, SCRATCH } from "../run-script.ts";
+import { FIELD } from "../snapshot/subvolumes.ts";
+import type { Thing } from "./things.ts";
+
+/**
+ * Reads every file of a hydrated snapshot, or compares all of it with the fingerprint of its label. Null where it is as it
+ * should be, else what is wrong with it; then a mark stays, so that the next plan knows.
+ * @throws DevbackupError `verify-failed` where the server could not look
+ */
+export async function checkSnapshot(
+  host: Host,
+  spec: DatasetSpec,
+  { label, identity, check }: Thing,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const name = snapshotName(spec.name, label);
+  const failed = {
+    code: "verify-failed",
+    what: `${name} could not be read`,
+    next: "devbackup verify",
+    signal,
+  };
+  if (check === "fingerprint") {
+    const tree = joinPath(hydratedFolder(spec.repository), name);
+    const compared = await compareWithFingerprint(host, spec, label, tree, signal).catch(asUnread);
+    if (compared !== null && compared.differing === 0) {
+      await expectSuccess(host, sh`rm -f -- ${damagedSnapshotMark(spec, name)}`, failed);
+      return null;
+    }
+    if (compared !== null) {
+      const { stdout } = await expectSuccess(host, differsScript(spec, name, identity), failed);
+      const first = compared.first.slice(0, 3).map(differenceInWords).join("; ");
+      return `${plural(compared.differing, "path")} not as backed up: ${first}${stdout === "again\n" ? AGAIN_THE_SAME : ""}`;
+    }
+  }
+  // what can't be read can't be compared; which file it is, reading alone tells
+  const { stdout } = await expectSuccess(host, readFilesScript(spec, name, identity), failed);
+  const [, count = "", first = ""] = /^damaged (\d+)\n(.*)$/m.exec(stdout) ?? [];
+  if (count !== "") return `${plural(Number(count), "file")} can't be read: ${first}`;
+  if (check === "files") return null;
+  throw new DevbackupError({
+    code: "verify-failed",
+    exitCode: 1,
+    host: host.name,
+    what: `${name} could not be compared with its fingerprint`,
+    state: "Nothing was changed; it is safe to run again",
+    next: "devbackup verify",
+  });
+}
+
+const AGAIN_THE_SAME =
+  "; it was received anew once already: what differs stands in its artifact, or in the fingerprint";
+
+function asUnread(error: unknown): null {
+  if (error instanceof DevbackupError && error.trouble.code === "comparison-failed") return null;
+  throw error;
+}
+
+/** Lines of sh: `mark` leaves the UUID `$uuid` where the next plan finds it. */
+const MARK = (spec: DatasetSpec, name: string, uuid: string): string => sh`
+m=${damagedSnapshotMark(spec, name)} uuid=${uuid} d=${hydratedFolder(spec.repository)} n=${name}
+mark() { (umask 077; echo "$uuid" >"$m.new") && sync "$m.new" && mv -T -- "$m.new" "$m" && sync "$(dirname -- "$m")"; }
+`;
+
+/** One that was received anew already would be so with every run, and each time the former would be kept. */
+const differsScript = (spec: DatasetSpec, name: string, uuid: string): string =>
+  `${MARK(spec, name, uuid)}${sh`
+for s in "$d/set-aside.$n."*; do [ ! -e "$s" ] || { echo again; exit 0; }; done
+mark`}`;
+
+/**
+ * A file whose blocks are not what they were gives no byte of them, only an error (btrfs(5), CHECKSUM ALGORITHMS). What
+ * else goes wrong says nothing of it.
+ */
+export const readFilesScript = (spec: DatasetSpec, name: string, uuid: string): string =>
+  `${MARK(spec, name, uuid)}${ENTER}${FIELD}${SCRATCH}${sh`
+enter_own "$d"
+[ "$(field "./$n" UUID)" = "$uuid" ] || { echo "$d/$n is another by now" >&2; exit 1; }
+step "$n"
+find . -xdev -type f -exec cat -- {} + 2>"$w/said" >/dev/null || :
+if [ ! -s "$w/said" ]; then rm -f -- "$m"; echo whole; exit 0; fi
+if grep -q -e 'Input/output error$' "$w/said"; then
+  mark
+  echo "damaged $(grep -c -e 'Input/output error$' "$w/said")"
+  grep -e 'Input/output error$' "$w/said" | head -n 1 | sed 's/^[a-z]*: //'
+else head -n 3 "$w/said" >&2; exit 1; fi`}`;

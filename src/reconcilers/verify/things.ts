@@ -1,0 +1,98 @@
+import { snapshotName } from "../../domain/artifact.ts";
+import { chainOf } from "../../domain/lineage.ts";
+import type { ManifestRow } from "../../domain/manifest.ts";
+import type { Finding, Verifiable, VerifyCheck } from "../../domain/verification.ts";
+import { cloudKey } from "../artifact/copies.ts";
+import type { SeenObject } from "../facts.ts";
+import type { View } from "../reconciler.ts";
+import { wantedIn } from "../retention/wanted.ts";
+import { isHydrated } from "../snapshot/complete.ts";
+import { entryOf } from "../snapshot/subvolumes.ts";
+
+/** How closely everything is to be looked at. */
+export interface Closeness {
+  /** Artifacts are decrypted and parsed. */
+  readonly deep: boolean;
+  /** Objects are downloaded. */
+  readonly cloud: boolean;
+}
+
+/** One thing that is to be looked at. */
+export interface Thing extends Verifiable {
+  readonly row: ManifestRow;
+  readonly check: VerifyCheck;
+  /** What is read of it; of a snapshot, what its artifacts come to. */
+  readonly sizeBytes: number;
+  /** Of an object, as it is listed; null for anything else. */
+  readonly object: SeenObject | null;
+}
+
+/** What there is to look at, and what is told without: it is not there, of another size, or nobody could look. */
+export function thingsOf(view: View, closeness: Closeness): { things: Thing[]; findings: Finding[] } {
+  const found = view.course.rows.flatMap((row) => [
+    ofArtifact(view, row, closeness),
+    ...ofObject(view, row, closeness),
+    ofSnapshot(view, row),
+  ]);
+  return {
+    things: found.filter((each) => "check" in each && "row" in each),
+    findings: found.filter((each) => "state" in each),
+  };
+}
+
+const told = (
+  { place, label }: Pick<Finding, "place" | "label">,
+  state: Finding["state"],
+  why: string | null,
+): Finding => ({ place, label, state, why, check: null, at: null });
+
+const absence = (wanted: boolean) => (wanted ? ("missing" as const) : ("not-wanted" as const));
+
+function ofArtifact(view: View, row: ManifestRow, { deep }: Closeness): Thing | Finding {
+  const { label, sha256: identity, sizeBytes } = row;
+  const { store } = view.facts;
+  const at = { place: "server", label } as const;
+  if (store.kind === "unknown") return told(at, "not-checked", store.why);
+  const size = store.kind === "known" ? store.value.files.get(row.localPath) : undefined;
+  if (size === undefined) return told(at, absence(wantedIn(view, "server")(row)), null);
+  if (size !== sizeBytes) return told(at, "damaged", `it has ${size} bytes, not ${sizeBytes}`);
+  return { ...at, row, identity, sizeBytes, check: deep ? "deep" : "hash", object: null };
+}
+
+/** None without a cloud. */
+function ofObject(view: View, row: ManifestRow, closeness: Closeness): (Thing | Finding)[] {
+  const { cloud, spec } = view;
+  const { label, sizeBytes } = row;
+  const at = { place: "bucket", label } as const;
+  if (cloud === null) return [];
+  if (cloud.bucket.kind !== "known")
+    return [told(at, "not-checked", cloud.bucket.kind === "unknown" ? cloud.bucket.why : null)];
+  const object = cloud.bucket.value.objects.get(cloudKey(cloud.spec, spec, row));
+  if (object === undefined) return [told(at, absence(wantedIn(view, "bucket")(row)), null)];
+  if (object.sizeBytes !== sizeBytes)
+    return [told(at, "damaged", `it has ${object.sizeBytes} bytes, not ${sizeBytes}`)];
+  const check = closeness.cloud ? "download" : "note";
+  return [{ ...at, row, identity: object.etag, sizeBytes, check, object }];
+}
+
+function ofSnapshot(view: View, row: ManifestRow): Thing | Finding {
+  const { spec, facts, course } = view;
+  const { label } = row;
+  const at = { place: "hydrated", label } as const;
+  const { hydrated, fingerprints } = facts;
+  if (hydrated.kind === "unknown") return told(at, "not-checked", hydrated.why);
+  const there = entryOf(hydrated, snapshotName(spec.name, label));
+  if (there === undefined) return told(at, absence(row === course.rows.at(-1)), null);
+  if (there === null || (there.damaged !== true && !isHydrated(there)))
+    return told(at, "not-checked", "it was not received whole");
+  const sizeBytes = (chainOf(course.rows, label) ?? []).reduce((sum, each) => sum + each.sizeBytes, 0);
+  const known = fingerprints.kind === "known" && fingerprints.value.has(label);
+  return {
+    ...at,
+    row,
+    identity: there.uuid,
+    sizeBytes,
+    check: known ? "fingerprint" : "files",
+    object: null,
+  };
+}

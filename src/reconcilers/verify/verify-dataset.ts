@@ -1,0 +1,54 @@
+import {
+  type Finding,
+  leastRecentFirst,
+  NEVER_VERIFIED,
+  onlyOf,
+  resumedFrom,
+  type VerificationRecord,
+} from "../../domain/verification.ts";
+import type { Tools, View } from "../reconciler.ts";
+import { writeRecord } from "./record.ts";
+import { type Closeness, type Thing, thingsOf } from "./things.ts";
+import { verifyThings } from "./verify-things.ts";
+
+/** What all of a dataset was found to be. */
+export interface Verification {
+  readonly findings: readonly Finding[];
+  /** When the run began that this one has gone on with; null where it began anew. */
+  readonly resumedFrom: Date | null;
+  /** In this run. */
+  readonly checkedBytes: number;
+}
+
+export const recordOf = ({ facts }: Pick<View, "facts">): VerificationRecord =>
+  facts.verified.kind === "known" ? facts.verified.value.record : NEVER_VERIFIED;
+
+/**
+ * Looks at everything that is registered, wherever it is kept, what was not looked at for longest first; goes on with a
+ * run that was cut off, unless it is to begin `anew`. See {@link verifyThings}.
+ */
+export async function verifyDataset(
+  view: View,
+  closeness: Closeness,
+  anew: boolean,
+  tools: Tools,
+  told: (finding: Finding, thing: Thing) => void,
+): Promise<Verification> {
+  const { spec } = view;
+  const host = tools.host(spec.server);
+  const { things, findings } = thingsOf(view, closeness);
+  const before = recordOf(view);
+  const since = anew ? null : resumedFrom(before, tools.now());
+  const record = { ...before, begunAt: since ?? tools.now() };
+  await writeRecord(host, spec, record);
+  const verified = await verifyThings({
+    ...{ view, record, since, tools, told },
+    things: leastRecentFirst(record, things),
+  });
+  await writeRecord(host, spec, { ...onlyOf(verified.record, things), begunAt: null });
+  return {
+    findings: [...findings, ...verified.findings],
+    resumedFrom: since,
+    checkedBytes: verified.checkedBytes,
+  };
+}

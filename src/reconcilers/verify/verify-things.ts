@@ -1,0 +1,168 @@
+import { DevbackupError } from "../../domain/trouble.ts";
+import {
+  type Finding,
+  lastVerified,
+  type VerificationRecord,
+  withoutVerified,
+  withVerified,
+} from "../../domain/verification.ts";
+import type { Host } from "../../transport/host.ts";
+import type { Tools, View } from "../reconciler.ts";
+import { checkArtifact } from "./check-artifact.ts";
+import { checkBytes, checkNote } from "./check-object.ts";
+import { checkSnapshot } from "./check-snapshot.ts";
+import { gently, watchRead } from "./gently.ts";
+import { writeRecord } from "./record.ts";
+import type { Thing } from "./things.ts";
+
+/** One verification of some things of a dataset. */
+export interface Verifying {
+  readonly view: View;
+  /** In the order in which they are looked at. */
+  readonly things: readonly Thing[];
+  readonly record: VerificationRecord;
+  /** What was verified since then is not looked at again; null for everything. */
+  readonly since: Date | null;
+  readonly tools: Tools;
+  /** Hears of each as it is done, and of how many bytes of all. */
+  readonly told?: (finding: Finding, thing: Thing) => void;
+}
+
+export interface VerifiedThings {
+  readonly findings: readonly Finding[];
+  readonly record: VerificationRecord;
+  /** Read, or looked at, in this run. */
+  readonly checkedBytes: number;
+}
+
+/** What a run that is killed has to do again, at most, besides what it was at. */
+const WRITE_EVERY_MS = 1000;
+/** Objects that are asked for their notes at once. */
+const AT_ONCE = 8;
+
+/**
+ * Looks at one thing after the other, and notes on the server what is as it should be: a run that is cut off is gone on
+ * with. Damage leaves marks, so that the next plan knows; nothing else is changed.
+ * @throws DevbackupError where a host or the bucket could not be asked; rejects with the signal's reason on abort
+ */
+export async function verifyThings(verifying: Verifying): Promise<VerifiedThings> {
+  const { view, things, since, tools, told } = verifying;
+  const { spec } = view;
+  let { record } = verifying;
+  const server = tools.host(spec.server);
+  const host = gently(server, spec);
+  const totalBytes = things.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const findings: Finding[] = [];
+  let [doneBytes, checkedBytes] = [0, 0];
+  let writtenAt = tools.now().getTime();
+  const isDone = (thing: Thing): Date | null => {
+    const last = since === null ? null : lastVerified(record, thing, thing.check);
+    return last !== null && since !== null && last.at >= since ? last.at : null;
+  };
+  const settle = async (thing: Thing, result: Result): Promise<void> => {
+    const at = tools.now();
+    const { place, label, identity, check } = thing;
+    if (result.state === "ok")
+      record = withVerified(record, { place, label, identity, check, at, streamUuid: result.streamUuid });
+    else if (result.state !== "not-checked") record = withoutVerified(record, thing);
+    const finding = {
+      place,
+      label,
+      check,
+      state: result.state,
+      why: result.why,
+      at: result.state === "ok" ? at : null,
+    };
+    findings.push(finding);
+    doneBytes += thing.sizeBytes;
+    checkedBytes += thing.sizeBytes;
+    tools.progress(doneBytes, totalBytes);
+    told?.(finding, thing);
+    if (at.getTime() - writtenAt < WRITE_EVERY_MS) return;
+    await writeRecord(server, spec, record);
+    writtenAt = tools.now().getTime();
+  };
+  const left: Thing[] = [];
+  for (const thing of things) {
+    const at = isDone(thing);
+    if (at === null) left.push(thing);
+    else {
+      const { place, label, check } = thing;
+      findings.push({ place, label, check, state: "ok", at, why: null });
+      doneBytes += thing.sizeBytes;
+    }
+  }
+  const noted = left.filter(({ check }) => check === "note");
+  for (let from = 0; from < noted.length; from += AT_ONCE) {
+    tools.signal.throwIfAborted();
+    const some = noted.slice(from, from + AT_ONCE);
+    const results = await Promise.all(some.map((thing) => look(host, verifying, record, thing)));
+    for (const [index, thing] of some.entries()) await settle(thing, results[index] ?? NOT_LOOKED_AT);
+  }
+  for (const thing of left.filter(({ check }) => check !== "note")) {
+    tools.signal.throwIfAborted();
+    tools.assertHeld();
+    const unwatch = watchRead(server, spec, (bytes) =>
+      tools.progress(doneBytes + Math.min(bytes, thing.sizeBytes), totalBytes),
+    );
+    await settle(thing, await look(host, verifying, record, thing).finally(unwatch));
+  }
+  await writeRecord(server, spec, record);
+  return { findings, record, checkedBytes };
+}
+
+interface Result extends Pick<Finding, "state" | "why"> {
+  readonly streamUuid: string | null;
+}
+
+const NOT_LOOKED_AT: Result = { state: "not-checked", why: null, streamUuid: null };
+
+const asResult = (why: string | null, streamUuid: string | null = null): Result => ({
+  ...{ state: why === null ? "ok" : "damaged", why, streamUuid },
+});
+
+async function look(
+  host: Host,
+  { view, tools }: Verifying,
+  record: VerificationRecord,
+  thing: Thing,
+): Promise<Result> {
+  const { spec } = view;
+  const { signal } = tools;
+  try {
+    switch (thing.check) {
+      case "hash":
+      case "deep": {
+        const { why, streamUuid } = await checkArtifact(host, view, thing, record, signal);
+        return asResult(why, streamUuid);
+      }
+      case "files":
+      case "fingerprint":
+        return asResult(await checkSnapshot(host, spec, thing, signal));
+      case "note":
+      case "download": {
+        const bucket = await tools.bucket();
+        const found =
+          thing.check === "note"
+            ? await checkNote(host, bucket, spec, thing)
+            : await checkBytes(host, bucket, spec, thing, signal);
+        // of this very object all bytes were seen once
+        const known = found.kind === "unnoted" && lastVerified(record, thing, "download") !== null;
+        return found.kind === "ok" || known
+          ? asResult(null)
+          : {
+              state: found.kind === "unnoted" ? "not-checked" : found.kind,
+              why: found.why,
+              streamUuid: null,
+            };
+      }
+    }
+  } catch (error) {
+    // one that could not be read says nothing of the others
+    if (!(error instanceof DevbackupError) || !UNREAD.has(error.trouble.code)) throw error;
+    const { what, why } = error.trouble;
+    return { state: "not-checked", why: why === undefined ? what : `${what}: ${why}`, streamUuid: null };
+  }
+}
+
+const UNREAD = new Set(["artifact-unread", "verify-failed", "hash-broken"]);

@@ -1,0 +1,204 @@
+import { artifactFile, snapshotName } from "../domain/artifact.ts";
+import type { Label } from "../domain/label.ts";
+import { labelsResting } from "../domain/lineage.ts";
+import { type Manifest, type ManifestRow, refOf } from "../domain/manifest.ts";
+import type { DatasetName, HostName } from "../domain/names.ts";
+import { printable } from "../domain/printable.ts";
+import { formatBytes, formatDuration, plural } from "../domain/units.ts";
+import type { Finding, VerifiedPlace } from "../domain/verification.ts";
+import { typeOf } from "./chain-text.ts";
+import { painter, type TextOptions, wrapAfter } from "./lines.ts";
+import { type Column, fitting, headingLine, rowLine } from "./table.ts";
+
+/** What one dataset was found to be. */
+export interface VerifyReport {
+  readonly dataset: DatasetName;
+  readonly server: HostName;
+  readonly rows: Manifest;
+  readonly findings: readonly Finding[];
+  readonly resumedFrom: Date | null;
+  readonly checkedBytes: number;
+  readonly durationMs: number;
+  /** What mends what can be mended, in the user's words. */
+  readonly mend: string;
+}
+
+/** Damaged or missing (6), not looked at (1), or neither. */
+export function verifyExitCode({ findings }: Pick<VerifyReport, "findings">): 0 | 1 | 6 {
+  if (findings.some(({ state }) => state === "damaged" || state === "missing")) return 6;
+  return findings.some(({ state }) => state === "not-checked") ? 1 : 0;
+}
+
+/** A line a label, then what is wrong with what, and what it comes to; ends with a newline. */
+export function verifyText(report: VerifyReport, options: TextOptions): string {
+  const { dataset, server, rows, findings } = report;
+  const paint = painter(options.color);
+  const title = paint("bold", printable(`${dataset} on ${server}`));
+  if (rows.length === 0) return `${title}\nNo artifact is registered yet.\n`;
+  const at = new Map(findings.map((finding) => [`${finding.place} ${finding.label}`, finding]));
+  const table = fitting(columns(at), rows, options.width);
+  return `${[
+    title,
+    headingLine(table, paint),
+    ...rows.map((row) => rowLine("", row, table, paint)),
+    "",
+    ...findings
+      .filter(({ why, state }) => why !== null || state === "missing")
+      .flatMap((finding) => wrongLines(finding, report, options)),
+    ...lostLines(report, options),
+    ...closingLines(report, options),
+  ].join("\n")}\n`;
+}
+
+/** The same for programs, without `formatVersion`. */
+export const verifyJson = (report: VerifyReport) => {
+  const { dataset, server, rows, findings, resumedFrom, checkedBytes, durationMs } = report;
+  const of = (label: Label, place: VerifiedPlace) => {
+    const found = findings.find((each) => each.label === label && each.place === place);
+    return found === undefined
+      ? null
+      : { state: found.state, check: found.check, at: found.at?.toISOString() ?? null, why: found.why };
+  };
+  return {
+    ...{ dataset, server },
+    labels: rows.map(({ label, parent, sizeBytes }) => ({
+      ...{ label, parent, sizeBytes },
+      ...{ server: of(label, "server"), bucket: of(label, "bucket"), hydrated: of(label, "hydrated") },
+    })),
+    lost: lost(report),
+    counts: countsOf(findings),
+    resumedFrom: resumedFrom?.toISOString() ?? null,
+    ...{ checkedBytes, durationMs },
+    result: ["ok", "not-checked", "damaged"][[0, 1, 6].indexOf(verifyExitCode(report))],
+  };
+};
+
+/** `the artifact dev@2026-02.… on ls`. */
+export function thingInWords(
+  { place, label }: Pick<Finding, "place" | "label">,
+  { dataset, server, rows }: Pick<VerifyReport, "dataset" | "server" | "rows">,
+): string {
+  const row = rows.find((each) => each.label === label);
+  const file = row === undefined ? snapshotName(dataset, label) : artifactFile(refOf(dataset, row));
+  return {
+    server: `${file} on ${server}`,
+    bucket: `${file} in the bucket`,
+    hydrated: `the snapshot ${snapshotName(dataset, label)} on ${server}`,
+  }[place];
+}
+
+type At = ReadonlyMap<string, Finding>;
+
+function columns(at: At): readonly Column<ManifestRow>[] {
+  const of = (heading: string, place: VerifiedPlace): Column<ManifestRow> => ({
+    heading,
+    align: "left",
+    spare: 0,
+    cell: ({ label }) => cellOf(at.get(`${place} ${label}`)),
+    style: ({ label }) => styleOf(at.get(`${place} ${label}`)),
+  });
+  return [
+    { heading: "LABEL", align: "left", spare: 0, cell: (row) => row.label },
+    { heading: "TYPE", align: "left", spare: 1, cell: typeOf },
+    { heading: "SIZE", align: "right", spare: 0, cell: (row) => formatBytes(row.sizeBytes) },
+    of("SERVER", "server"),
+    of("BUCKET", "bucket"),
+    of("HYDRATED", "hydrated"),
+  ];
+}
+
+const HOW = {
+  ...{ hash: "ok", deep: "ok, parsed", note: "ok, by its note", download: "ok, read" },
+  ...{ files: "ok, read", fingerprint: "ok, as backed up" },
+} as const;
+
+function cellOf(finding: Finding | undefined): string {
+  if (finding === undefined || finding.state === "not-wanted") return "–";
+  if (finding.state === "ok") return finding.check === null ? "ok" : HOW[finding.check];
+  return finding.state === "not-checked" ? "not checked" : finding.state;
+}
+
+function styleOf(finding: Finding | undefined): Parameters<ReturnType<typeof painter>>[0] | null {
+  if (finding === undefined || finding.state === "not-wanted") return "dim";
+  if (finding.state === "ok") return "green";
+  return finding.state === "not-checked" ? "yellow" : ["bold", "red"];
+}
+
+function wrongLines(finding: Finding, report: VerifyReport, { color, width }: TextOptions): string[] {
+  const paint = painter(color);
+  const word = finding.state === "not-checked" ? "not checked" : finding.state;
+  const said = finding.why === null ? "" : `: ${finding.why}`;
+  const text = printable(`${thingInWords(finding, report)}${said}`);
+  const [first = "", ...rest] = wrapAfter(`${word}  `, text, width);
+  const style: Parameters<typeof paint>[0] = finding.state === "not-checked" ? "yellow" : ["bold", "red"];
+  return [first.replace(word, paint(style, word)), ...rest];
+}
+
+/** Artifacts that are whole in neither place, and what that costs. */
+const lost = ({ rows, findings }: VerifyReport): { label: Label; costs: Label[] }[] => {
+  const wrong = (label: Label, place: VerifiedPlace) => {
+    const found = findings.find((each) => each.label === label && each.place === place);
+    return found === undefined || ["damaged", "missing", "not-wanted"].includes(found.state);
+  };
+  const stands = (label: Label) =>
+    findings.some((each) => each.place === "hydrated" && each.label === label && each.state === "ok");
+  return rows
+    .filter(({ label }) => wrong(label, "server") && wrong(label, "bucket"))
+    .map(({ label }) => ({ label, costs: labelsResting(rows, label, stands) }));
+};
+
+const lostLines = (report: VerifyReport, { color, width }: TextOptions): string[] =>
+  lost(report).flatMap(({ label, costs }) => {
+    const cost =
+      costs.length === 0
+        ? `what rests on it stands on ${report.server} alone`
+        : `it costs ${plural(costs.length, "label")}: ${costs.join(", ")}`;
+    const text = `The artifact of ${label} is whole nowhere: ${cost}. Put it back from another copy: devbackup manifest import DIR. Without one, the next artifact is an anchor.`;
+    const [first = "", ...rest] = wrapAfter("", printable(text), width);
+    return [painter(color)(["bold", "red"], first), ...rest];
+  });
+
+const countsOf = (findings: readonly Finding[]) => {
+  const count = (state: Finding["state"]) => findings.filter((each) => each.state === state).length;
+  return {
+    ok: count("ok"),
+    damaged: count("damaged"),
+    missing: count("missing"),
+    notChecked: count("not-checked"),
+  };
+};
+
+function closingLines(report: VerifyReport, { color, width }: TextOptions): string[] {
+  const { findings, checkedBytes, durationMs, resumedFrom, mend } = report;
+  const paint = painter(color);
+  const { ok, damaged, missing, notChecked } = countsOf(findings);
+  const all = ok + damaged + missing + notChecked;
+  const wrong = [
+    ...(damaged > 0 ? [`${damaged} damaged`] : []),
+    ...(missing > 0 ? [`${missing} missing`] : []),
+    ...(notChecked > 0 ? [`${notChecked} not checked`] : []),
+  ];
+  const work = `${formatBytes(checkedBytes)} in ${formatDuration(durationMs)}`;
+  const resumed =
+    resumedFrom === null
+      ? []
+      : wrapAfter(
+          "",
+          `It went on with the run of ${resumedFrom.toISOString().slice(0, 16).replace("T", " ")} UTC, which was cut off.`,
+          width,
+        );
+  if (wrong.length === 0)
+    return [
+      ...resumed,
+      `${paint(["bold", "green"], "verified:")} all ${plural(all, "copy", "copies")} as they should be, ${work}`,
+    ];
+  const next =
+    damaged + missing > 0
+      ? [`next: ${mend}, which mends what is whole elsewhere`]
+      : ["next: put right what kept it from being looked at, and run the same command again"];
+  return [
+    ...resumed,
+    `${paint(["bold", "red"], "verified:")} ${wrong.join(", ")}, of ${plural(all, "copy", "copies")}; ${work}`,
+    ...next,
+  ];
+}
