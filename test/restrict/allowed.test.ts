@@ -9,6 +9,9 @@ import { desired } from "../reconcilers/world.ts";
 
 const server = "ls" as HostName;
 
+/** Root's alone, with a key that opens other hosts. */
+const SCHEDULE = ["schedule-program", "schedule-key", "schedule-login", "schedule", "unschedule"];
+
 /** Who does what each kind of action does on the server. */
 const BY: Record<"restricted" | "administrator" | "elsewhere", readonly string[]> = {
   restricted: [
