@@ -55,6 +55,7 @@ export interface Obstacle {
 }
 
 /** What the apply as a whole came to. */
-export type Result = "done" | "nothing-to-do" | "left-undone" | "failed" | "interrupted";
+export const RESULTS = ["done", "nothing-to-do", "left-undone", "failed", "interrupted"] as const;
+export type Result = (typeof RESULTS)[number];
 
 export type Emit = (event: ApplyEvent) => void;

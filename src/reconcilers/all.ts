@@ -3,6 +3,7 @@ import { fetch } from "./artifact/fetch.ts";
 import { bucketLock } from "./cloud/bucket-lock.ts";
 import { cloudObjects, leftovers } from "./cloud/cloud.ts";
 import { cloudManifest } from "./cloud/cloud-manifest.ts";
+import { hooks } from "./hooks/programs.ts";
 import { escrow } from "./keys/escrow.ts";
 import { cloudEscrow, escrowCopy } from "./keys/escrow-copies.ts";
 import { keys } from "./keys/keys.ts";
@@ -46,6 +47,7 @@ export const RECONCILERS: readonly Reconciler[] = [
   escrow,
   escrowCopy,
   setAside,
+  hooks,
   snapshot,
   artifact,
   sign,

@@ -8,6 +8,7 @@ import type { Plan, Problem, Warning } from "../plan/plan.ts";
 import { RECONCILERS, restorers } from "./all.ts";
 import { type Course, courseOf, restoreCourse } from "./course.ts";
 import { cloudOf, type Observation } from "./facts.ts";
+import { afterApplyNotes } from "./hooks/after-apply.ts";
 import { memoryProblems } from "./keys/memory.ts";
 import { afterTrust } from "./keys/trust.ts";
 import { toolsFirst } from "./machine/packages.ts";
@@ -70,6 +71,7 @@ export function planFrom(desired: DesiredState, observed: Observation, request: 
   );
   return {
     ...plan,
+    notes: [...plan.notes, ...afterApplyNotes(desired, plan)],
     problems: [...plan.problems, ...room.problems],
     warnings: [...plan.warnings, ...room.warnings],
   };

@@ -6,6 +6,7 @@ import type { Memory } from "../domain/memory.ts";
 import type { AgeRecipient, DatasetName, HostName, Signer } from "../domain/names.ts";
 import type { BucketObject, UnfinishedUpload } from "../transport/bucket/bucket.ts";
 import { pushedManifestProbe, pushedSignatureProbe } from "./cloud/pushed-manifest.ts";
+import { serverHooksProbe, workstationHooksProbe } from "./hooks/programs.ts";
 import { escrowProbe, pushedEscrowProbe } from "./keys/escrow-files.ts";
 import { keyProbe, recipientProbe } from "./keys/key-files.ts";
 import { signKeyProbe } from "./keys/signature.ts";
@@ -55,6 +56,8 @@ export const datasetProbes = (spec: DatasetSpec, target: RestoreTarget | null) =
     pushedManifest: pushedManifestProbe(spec),
     pushedSignature: pushedSignatureProbe(spec),
     signKey: signKeyProbe(spec),
+    workstationHooks: workstationHooksProbe(spec),
+    serverHooks: serverHooksProbe(spec),
     escrow: escrowProbe(spec),
     pushedEscrow: pushedEscrowProbe(spec),
     verified: verifiedProbe(spec),

@@ -1,3 +1,4 @@
+import { RESULTS } from "../apply/events.ts";
 import { openJournal } from "../apply/journal.ts";
 import { takeLock } from "../apply/lock.ts";
 import type { DatasetSpec, DesiredState, HostSpec } from "../desired-state/desired-state.ts";
@@ -10,6 +11,7 @@ import { fetch, tmpOfFetched } from "../reconcilers/artifact/fetch.ts";
 import { damagedMark } from "../reconcilers/artifact/prove-script.ts";
 import { cloudObjects } from "../reconcilers/cloud/cloud.ts";
 import { cloudManifest } from "../reconcilers/cloud/cloud-manifest.ts";
+import { afterApplyOf, runAfterApplyHook } from "../reconcilers/hooks/after-apply.ts";
 import { cloudEscrow } from "../reconcilers/keys/escrow-copies.ts";
 import { escrowFile, escrowPushedNote } from "../reconcilers/keys/escrow-files.ts";
 import { readEscrowBytes } from "../reconcilers/keys/escrow-proof.ts";
@@ -75,6 +77,10 @@ export async function allowedScripts(
       () => STAND_IN.now,
     )({ event: "apply-started", actions: [] });
     await adding(recording, desired, spec);
+    for (const result of RESULTS) {
+      const hook = afterApplyOf(spec, label, result);
+      if (hook !== null) await runAfterApplyHook(recording.host, spec, hook, new AbortController().signal);
+    }
     if (level === "full") await changing(recording, spec);
     const line = (script: string) => {
       const pattern = patternOf(script, spec).replace(STAND_IN.preface, () => `(${preface})?`);

@@ -221,7 +221,7 @@ describe("hooks around a snapshot", { skip: noRoot, concurrency: true }, () => {
 
   test("nothing but its lock is left in /run", async (context) => {
     const { take, at } = setUp(context);
-    const where = 'readlink /proc/$$/fd/1 >"$0"; exit 1';
+    const where = 'exec 3>&1; readlink /proc/self/fd/3 >"$0"; exit 1';
     await troubleOf(take({ before: ["sh", "-c", where, at("where")] }));
     const folder = dirname(readFileSync(at("where"), "utf8"));
     assert.match(folder, /^\/run\/devbackup\./);

@@ -31,7 +31,16 @@ const BY: Record<"restricted" | "administrator" | "elsewhere", readonly string[]
     "retention",
   ],
   administrator: ["packages", "restrict", "layout", "key", "sign-key", "escrow", "set-aside"].concat(SCHEDULE),
-  elsewhere: ["subvolume", "snapshot", "worktree", "abort-upload", "outlook", "trust-signer", "bucket-lock"],
+  elsewhere: [
+    "subvolume",
+    "hooks",
+    "snapshot",
+    "worktree",
+    "abort-upload",
+    "outlook",
+    "trust-signer",
+    "bucket-lock",
+  ],
 };
 
 test("of every kind of action it is decided who does it on a server with a restricted login", () => {
