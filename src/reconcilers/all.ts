@@ -16,6 +16,7 @@ import { register } from "./manifest/register.ts";
 import { setAside } from "./manifest/set-aside.ts";
 import { sign } from "./manifest/sign.ts";
 import { outlook } from "./outlook.ts";
+import { fingerprint } from "./proof/fingerprint.ts";
 import { extract } from "./receive/extract.ts";
 import { hydrate } from "./receive/hydrate.ts";
 import { receive } from "./receive/receive.ts";
@@ -52,6 +53,7 @@ export const RECONCILERS: readonly Reconciler[] = [
   artifact,
   sign,
   register,
+  fingerprint,
   fetch,
   setAsideSnapshot,
   hydrate,

@@ -28,6 +28,10 @@ import {
 } from "../reconcilers/manifest/store.ts";
 import { noteFile as extractedNote } from "../reconcilers/receive/extract.ts";
 import { packScript } from "../reconcilers/receive/extract-script.ts";
+import {
+  finishScript as finishFingerprint,
+  sinkScript as sinkFingerprint,
+} from "../reconcilers/proof/fingerprint-script.ts";
 import { hydrate } from "../reconcilers/receive/hydrate.ts";
 import { sendScript } from "../reconcilers/receive/receive.ts";
 import { damagedSnapshotMark, marksOnServer, serverLock } from "../reconcilers/receive/receive-script.ts";
@@ -148,6 +152,7 @@ async function adding(recording: Recording, desired: DesiredState, spec: Dataset
     await carryOut(artifact, { dataset: spec, label, parent, objectKey: null, after: null }, spec);
     await host.run(sizeScript(tmp));
     await expectSuccess(host, finishScript(tmp, sizeBytes, path), FED);
+    await host.run(finishFingerprint(spec, label, parent));
     for (const onSha256 of [null, sha256])
       await carryOut(register, { dataset: spec, rows: [row], onSha256, row }, spec);
     await carryOut(hydrate, hydration(spec, row, false), spec);
@@ -215,8 +220,10 @@ async function changing(recording: Recording, spec: DatasetSpec): Promise<void> 
 }
 
 /** What the server runs where a pipe ends there. */
-const sinks = (spec: DatasetSpec): readonly string[] =>
-  rowsOf(spec).map((row) => ingestScript(tmpFile(spec, fileName(row.localPath))));
+const sinks = (spec: DatasetSpec): readonly string[] => [
+  ...rowsOf(spec).map((row) => ingestScript(tmpFile(spec, fileName(row.localPath)))),
+  sinkFingerprint(spec, label),
+];
 
 /** What the server runs where a pipe begins there. */
 function sources(spec: DatasetSpec): readonly string[] {

@@ -62,6 +62,7 @@ export const PROBED: Readonly<Record<string, readonly string[]>> = {
   ],
   workingCopyBase: ["absent\n", FOLDER],
   target: [`${PLACE}other 12:256\nbeside\n`, "none\n"],
+  fingerprints: ["dev@2026-01\ndev@2026-02\n", ""],
   extracted: [`2026-01 ${HEX} 12:256\n`],
   pushedManifest: [PUSHED],
   pushedSignature: [PUSHED],

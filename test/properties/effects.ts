@@ -138,6 +138,12 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     ls.pushed.escrow ??= adopted;
     ls.sentSignature = ls.signature;
   },
+  fingerprint: (world, action) => {
+    const { ws, ls, spec } = world;
+    const from = ws.snapshots.get(snapshotName(spec.name, labelOf(action)));
+    assert(isSnapshot(from) && from.receivedUuid === null, "there is no snapshot that was taken there");
+    ls.fingerprints.add(labelOf(action));
+  },
   fetch: (world, action) => {
     const { ls, bucket, spec } = world;
     const { key, file, sha256 } = action.input as { key: string; file: string; sha256: string };

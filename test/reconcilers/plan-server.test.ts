@@ -284,7 +284,7 @@ testRows([
   {
     name: "the bucket does not answer: the backup at home goes on",
     bucket: unknown("timed out"),
-    actions: monthOf("2026-04").slice(0, 5),
+    actions: monthOf("2026-04").slice(0, 6),
     warnings: ["cloud-unknown"],
   },
   // the system

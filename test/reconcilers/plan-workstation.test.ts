@@ -207,7 +207,7 @@ testRows([
     change: { snapshots: taken("2026-01", "2026-02", "2026-03", "2026-04") },
     actions: [
       "snapshot:dev@2026-05",
-      ...["artifact", "register", "hydrate", "upload"].flatMap((kind) => [
+      ...["artifact", "register", "fingerprint", "hydrate", "upload"].flatMap((kind) => [
         `${kind}:dev@2026-04`,
         `${kind}:dev@2026-05`,
       ]),

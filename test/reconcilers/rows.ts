@@ -5,7 +5,7 @@ import { history } from "../domain/history.ts";
 import { type Case, filesOf, planOf, settled } from "./world.ts";
 
 export const THREE = "2026-01 full 100, 2026-02 incr 10, 2026-03 incr 10";
-export const MONTH = ["snapshot", "artifact", "register", "hydrate", "working-copy", "upload"];
+export const MONTH = ["snapshot", "artifact", "register", "fingerprint", "hydrate", "working-copy", "upload"];
 export const monthOf = (at: string) => [...MONTH.map((kind) => `${kind}:dev@${at}`), "upload-manifest:dev"];
 export const { facts, bucket } = settled(THREE);
 export const source = facts.source.kind === "known" ? facts.source.value : assert.fail();

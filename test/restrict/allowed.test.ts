@@ -17,6 +17,7 @@ const BY: Record<"restricted" | "administrator" | "elsewhere", readonly string[]
   restricted: [
     "artifact",
     "register",
+    "fingerprint",
     "hydrate",
     "set-aside-snapshot",
     "working-copy",

@@ -54,6 +54,7 @@ export const repositoryFolders = ({ repository }: DatasetSpec): readonly Folder[
   { path: joinPath(repository, "artifacts/incr"), mode: "750" },
   { path: joinPath(repository, "manifests"), mode: "750" },
   { path: joinPath(repository, "keys"), mode: "700" },
+  { path: joinPath(repository, "fingerprints"), mode: "700" },
   { path: joinPath(repository, "restore"), mode: "750" },
   { path: hydratedFolder(repository), mode: "750" },
   { path: joinPath(repository, "tmp"), mode: "700" },
