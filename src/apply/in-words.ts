@@ -12,15 +12,19 @@ export interface Typed {
 /** With a flag it is another command that is meant; but for `--approve`, which adds to what was typed. */
 const WHOLE = new RegExp(`(${AGAIN}|${LOOK})(?! -(?!-approve ))`, "g");
 
+/** What to type next, in the words of the user. */
+export const nextInWords = (next: string, { command, planCommand }: Typed): string =>
+  next.replace(WHOLE, (named) => (named === AGAIN ? command : planCommand));
+
 /**
  * `error` with the commands that it suggests in the words of the user. Whoever threw it does not know what was typed.
  * Running out of room can be anybody's. An error that went through here comes back as it is.
  */
-export function inWords(error: DevbackupError, { command, planCommand }: Typed): DevbackupError {
+export function inWords(error: DevbackupError, typed: Typed): DevbackupError {
   const { why = "", host, next = AGAIN } = error.trouble;
   const first = next === AGAIN ? mendDisk(why, host) : null;
   const whole = first === null ? next : `${first}, then: ${next}`;
-  const words = whole.replace(WHOLE, (named) => (named === AGAIN ? command : planCommand));
+  const words = nextInWords(whole, typed);
   return words === error.trouble.next
     ? error
     : new DevbackupError({ ...error.trouble, next: words }, { cause: error });

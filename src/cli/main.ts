@@ -96,6 +96,14 @@ selecting(program.command("apply"))
     run(flags, async () => (await import("./apply.ts")).applyCommand(planFile, flags)),
   );
 
+common(program.command("status"))
+  .description("where each label stands, what is due and in doubt, how long the room does; changes nothing")
+  .option("--dataset <name>", "this dataset alone")
+  .option("--check", "one line, and exit 1 where something is overdue or in doubt")
+  .action((flags) =>
+    run(flags, async () => (await import("./status.ts")).statusCommand(flags), "devbackup status"),
+  );
+
 identifying(common(program.command("restore")))
   .argument("<label>", "a label, or latest")
   .argument("[paths...]", "files and folders inside the dataset (default: all of it)")

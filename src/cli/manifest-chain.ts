@@ -1,5 +1,4 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
-import { unknown } from "../domain/fact.ts";
 import { type Label, parseLabel } from "../domain/label.ts";
 import { restoreChain } from "../domain/restore-chain.ts";
 import { DevbackupError } from "../domain/trouble.ts";
@@ -8,9 +7,10 @@ import { cloudOf, type Observation } from "../reconcilers/facts.ts";
 import { hydratedLabels } from "../reconcilers/receive/to-receive.ts";
 import { type ChainReport, restoreChainJson, restoreChainText } from "../report/restore-chain-text.ts";
 import { load } from "./load.ts";
+import { lookAround } from "./look-around.ts";
 import { type ManifestFlags, rowsOf } from "./manifest.ts";
 import { readRequest, serversAlone } from "./request.ts";
-import { openSession, type Session } from "./session.ts";
+import { openSession } from "./session.ts";
 import { openTerminal } from "./terminal.ts";
 
 /**
@@ -39,19 +39,6 @@ export async function manifestChainCommand(labelText: string, flags: ManifestFla
     return verdicts.includes(false) ? 6 : verdicts.includes("unknown") ? 1 : 0;
   } finally {
     await session.close();
-  }
-}
-
-/** A bucket that can't be opened, or refuses, is unknown here: what the server has can be told without it. */
-async function lookAround(session: Session, { cloud, datasets }: DesiredState): Promise<Observation> {
-  try {
-    return await session.look();
-  } catch (error) {
-    // what concerns no host concerns the bucket
-    if (!(error instanceof DevbackupError) || error.trouble.host !== undefined || cloud === null) throw error;
-    const { what, why } = error.trouble;
-    const fact = unknown(why === undefined ? what : `${what}: ${why}`);
-    return session.look(new Map(datasets.map(({ name }) => [name, fact])));
   }
 }
 

@@ -1,9 +1,11 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import type { Label } from "../domain/label.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { AGAIN } from "../domain/trouble.ts";
 import { plural } from "../domain/units.ts";
+import { approveCommand } from "../plan/approval.ts";
 import type { Plan, Problem, Warning } from "../plan/plan.ts";
-import type { DatasetStatus, Doubt, LabelStatus, PlaceName, Verdict } from "./status.ts";
+import type { DatasetStatus, Doubt, LabelStatus, PlaceName, Standing, Verdict } from "./status.ts";
 
 /** Said in every plan until something is declared or done once: no word about what is stored. */
 const ADVICE = [
@@ -30,11 +32,11 @@ export function saidOf(
       ...problems.filter(concerns).map(ofProblem),
       // left undone, an apply ends with exit code 6
       ...actions
-        .filter((action) => concerns(action) && action.exitCode === 6)
+        .filter((action) => concerns(action) && action.exitCode === 6 && action.kind !== MENDED_BY.cloud)
         .map(
-          ({ id, host, reason }): Doubt => ({
-            ...{ code: "not-authentic", host, weight: "damage", text: reason },
-            next: `${AGAIN} --approve ${id}`,
+          ({ id, host, summary, reason }): Doubt => ({
+            ...{ code: "not-authentic", host, weight: "damage", next: approveCommand(id) },
+            text: `${reason}. What waits for approval: ${summary}`,
           }),
         ),
       ...said
@@ -52,25 +54,48 @@ const ofProblem = ({ code, host, text, next, exitCode }: Problem): Doubt => ({
 
 const weightOf = (code: string): Doubt["weight"] => (code === "artifact-lost" ? "damage" : "warning");
 
-/** Registered artifacts of which a copy is gone or damaged, a doubt for each place; what is lost everywhere the plan tells. */
-export function copiesInDoubt({ server }: DatasetSpec, labels: readonly LabelStatus[]): Doubt[] {
+/**
+ * Registered artifacts of which a copy is gone or damaged and another is left, a doubt for each place; what is lost
+ * everywhere the plan tells. `actions`: of the plan, one of which may mend it.
+ */
+export function copiesInDoubt(
+  { server }: DatasetSpec,
+  labels: readonly LabelStatus[],
+  actions: Plan["actions"],
+): Doubt[] {
+  const left = labels.filter(
+    ({ at, places }) => at !== null && [places.artifact, places.cloud].some(mayBeWhole),
+  );
   return (["artifact", "cloud"] as const).flatMap((place) =>
     (["damaged", "missing"] as const).flatMap((standing): Doubt[] => {
-      const found = labels.filter(
-        ({ at, places, restorable }) => at !== null && places[place] === standing && restorable !== false,
-      );
+      const found = left.filter(({ places }) => places[place] === standing).map(({ label }) => label);
       if (found.length === 0) return [];
-      const named = listed(found.map(({ label }) => label));
-      const what = found.length === 1 ? `the artifact of ${named} is` : `the artifacts of ${named} are`;
+      const what = `the ${found.length === 1 ? "artifact" : "artifacts"} of ${listed(found)}`;
       return [
         {
           ...{ code: `copy-${standing}`, host: place === "artifact" ? server : null, weight: "damage" },
-          text: `${what} ${standing} ${WHERE[place]}`,
-          next: null,
+          text: `${what} ${found.length === 1 ? "is" : "are"} ${standing} ${WHERE[place]}`,
+          next: mending(found, MENDED_BY[place], actions),
         },
       ];
     }),
   );
+}
+
+const mayBeWhole = (standing: Standing): boolean => standing === "whole" || standing === "unknown";
+
+const MENDED_BY = { artifact: "fetch", cloud: "upload" } as const;
+
+/** What has all of it mended; null where the plan does not. */
+function mending(labels: readonly Label[], kind: string, actions: Plan["actions"]): string | null {
+  const mends = actions.filter(
+    (action) => action.kind === kind && action.label !== null && labels.includes(action.label),
+  );
+  if (mends.length < labels.length) return null;
+  const waiting = mends.filter(({ hazard }) => hazard !== "none");
+  const [first] = waiting;
+  if (first === undefined) return AGAIN;
+  return waiting.length === 1 ? approveCommand(first.id) : `${AGAIN} --approve ${kind}`;
 }
 
 const WHERE: Readonly<Record<Extract<PlaceName, "artifact" | "cloud">, string>> = {

@@ -6,17 +6,18 @@ import { parentIn } from "../domain/lineage.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
 import { fileName } from "../domain/names.ts";
 import type { PendingLabel } from "../domain/pending.ts";
-import { preferredCopy } from "../domain/restore-chain.ts";
+import { type CopyPlace, preferredCopy } from "../domain/restore-chain.ts";
 import type { Action } from "../plan/plan.ts";
 import { copiesOf } from "../reconcilers/artifact/copies.ts";
 import type { View } from "../reconcilers/reconciler.ts";
+import { wantedIn } from "../reconcilers/retention/wanted.ts";
 import { isHydrated, isSnapshot } from "../reconcilers/snapshot/complete.ts";
 import type { SubvolumeFolder } from "../reconcilers/snapshot/subvolumes.ts";
 import type { Gap, LabelStatus, PlaceName, Standing } from "./status.ts";
 
 /** What the history of a dataset is read from. */
 export interface Looked {
-  readonly view: Pick<View, "spec" | "facts" | "cloud" | "takenAt">;
+  readonly view: View;
   readonly rows: readonly ManifestRow[];
   readonly pending: readonly PendingLabel[];
   /** Of the plan. */
@@ -120,6 +121,9 @@ function placesOf({ view, rows, pending, actions }: Looked, stray: ReadonlyMap<L
   const has = (kind: string, label: Label) =>
     actions.some((action) => action.kind === kind && action.label === label);
   const isPending = new Set(pending.map(({ label }) => label));
+  const wanted = { server: wantedIn(view, "server"), bucket: wantedIn(view, "bucket") };
+  const found = (row: ManifestRow, place: CopyPlace, standing: Standing): Standing =>
+    standing === "missing" && !wanted[place](row) ? "not-wanted" : standing;
   // they are sent in their order: where a later one is, an earlier one has been
   const newestSent = rows.findLast((row) => copiesOf(row, view).bucket === "whole")?.label;
 
@@ -138,7 +142,7 @@ function placesOf({ view, rows, pending, actions }: Looked, stray: ReadonlyMap<L
     return label === newest ? "missing" : "not-wanted";
   };
   const artifact = (label: Label, row: ManifestRow | undefined, made: boolean): Standing => {
-    if (row !== undefined) return copiesOf(row, view).server;
+    if (row !== undefined) return found(row, "server", copiesOf(row, view).server);
     if (facts.store.kind === "unknown" || stray.has(label)) return "unknown";
     return made ? "whole" : isPending.has(label) ? "due" : "not-wanted";
   };
@@ -154,7 +158,8 @@ function placesOf({ view, rows, pending, actions }: Looked, stray: ReadonlyMap<L
     const { bucket } = copiesOf(row, view);
     if (bucket === "undeclared") return "not-wanted";
     const wasSent = newestSent !== undefined && compareLabels(label, newestSent) < 0;
-    return bucket === "missing" && !wasSent ? "due" : bucket;
+    const standing = found(row, "bucket", bucket);
+    return standing === "missing" && !wasSent ? "due" : standing;
   };
   return (label: Label, row: ManifestRow | undefined, due: PendingLabel | undefined): Places => ({
     workstation: snapshot(facts.snapshots, label, isSnapshot, "snapshot"),

@@ -3,7 +3,7 @@ import { chainOf } from "../domain/lineage.ts";
 import type { HostName } from "../domain/names.ts";
 import { type PendingLabel, pendingLabels } from "../domain/pending.ts";
 import { after, formatPeriod } from "../domain/period.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { ActionId, Plan } from "../plan/plan.ts";
 import { planFrom, viewOf } from "../reconcilers/diff-all.ts";
 import type { Observation } from "../reconcilers/facts.ts";
 import type { LayoutFacts } from "../reconcilers/machine/layout.ts";
@@ -90,7 +90,7 @@ function datasetStatus(
   const overdue = overdueOf(spec, newest?.at ?? null, view.takenAt);
   const said = saidOf(plan, spec.name, new Set(away.keys()));
   const labels = history.filter((entry) => entry.kind === "label");
-  const doubts = [...said.doubts, ...copiesInDoubt(spec, labels)];
+  const doubts = [...said.doubts, ...copiesInDoubt(spec, labels, actions)];
   const anchor = nextAnchor(spec, rows, pending, target);
   return {
     dataset: spec.name,
@@ -131,8 +131,13 @@ function dueOf(
   away: Away,
 ): DueAction[] {
   const waiting = new Set(away.has(workstation) ? pending.map(({ label }) => label) : []);
+  const held = new Set<ActionId>();
+  // what is needed stands before what needs it
+  for (const { id, host, label, needs } of actions)
+    if (away.has(host) || (label !== null && waiting.has(label)) || needs.some((need) => held.has(need)))
+      held.add(id);
   return actions
-    .filter(({ host, label }) => !away.has(host) && (label === null || !waiting.has(label)))
+    .filter(({ id }) => !held.has(id))
     .map(({ id, host, stage, label, summary, hazard }) => ({ id, host, stage, label, summary, hazard }));
 }
 

@@ -1,11 +1,13 @@
 import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
-import { known } from "../../src/domain/fact.ts";
+import { known, unknown } from "../../src/domain/fact.ts";
+import { labelAt } from "../../src/domain/label.ts";
 import type { Manifest } from "../../src/domain/manifest.ts";
-import type { HostName } from "../../src/domain/names.ts";
-import type { Observation } from "../../src/reconcilers/facts.ts";
+import type { DatasetName } from "../../src/domain/names.ts";
+import { type DatasetFacts, datasetProbes } from "../../src/reconcilers/facts.ts";
 import type { Status } from "../../src/status/status.ts";
 import { statusOf } from "../../src/status/status-of.ts";
-import { type Case, desired, lookAt, M1, settled } from "../reconcilers/world.ts";
+import { DEV, label } from "../domain/history.ts";
+import { type Case, lookAt, M1, remembered, settled } from "../reconcilers/world.ts";
 
 export interface Given extends Partial<Case> {
   /** As `test/domain/history.ts` reads it: `2026-01 full 100, 2026-02 incr 60`. */
@@ -14,7 +16,12 @@ export interface Given extends Partial<Case> {
   readonly now?: string;
   /** Bytes for every byte of `rows`. Default 1. */
   readonly times?: number;
+  /** Why the workstation does not answer. */
   readonly away?: string;
+  /** Whether there is another dataset, `photos`, of which nothing is there yet. */
+  readonly photos?: boolean;
+  /** Whether a recovery recipient is declared; default true. */
+  readonly recovery?: boolean;
   readonly spec?: Partial<DatasetSpec>;
   readonly endpoint?: string;
 }
@@ -54,40 +61,87 @@ export function world({ rows: text, cloud = true, times = 1 }: Given) {
   };
 }
 
+/** The store, its files as `change` makes them. */
+export const store = (given: Given, change: (files: Map<string, number>) => void) => {
+  const { facts } = world(given);
+  if (facts.store.kind !== "known") throw new RangeError("no store");
+  const files = new Map(facts.store.value.files);
+  change(files);
+  return known({ ...facts.store.value, files });
+};
+/** The objects of the bucket, each of the size that `change` gives it, or gone where it gives null. */
+export const objects = (given: Given, change: (key: string, sizeBytes: number) => number | null) => {
+  const { bucket } = world(given);
+  if (bucket.kind !== "known") throw new RangeError("no bucket");
+  const kept = [...bucket.value.objects].flatMap(([key, object]) => {
+    const sizeBytes = change(key, object.sizeBytes);
+    return sizeBytes === null ? [] : [[key, { ...object, sizeBytes }] as const];
+  });
+  return known({ ...bucket.value, objects: new Map(kept) });
+};
+
 export const NOW = "2026-06-01T12:00:00Z";
 
 /** The status of a settled world with something changed about it. */
 export function statusIn(given: Given): Status {
-  const { now = NOW, away, spec: specified, endpoint, change, bucket, ...rest } = given;
+  const { now = NOW, away, spec: specified, endpoint, change, bucket, photos = false, ...rest } = given;
   const there = world(given);
-  const target = rest.target ?? now.slice(0, 7);
   const looked = lookAt({
     ...rest,
-    target,
+    target: rest.target ?? now.slice(0, 7),
     labelled: false,
     change: { ...there.facts, ...change },
     bucket: bucket ?? there.bucket,
   });
   const takenAt = new Date(now);
-  const systems: Observation["systems"] = new Map(
-    [...looked.observed.systems].map(([host, system]) => [
-      host,
-      system.kind === "known" ? known({ ...system.value, epochSeconds: takenAt.getTime() / 1000 }) : system,
-    ]),
-  );
-  const state = {
-    ...looked.desired,
-    ...(endpoint !== undefined && { cloud: { ...(desired().cloud ?? assertCloud()), endpoint } }),
-    datasets: looked.desired.datasets.map((spec) => ({ ...spec, ...specified })),
-  };
+  const [dev] = looked.desired.datasets.map((spec) => ({ ...spec, ...specified }));
+  const facts = looked.observed.datasets.get(DEV);
+  if (dev === undefined || facts === undefined) throw new RangeError("there is a dataset");
+  const second = { ...dev, name: "photos" as DatasetName, cadence: "weekly" as const };
+  const datasets = photos ? [dev, second] : [dev];
+  const unseen = (): Partial<DatasetFacts> =>
+    Object.fromEntries(
+      Object.entries(datasetProbes(dev, null))
+        .filter(([, probe]) => away !== undefined && probe.host === dev.workstation)
+        .map(([name]) => [name, unknown(away ?? "")]),
+    );
+  const ofBoth = <Value>(value: Value, other: Value) =>
+    new Map(datasets.map(({ name }) => [name, name === DEV ? value : other] as const));
+  const { cloud } = looked.desired;
   return statusOf(
-    state,
-    { ...looked.observed, takenAt, systems },
-    looked.request,
-    new Map(away === undefined ? [] : [["ws" as HostName, away]]),
+    {
+      ...looked.desired,
+      cloud: cloud && { ...cloud, endpoint: endpoint ?? cloud.endpoint },
+      datasets,
+      recoveryRecipients: given.recovery === false ? [] : looked.desired.recoveryRecipients,
+    },
+    {
+      ...looked.observed,
+      takenAt,
+      systems: new Map(
+        [...looked.observed.systems].map(([host, system]) => [
+          host,
+          host === dev.workstation && away !== undefined
+            ? unknown(away)
+            : system.kind === "known"
+              ? known({ ...system.value, epochSeconds: takenAt.getTime() / 1000 })
+              : system,
+        ]),
+      ),
+      datasets: ofBoth({ ...facts, ...unseen() }, settled("", cloud !== null).facts),
+      buckets: looked.observed.buckets && ofBoth(there.bucket, settled("").bucket),
+      ...(bucket !== undefined && { buckets: ofBoth(bucket, bucket) }),
+      memory: ofBoth(remembered(), remembered()),
+    },
+    {
+      ...looked.request,
+      labels: new Map(
+        datasets.map(({ name, cadence, timezone }) => [
+          name,
+          given.target === undefined ? labelAt(takenAt, cadence, timezone) : label(given.target),
+        ]),
+      ),
+    },
+    new Map(away === undefined ? [] : [[dev.workstation, away]]),
   );
-}
-
-function assertCloud(): never {
-  throw new RangeError("a cloud is declared");
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { RetentionSpec } from "../../src/desired-state/desired-state.ts";
 import { absent, known, unknown } from "../../src/domain/fact.ts";
 import type { DatasetStatus, Standing, Status } from "../../src/status/status.ts";
 import { PLACES } from "../../src/status/status.ts";
 import { folder, HOME, type M1, received, subvolume, taken } from "../reconcilers/world.ts";
-import { type Given, statusIn, world } from "./states.ts";
+import { type Given, objects, statusIn, store, world } from "./states.ts";
 
 const MARK: Readonly<Record<Standing, string>> = {
   ...{ whole: "+", missing: "x", damaged: "!", unknown: "?", "not-wanted": "-", due: "." },
@@ -22,24 +23,13 @@ const matrix = ({ history }: DatasetStatus): string =>
 
 const only = ({ datasets }: Status): DatasetStatus => datasets[0] ?? assert.fail("no dataset");
 
-/** The artifacts of the store without, or as changed, where `change` says so. */
-const store = (given: Given, change: (files: Map<string, number>) => void) => {
-  const { facts } = world(given);
-  if (facts.store.kind !== "known") return assert.fail("no store");
-  const files = new Map(facts.store.value.files);
-  change(files);
-  return known({ ...facts.store.value, files });
+const KEEP_ALL: RetentionSpec = {
+  workstationSnapshots: { kind: "all" },
+  serverSnapshots: { kind: "all" },
+  serverArtifacts: { kind: "all" },
+  cloudArtifacts: { kind: "all" },
+  auto: false,
 };
-const objects = (given: Given, change: (key: string, sizeBytes: number) => number | null) => {
-  const { bucket } = world(given);
-  if (bucket.kind !== "known") return assert.fail("no bucket");
-  const kept = [...bucket.value.objects].flatMap(([key, object]) => {
-    const sizeBytes = change(key, object.sizeBytes);
-    return sizeBytes === null ? [] : [[key, { ...object, sizeBytes }] as const];
-  });
-  return known({ ...bucket.value, objects: new Map(kept) });
-};
-
 const THREE: Given = { rows: "2026-04 full 100, 2026-05 incr 10, 2026-06 incr 12" };
 const SECOND = "artifacts/incr/dev@2026-05.incr.from_2026-04.send.zst.age";
 
@@ -92,6 +82,23 @@ const rows: readonly {
     name: "the newest snapshot is: on the server it is due again",
     given: { ...THREE, change: { snapshots: taken("2026-05"), hydrated: received("2026-05") } },
     matrix: "2026-04 -++-+, 2026-05 +++++, 2026-06 x++.+",
+    verdict: "well",
+  },
+  {
+    name: "what retention has let go is not missed",
+    given: {
+      rows: "2026-03 full 100, 2026-04 incr 10, 2026-05 full 100, 2026-06 incr 12",
+      spec: { retention: { ...KEEP_ALL, serverArtifacts: { kind: "chains", count: 1 } } },
+      change: {
+        store: store(
+          { rows: "2026-03 full 100, 2026-04 incr 10, 2026-05 full 100, 2026-06 incr 12" },
+          (files) => {
+            for (const path of files.keys()) if (/2026-0[34]/.test(path)) files.delete(path);
+          },
+        ),
+      },
+    },
+    matrix: "2026-03 +-+++, 2026-04 +-+++, 2026-05 +++++, 2026-06 +++++",
     verdict: "well",
   },
   {

@@ -109,6 +109,14 @@ export function sshTrouble(host: HostName, ssh: ResolvedSsh): SshTrouble {
   };
 }
 
+/** The codes of {@link SshTrouble.notReached}: the machine is off or asleep, or its network is away. */
+export const NOT_REACHED: ReadonlySet<string> = new Set([
+  "host-refused",
+  "host-not-found",
+  "host-unreachable",
+  "host-timeout",
+]);
+
 const NOTHING_DONE = "Nothing was run there; safe to run again";
 
 function networkFailure(cause: unknown, ssh: ResolvedSsh, at: string): readonly [string, string, string] {

@@ -1,0 +1,167 @@
+import { printable } from "../domain/printable.ts";
+import { formatAge, formatBytes, formatDuration, plural } from "../domain/units.ts";
+import { STAGES } from "../plan/plan.ts";
+import type { ApplyStatus, CloudStatus, DatasetStatus, Room, SpaceStatus, Status } from "../status/status.ts";
+import { type Paint, wrapAfter } from "./lines.ts";
+
+const NAME_WIDTH = 13;
+
+/** One line each, or a few: `chain        3 artifacts since 2026-04 …`. */
+export const factLines = (
+  dataset: DatasetStatus,
+  { datasets, away }: Status,
+  width: number,
+  paint: Paint,
+): string[] =>
+  named(
+    [
+      ["newest", newest(dataset)],
+      ["due", due(dataset, away)],
+      ["chain", chain(dataset)],
+      ["next anchor", nextAnchor(dataset)],
+      ["room", `${dataset.server}: ${roomOf(dataset.space.server)}${growth(dataset.space)}`],
+      ["", `${dataset.workstation}: ${roomOf(dataset.space.workstation)}`],
+      ...(datasets.length > 1 && dataset.inBucket !== null
+        ? [
+            [
+              "bucket",
+              `${plural(dataset.inBucket.objects, "object")}, ${formatBytes(dataset.inBucket.bytes)}`,
+            ] as const,
+          ]
+        : []),
+      ["restore", restore(dataset)],
+      ["verified", verified(dataset)],
+      ["last apply", lastApply(dataset.applies)],
+    ],
+    width,
+    paint,
+  );
+
+/** What concerns all of the datasets. */
+export const generalLines = ({ cloud, schedule }: Status, width: number, paint: Paint): string[] =>
+  named(
+    [
+      ["cloud", cloud === null ? "none: there is no off-site copy" : cloudText(cloud)],
+      [
+        "schedule",
+        schedule === null
+          ? "none: devbackup apply runs when somebody runs it"
+          : `on ${schedule.on}, ${schedule.calendar}${schedule.nextRunAt === null ? "" : `; next ${minute(schedule.nextRunAt)}`}`,
+      ],
+    ],
+    width,
+    paint,
+  );
+
+const named = (facts: readonly (readonly [string, string])[], width: number, paint: Paint): string[] =>
+  facts.flatMap(([name, text]) => {
+    const lead = `  ${name.padEnd(NAME_WIDTH)}`;
+    const [first = "", ...rest] = wrapAfter(lead, printable(text), width);
+    return [paint("dim", lead) + first.slice(lead.length), ...rest];
+  });
+
+function newest({ newest: found, overdue }: DatasetStatus): string {
+  if (found === null) return "none yet";
+  const since = overdue.since === null ? "" : `, overdue since ${overdue.since.slice(0, 10)}`;
+  return `${found.label}, ${ago(found.ageMs)} (at most ${overdue.allowed})${since}`;
+}
+
+function due(
+  { due: actions, doubts, current, workstation, newest: found }: DatasetStatus,
+  away: Status["away"],
+): string {
+  const waiting = actions.filter(({ hazard }) => hazard !== "none").length;
+  const isAway = away.some(({ host }) => host === workstation) && found?.label !== current;
+  const parts = [
+    ...(isAway ? [`${current}, once ${workstation} is back`] : []),
+    ...(actions.length === 0
+      ? []
+      : [
+          `${plural(actions.length, "action")}: ${actions.length === 1 ? actions[0]?.summary : byStage(actions)}`,
+        ]),
+    ...(waiting === 0 ? [] : [`${waiting} of them ${waiting === 1 ? "waits" : "wait"} for approval`]),
+    ...(actions.length > 0 && doubts.some(({ weight }) => weight === "problem")
+      ? ["none is done before the problem is put right"]
+      : []),
+  ];
+  return parts.length === 0 ? "nothing" : parts.join("; ");
+}
+
+function byStage(actions: DatasetStatus["due"]): string {
+  const counts = STAGES.map(
+    (stage) => [stage, actions.filter((action) => action.stage === stage).length] as const,
+  );
+  return counts
+    .filter(([, count]) => count > 0)
+    .map(([stage, count]) => `${count} ${stage}`)
+    .join(", ");
+}
+
+function chain({ chain: found }: DatasetStatus): string {
+  if (found === null) return "none yet";
+  const { anchor, length, anchorBytes, incrementBytes } = found;
+  if (length === 1) return `the anchor ${anchor} alone, ${formatBytes(anchorBytes)}`;
+  const share = anchorBytes === 0 ? "" : ` (${Math.round((100 * incrementBytes) / anchorBytes)} %)`;
+  return `the anchor ${anchor}, ${formatBytes(anchorBytes)}, and ${plural(length - 1, "increment")}, ${formatBytes(incrementBytes)}${share}`;
+}
+
+const nextAnchor = ({ nextAnchor: { label, because } }: DatasetStatus): string =>
+  label === null ? because : `${label}: ${because}`;
+
+const roomOf = (found: Room | null): string =>
+  found === null
+    ? "not known"
+    : `${formatBytes(found.freeBytes)} free of ${formatBytes(found.sizeBytes)}${found.quotaLeftBytes === null ? "" : `, ${formatBytes(found.quotaLeftBytes)} left of the quota`}`;
+
+function growth({ growthBytesPerLabel, monthsLeft }: SpaceStatus): string {
+  if (growthBytesPerLabel === null || monthsLeft === null) return "";
+  return `, ${formatBytes(growthBytesPerLabel)} a label: ${howLong(monthsLeft)}`;
+}
+
+function howLong(months: number): string {
+  if (months < 1) return "less than a month";
+  if (months < 24) return `about ${plural(Math.floor(months), "month")}`;
+  const years = Math.floor(months / 12);
+  return years > 50 ? "more than 50 years" : `about ${years} years`;
+}
+
+const restore = ({ restore: { estimateMs, because } }: DatasetStatus): string =>
+  estimateMs === null ? because : `about ${formatDuration(estimateMs)}, ${because}`;
+
+const verified = ({ verification }: DatasetStatus): string =>
+  verification === null
+    ? "not yet"
+    : `${ago(verification.ageMs)}: ${verification.what}, ${verification.result}`;
+
+function lastApply(applies: readonly ApplyStatus[] | null): string {
+  if (applies === null) return "not known";
+  const last = applies.at(-1);
+  if (last === undefined) return "none yet";
+  const took = last.durationMs === null ? "" : ` in ${formatDuration(last.durationMs)}`;
+  const what = `${last.done} of ${plural(last.planned, "action")}${took}`;
+  return `${ago(last.ageMs)} by ${last.who}: ${RESULT[last.result] ?? last.result}, ${what}${last.failed === null ? "" : `; ${last.failed} failed`}`;
+}
+
+const RESULT: Readonly<Record<string, string>> = {
+  "left-undone": "something was left undone",
+  open: "goes on, or was cut off",
+};
+
+function cloudText({ bucket, objects, bytes, monthlyCostUsd, unknown }: CloudStatus): string {
+  if (objects === null || bytes === null)
+    return `${bucket} could not be looked at${unknown === null ? "" : `: ${unknown}`}`;
+  const cost =
+    monthlyCostUsd === null
+      ? ""
+      : monthlyCostUsd === 0
+        ? "; nothing to pay up to 10 GB"
+        : `; about $${monthlyCostUsd.toFixed(2)} a month`;
+  return `${bucket}: ${plural(objects, "object")}, ${formatBytes(bytes)}${cost}`;
+}
+
+const ago = (ms: number): string => {
+  const age = formatAge(ms);
+  return age === "just now" ? age : `${age} ago`;
+};
+
+const minute = (ts: string): string => `${ts.slice(0, 16).replace("T", " ")} UTC`;

@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { stripVTControlCharacters } from "node:util";
+import { known } from "../../src/domain/fact.ts";
+import { jsonLine } from "../../src/domain/printable.ts";
+import { type StatusTextOptions, statusLine, statusText } from "../../src/report/status-text.ts";
+import type { Status } from "../../src/status/status.ts";
+import { type Given, objects, statusIn, store } from "../status/states.ts";
+
+const MIB = 2 ** 20;
+const plain: StatusTextOptions = { color: false, verbose: false, width: 80 };
+
+/** From July 2024 on, an anchor every twelve months. */
+const TWO_YEARS = Array.from({ length: 24 }, (_, at) => {
+  const month = new Date(Date.UTC(2024, 6 + at)).toISOString().slice(0, 7);
+  return `${month} ${at % 12 === 0 ? "full 4200" : `incr ${150 + ((at * 37) % 90)}`}`;
+});
+const THREE: Given = { rows: "2026-04 full 100, 2026-05 incr 10, 2026-06 incr 12", times: MIB };
+const SECOND = "artifacts/incr/dev@2026-05.incr.from_2026-04.send.zst.age";
+const RUN = { who: "chuck@laptop", result: "done", durationMs: 184_000, planned: 7, done: 7, failed: null };
+const journal = known([{ ...RUN, startedAt: "2026-06-01T03:00:00.000Z" }]);
+
+const cases: readonly { name: string; given: Given; options?: Partial<StatusTextOptions>; line: string }[] = [
+  { name: "nothing-yet", given: { rows: "" }, line: "overdue: no backup is registered" },
+  {
+    name: "one-label",
+    given: { rows: "2026-06 full 100", times: MIB, change: { journal } },
+    line: "well: dev stands at 2026-06",
+  },
+  {
+    name: "24-labels",
+    given: { rows: TWO_YEARS.join(", "), times: MIB, endpoint: "https://0a.r2.cloudflarestorage.com" },
+    line: "well: dev stands at 2026-06",
+  },
+  {
+    name: "24-labels-verbose",
+    given: { rows: TWO_YEARS.filter((_, at) => at !== 3 && at !== 4).join(", "), times: MIB },
+    options: { verbose: true },
+    line: "well: dev stands at 2026-06",
+  },
+  {
+    name: "24-labels-damage",
+    given: {
+      rows: TWO_YEARS.join(", "),
+      times: MIB,
+      change: {
+        store: store({ rows: TWO_YEARS.join(", "), times: MIB }, (files) => {
+          for (const path of files.keys()) if (/@2025-0[12]/.test(path)) files.delete(path);
+        }),
+      },
+    },
+    line: "in doubt: ls: the artifacts of 2025-01, 2025-02 are missing on the server",
+  },
+  {
+    name: "damage",
+    given: {
+      ...THREE,
+      change: { store: store(THREE, (files) => files.set(SECOND, 3)) },
+      bucket: objects(THREE, (key, bytes) => (key.includes("2026-06") ? 5 : bytes)),
+    },
+    line: "in doubt: ls: the artifact of 2026-05 is damaged on the server (and 1 more: devbackup status)",
+  },
+  {
+    name: "overdue",
+    given: { rows: "2026-01 full 100, 2026-02 incr 9, 2026-03 incr 10", times: MIB },
+    line: "overdue: the newest backup, 2026-03, is 92 days old: more than the 40 days that are allowed",
+  },
+  { name: "no-cloud", given: { ...THREE, cloud: false }, line: "well: dev stands at 2026-06" },
+  {
+    name: "two-datasets",
+    given: { rows: "2026-05 full 100, 2026-06 incr 10", times: MIB, photos: true, recovery: false },
+    line: "overdue: photos: no backup is registered",
+  },
+  {
+    name: "workstation-away",
+    given: {
+      rows: "2026-04 full 100, 2026-05 incr 10",
+      times: MIB,
+      away: "192.168.1.7 port 22 did not answer within 10 s",
+    },
+    line: "well: dev stands at 2026-05",
+  },
+];
+
+/** What was seen and found good; `UPDATE_GOLDEN=1` writes it anew, to be looked at. */
+const golden = (name: string, text: string): void => {
+  const file = join(import.meta.dirname, "status", `${name}.txt`);
+  if (process.env.UPDATE_GOLDEN === "1") writeFileSync(file, text);
+  assert.equal(text, readFileSync(file, "utf8"));
+};
+
+describe("status", () => {
+  for (const { name, given, options, line } of cases)
+    test(name, () => {
+      const status = statusIn(given);
+      const text = statusText(status, { ...plain, ...options });
+      golden(name, text);
+      for (const each of text.split("\n")) assert.ok(each.length <= 80 || /^ {2}next: /.test(each), each);
+      assert.equal(statusLine(status), `${line}\n`);
+    });
+
+  test("colour changes nothing but the colour", () => {
+    for (const { given, options } of cases) {
+      const status = statusIn(given);
+      const colored = statusText(status, { ...plain, ...options, color: true });
+      assert.equal(stripVTControlCharacters(colored), statusText(status, { ...plain, ...options }));
+      assert.ok(colored.includes("\u001b["));
+    }
+  });
+
+  test("what to type next has the flags that were typed", () => {
+    const status = statusIn({ rows: "" });
+    const text = statusText(status, { ...plain, inWords: (next) => `${next} --config home.yaml` });
+    assert.match(text, /next: devbackup apply --config home\.yaml\n/);
+  });
+
+  test("what others wrote is shown, not obeyed", () => {
+    const given: Given = {
+      ...THREE,
+      change: { journal: known([{ ...RUN, startedAt: "2026-06-01T03:00:00Z", who: "\u001b[2J" }]) },
+    };
+    const status = statusIn(given);
+    assert.match(statusText(status, plain), /by \\x1b\[2J/);
+    assert.match(statusLine({ ...status, verdict: "in-doubt", because: ["a\nb"] }), /^in doubt: a\\nb\n$/);
+  });
+
+  test("the JSON document is plain data, with the names of the manual", () => {
+    const status = statusIn({ ...THREE, change: { journal } });
+    const again = JSON.parse(jsonLine(status)) as Status;
+    assert.deepEqual(again, status);
+    assert.deepEqual(Object.keys(status), [
+      ...["formatVersion", "takenAt", "verdict", "because", "away", "schedule", "cloud"],
+      ...["doubts", "advice", "datasets"],
+    ]);
+    const manual = readFileSync(join(import.meta.dirname, "../../docs/manual.md"), "utf8");
+    const [dataset] = again.datasets;
+    const [label] = dataset?.history ?? [];
+    for (const part of [again, dataset, label, again.cloud])
+      for (const name of Object.keys(part ?? {}))
+        assert.ok(manual.includes(`\`${name}\``), `${name} is not in the manual`);
+  });
+});
