@@ -105,9 +105,9 @@ export function viewOf(
     ...{ desired, spec, facts, systems, cloud, memory, takenAt },
     ...{ course, restore, hosts, recovered, stages: request.selection.stages },
     ...(restrictions && { restrictions }),
+    ...(schedule && { schedule }),
   };
   return { kind: "view", view };
-    ...(schedule && { schedule }),
 }
 
 /** Labels only grow: what is asked for, or what the clock says, may not lie before what is registered. */

@@ -21,8 +21,8 @@ import { marksOnServer, marksOnWorkstation } from "./receive/receive-script.ts";
 import { baseFolder, workingCopyProbe } from "./receive/working-copy.ts";
 import type { Probe } from "./reconciler.ts";
 import type { RestoreTarget } from "./request.ts";
-import { sourceProbe } from "./snapshot/source.ts";
 import type { LookedAtSchedule } from "./schedule/wanted.ts";
+import { sourceProbe } from "./snapshot/source.ts";
 import { subvolumeFolderProbe } from "./snapshot/subvolumes.ts";
 import { verifiedProbe } from "./verify/record.ts";
 
@@ -123,8 +123,8 @@ export interface Observation {
   readonly recovered: ReadonlyMap<DatasetName, Fact<RecoveredFacts>>;
   /** Of servers; what is not in it was not looked at. */
   readonly restrictions?: ReadonlyMap<HostName, LookedAtRestriction>;
+  /** Left out where it was not looked at: a restore asks for none, nor does who asks for one dataset. */
+  readonly schedule?: LookedAtSchedule;
   /** What the controller has seen before; unknown where it cannot be read. */
   readonly memory: ReadonlyMap<DatasetName, Fact<Memory>>;
 }
-  /** Left out where it was not looked at: a restore asks for none, nor does who asks for one dataset. */
-  readonly schedule?: LookedAtSchedule;
