@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type StatePlace, stateFolder } from "./memory.ts";
@@ -39,24 +40,39 @@ export interface Runs {
   readonly fileOf: (id: string) => string;
   /** Of these files of a desired state. What can't be read is passed over. */
   readonly all: (files: readonly string[]) => Promise<readonly RunRecord[]>;
+  /** What people were last told to be wrong; null where they were told that nothing is, or nothing yet. */
+  readonly lastWrong: (files: readonly string[]) => Promise<Wrong | null>;
+  readonly noteWrong: (files: readonly string[], wrong: Wrong | null) => Promise<void>;
+}
+
+export interface Wrong {
+  readonly title: string;
+  /** RFC 3339, UTC. */
+  readonly at: string;
 }
 
 /** `${XDG_STATE_HOME:-~/.local/state}/devbackup/runs/`. */
 export function openRuns(place: StatePlace): Runs {
   const folder = join(stateFolder(place), "runs");
   const fileOf = (id: string): string => join(folder, `${id}.json`);
+  const wrongFile = (files: readonly string[]): string =>
+    join(folder, `wrong-${createHash("sha256").update(JSON.stringify(files)).digest("hex").slice(0, 12)}`);
+  const write = async (file: string, value: object): Promise<void> => {
+    const made = `${file}.${process.pid}.new`;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await writeFile(made, `${JSON.stringify({ formatVersion: 1, ...value })}\n`, {
+      mode: 0o600,
+      flush: true,
+    });
+    await rename(made, file);
+  };
   return {
     fileOf,
-    write: async (record) => {
-      const made = `${fileOf(record.id)}.new`;
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await writeFile(made, `${JSON.stringify({ formatVersion: 1, ...record })}\n`, {
-        mode: 0o600,
-        flush: true,
-      });
-      await rename(made, fileOf(record.id));
-    },
+    write: (record) => write(fileOf(record.id), record),
     forget: (id) => rm(fileOf(id), { force: true }),
+    lastWrong: (files) => readFile(wrongFile(files), "utf8").then(parseWrong, () => null),
+    noteWrong: (files, wrong) =>
+      wrong === null ? rm(wrongFile(files), { force: true }) : write(wrongFile(files), wrong),
     all: async (files) => {
       const names = await readdir(folder).catch(() => []);
       const read = names
@@ -92,6 +108,17 @@ const startOf = (pid: number): Promise<string | null> =>
     (stat) => stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null,
     () => null,
   );
+
+function parseWrong(text: string): Wrong | null {
+  try {
+    const { title, at } = JSON.parse(text) as Record<string, unknown>;
+    return typeof title === "string" && typeof at === "string" && !Number.isNaN(Date.parse(at))
+      ? { title, at }
+      : null;
+  } catch {
+    return null;
+  }
+}
 
 function parseRecord(text: string): RunRecord | null {
   try {

@@ -183,7 +183,7 @@ const leftLines = ({ left, exitCode }: Ending): string[] =>
 
 const troubleLines = ({ host, what, why, state, next }: Trouble): string[] => [
   placed(host, what),
-  ...printableLines(why ?? "")
+  ...printableLines((why ?? "").slice(-WHY_LINES * WHY_COLUMNS))
     .slice(-WHY_LINES)
     .map((line) => (line.length > WHY_COLUMNS ? `${line.slice(0, WHY_COLUMNS)}…` : line)),
   ...(state === undefined ? [] : [`${state}.`]),

@@ -33,6 +33,9 @@ export interface Telling {
 /** An older record of a run that told its end belongs to no unit that is still about to ask for it. */
 const KEPT_MS = 24 * 3_600_000;
 
+/** A host that is asleep is tried again every quarter of an hour. Less than a day, for runs are not that punctual. */
+const SAME_AGAIN_MS = 23 * 3_600_000;
+
 /** From here on a run is told of: that it begins, what it came to, or by the next one that it never ended. */
 export async function beginTelling(options: TellingOptions): Promise<Telling> {
   const { run, ways, whole, byHand, runs, now, env } = options;
@@ -78,7 +81,7 @@ export async function beginTelling(options: TellingOptions): Promise<Telling> {
       const ending = witness.ending(end);
       started.abort();
       await Promise.all([start, before]);
-      if (isTold(run.what, ending, byHand)) await tell(endNews(begun, ending, options), id);
+      if (isTold(run.what, ending, byHand)) await tellEnd(options, begun, ending, (news) => tell(news, id));
       process.off("exit", forgetAtOnce);
       const noted =
         record.invocation === null ? runs.forget(id) : runs.write({ ...record, exitCode: ending.exitCode });
@@ -93,6 +96,28 @@ const startNews = (run: Run, plan: Plan, whole: boolean): Omit<News, "run"> => (
   forPeople: plan.actions.length > 0,
   figures: null,
 });
+
+/** People hear of what is wrong once a day, however often it is tried again, and that nothing is any more. */
+async function tellEnd(
+  options: TellingOptions,
+  run: Run,
+  ending: Ending,
+  tell: (news: Omit<News, "run">) => Promise<void>,
+): Promise<void> {
+  const { runs, files, byHand, now } = options;
+  const news = endNews(run, ending, options);
+  const { occasion, title } = news.message;
+  const before = await runs.lastWrong(files);
+  const at = now();
+  const again = before?.title === title && at.getTime() - Date.parse(before.at) < SAME_AGAIN_MS;
+  await tell({
+    ...news,
+    forPeople: before !== null && occasion === "success" ? true : news.forPeople && !(again && !byHand),
+  });
+  if (again) return;
+  const wrong = occasion === "success" ? null : { title, at: at.toISOString() };
+  await runs.noteWrong(files, wrong).catch(() => undefined);
+}
 
 function endNews(run: Run, ending: Ending, { now, whole, datasets }: TellingOptions): Omit<News, "run"> {
   const { exitCode, sound, newest, unapproved, warnings, mode } = ending;

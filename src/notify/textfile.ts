@@ -28,19 +28,20 @@ export async function readTextfile(file: string): Promise<string> {
 export async function writeTextfile(file: string, text: string | null, id: string): Promise<void> {
   // the collector reads what ends with .prom
   const made = `${file}.${id}.new`;
+  const handle = await open(made, "wx", 0o644).catch(refuse);
   try {
-    const handle = await open(made, "wx", 0o644);
-    try {
-      await handle.writeFile(text ?? "");
-      // whatever the umask is
-      await handle.chmod(0o644);
-    } finally {
-      await handle.close();
-    }
-    if (text === null) await rm(made);
-    else await rename(made, file);
+    await handle.writeFile(text ?? "");
+    // whatever the umask is
+    await handle.chmod(0o644);
+    await (text === null ? rm(made) : rename(made, file));
   } catch (error) {
     await rm(made, { force: true }).catch(() => undefined);
+    refuse(error);
+  } finally {
+    await handle.close();
+  }
+
+  function refuse(error: unknown): never {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new Undelivered(`${file} can't be written (${code ?? message})`);
   }
