@@ -24,7 +24,7 @@ export async function statusCommand(flags: StatusFlags): Promise<number> {
   const { dataset } = flags;
   const asked = dataset === undefined ? {} : { dataset };
   const { desired, request } = readRequest(loaded.desired, asked, new Date());
-  const session = openSession(desired, request, [], terminal.warn);
+  const session = openSession(desired, request, [], terminal.warn, "all", loaded.texts);
   try {
     const status = await statusNow(session, desired, request);
     if (terminal.json) await terminal.document(status);

@@ -5,7 +5,7 @@ import { AGAIN } from "../domain/trouble.ts";
 import { plural } from "../domain/units.ts";
 import { approveCommand } from "../plan/approval.ts";
 import type { Plan, Problem, Warning } from "../plan/plan.ts";
-import type { DatasetStatus, Doubt, LabelStatus, PlaceName, Standing, Verdict } from "./status.ts";
+import type { DatasetStatus, Doubt, LabelStatus, Standing, Verdict } from "./status.ts";
 
 /** Said in every plan until something is declared or done once: no word about what is stored. */
 const ADVICE = [
@@ -17,6 +17,8 @@ const ADVICE = [
   "open-to-user",
   "restriction-outdated",
 ];
+/** The history shows it, and whether it went on for too long is `overdue`. */
+const SHOWN = "period-missed";
 
 /** What a plan says of one dataset, or with null of none: what is in doubt, and what is advice. Nothing of hosts that are `away`. */
 export function saidOf(
@@ -26,13 +28,13 @@ export function saidOf(
 ): { readonly doubts: Doubt[]; readonly advice: string[] } {
   const concerns = ({ host, dataset }: Pick<Warning, "host" | "dataset">) =>
     dataset === about && (host === null || !away.has(host));
-  const said = warnings.filter(concerns);
+  const said = warnings.filter((each) => concerns(each) && each.code !== SHOWN);
   return {
     doubts: [
       ...problems.filter(concerns).map(ofProblem),
       // left undone, an apply ends with exit code 6
       ...actions
-        .filter((action) => concerns(action) && action.exitCode === 6 && action.kind !== MENDED_BY.cloud)
+        .filter((action) => concerns(action) && action.exitCode === 6 && action.kind !== OBJECT.mendedBy)
         .map(
           ({ id, host, summary, reason }): Doubt => ({
             ...{ code: "not-authentic", host, weight: "damage", next: approveCommand(id) },
@@ -55,36 +57,42 @@ const ofProblem = ({ code, host, text, next, exitCode }: Problem): Doubt => ({
 const weightOf = (code: string): Doubt["weight"] => (code === "artifact-lost" ? "damage" : "warning");
 
 /**
- * Registered artifacts of which a copy is gone or damaged and another is left, a doubt for each place; what is lost
- * everywhere the plan tells. `actions`: of the plan, one of which may mend it.
+ * Registered artifacts of which a copy is gone or damaged and another is left, and hydrated snapshots that are damaged, a
+ * doubt for each place; what is lost everywhere the plan tells. `actions`: of the plan, one of which may mend it.
  */
 export function copiesInDoubt(
   { server }: DatasetSpec,
   labels: readonly LabelStatus[],
   actions: Plan["actions"],
 ): Doubt[] {
-  const left = labels.filter(
-    ({ at, places }) => at !== null && [places.artifact, places.cloud].some(mayBeWhole),
-  );
-  return (["artifact", "cloud"] as const).flatMap((place) =>
-    (["damaged", "missing"] as const).flatMap((standing): Doubt[] => {
-      const found = left.filter(({ places }) => places[place] === standing).map(({ label }) => label);
-      if (found.length === 0) return [];
-      const what = `the ${found.length === 1 ? "artifact" : "artifacts"} of ${listed(found)}`;
-      return [
-        {
-          ...{ code: `copy-${standing}`, host: place === "artifact" ? server : null, weight: "damage" },
-          text: `${what} ${found.length === 1 ? "is" : "are"} ${standing} ${WHERE[place]}`,
-          next: mending(found, MENDED_BY[place], actions),
-        },
-      ];
-    }),
-  );
+  const registered = labels.filter(({ at }) => at !== null);
+  const left = registered.filter(({ places }) => [places.artifact, places.cloud].some(mayBeWhole));
+  return MENDABLE.flatMap(({ place, standing, thing, where, mendedBy }): Doubt[] => {
+    const among = place === "server" ? registered : left;
+    const found = among.filter(({ places }) => places[place] === standing).map(({ label }) => label);
+    if (found.length === 0) return [];
+    const what = `the ${found.length === 1 ? thing : `${thing}s`} of ${listed(found)}`;
+    return [
+      {
+        ...{ code: `${thing}-${standing}`, host: place === "cloud" ? null : server, weight: "damage" },
+        text: `${what} ${found.length === 1 ? "is" : "are"} ${standing} ${where}`,
+        next: mending(found, mendedBy, actions),
+      },
+    ];
+  });
 }
 
-const mayBeWhole = (standing: Standing): boolean => standing === "whole" || standing === "unknown";
+const ARTIFACT = { place: "artifact", thing: "artifact", where: "on the server", mendedBy: "fetch" } as const;
+const OBJECT = { place: "cloud", thing: "artifact", where: "in the bucket", mendedBy: "upload" } as const;
+const MENDABLE = [
+  { ...ARTIFACT, standing: "damaged" },
+  { ...ARTIFACT, standing: "missing" },
+  { ...OBJECT, standing: "damaged" },
+  { ...OBJECT, standing: "missing" },
+  { place: "server", thing: "snapshot", where: "on the server", mendedBy: "hydrate", standing: "damaged" },
+] as const;
 
-const MENDED_BY = { artifact: "fetch", cloud: "upload" } as const;
+const mayBeWhole = (standing: Standing): boolean => standing === "whole" || standing === "unknown";
 
 /** What has all of it mended; null where the plan does not. */
 function mending(labels: readonly Label[], kind: string, actions: Plan["actions"]): string | null {
@@ -97,11 +105,6 @@ function mending(labels: readonly Label[], kind: string, actions: Plan["actions"
   if (first === undefined) return AGAIN;
   return waiting.length === 1 ? approveCommand(first.id) : `${AGAIN} --approve ${kind}`;
 }
-
-const WHERE: Readonly<Record<Extract<PlaceName, "artifact" | "cloud">, string>> = {
-  artifact: "on the server",
-  cloud: "in the bucket",
-};
 
 /** `2026-01, 2026-02 and 7 more`. */
 function listed(labels: readonly string[]): string {

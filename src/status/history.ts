@@ -12,7 +12,7 @@ import { copiesOf } from "../reconcilers/artifact/copies.ts";
 import type { View } from "../reconcilers/reconciler.ts";
 import { wantedIn } from "../reconcilers/retention/wanted.ts";
 import { isHydrated, isSnapshot } from "../reconcilers/snapshot/complete.ts";
-import type { SubvolumeFolder } from "../reconcilers/snapshot/subvolumes.ts";
+import type { Subvolume, SubvolumeFolder } from "../reconcilers/snapshot/subvolumes.ts";
 import type { Gap, LabelStatus, PlaceName, Standing } from "./status.ts";
 
 /** What the history of a dataset is read from. */
@@ -130,13 +130,14 @@ function placesOf({ view, rows, pending, actions }: Looked, stray: ReadonlyMap<L
   const snapshot = (
     folder: Fact<SubvolumeFolder>,
     label: Label,
-    isComplete: typeof isSnapshot,
+    isComplete: (entry: Subvolume | null | undefined) => boolean,
     kind: string,
   ): Standing => {
     if (folder.kind === "unknown") return "unknown";
     const entry =
       folder.kind === "known" ? folder.value.entries.get(snapshotName(spec.name, label)) : undefined;
     if (isComplete(entry)) return "whole";
+    if (entry?.damaged === true) return "damaged";
     if (isPending.has(label) || has(kind, label)) return entry === null ? "damaged" : "due";
     if (entry !== undefined) return "damaged";
     return label === newest ? "missing" : "not-wanted";

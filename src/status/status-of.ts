@@ -22,6 +22,7 @@ import {
   type Status,
   type Verdict,
 } from "./status.ts";
+import { verificationOf } from "./verification.ts";
 
 /** Hosts that did not answer, and why. */
 export type Away = ReadonlyMap<HostName, string>;
@@ -51,17 +52,23 @@ export function statusOf(
       ...ownVerdict.because,
     ],
     away: [...away].map(([host, why]) => ({ host, why })),
-    schedule:
-      desired.schedule === null
-        ? null
-        : {
-            on: desired.schedule.on,
-            calendar: desired.schedule.calendar,
-            ...{ nextRunAt: null, lastRunAt: null },
-          },
+    schedule: scheduleOf(desired, observed),
     cloud: cloudStatus(desired, observed),
     ...general,
     datasets,
+  };
+}
+
+function scheduleOf({ schedule }: DesiredState, observed: Observation): Status["schedule"] {
+  if (schedule === null) return null;
+  const { on, calendar } = schedule;
+  const there = observed.schedule?.there.get(on);
+  const { nextRun = null, lastRun = null } = there?.kind === "known" ? there.value : {};
+  return {
+    on,
+    calendar,
+    nextRunAt: nextRun?.toISOString() ?? null,
+    lastRunAt: lastRun?.toISOString() ?? null,
   };
 }
 
@@ -104,7 +111,7 @@ function datasetStatus(
     space: spaceOf(view, anchor),
     inBucket: inBucket(view.cloud?.bucket),
     restore: { estimateMs: null, because: "no drill yet" },
-    verification: null,
+    verification: verificationOf(view, labels),
     drills: [],
     applies: appliesOf(view),
   };

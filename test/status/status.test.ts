@@ -171,6 +171,21 @@ const rows: readonly {
     verdict: "in-doubt",
   },
   {
+    name: "a hydrated snapshot that was found damaged",
+    given: {
+      ...THREE,
+      change: {
+        hydrated: folder(SRV, [
+          ["dev@2026-05", subvolume("a", { receivedUuid: "ws-2026-05" })],
+          ["dev@2026-06", subvolume("b", { receivedUuid: "ws-2026-06", damaged: true })],
+        ]),
+      },
+    },
+    matrix: "2026-04 +++-+, 2026-05 +++++, 2026-06 +++!+",
+    verdict: "in-doubt",
+    because: /^ls: the snapshot of 2026-06 is damaged on the server$/,
+  },
+  {
     name: "what has a label's name and is no snapshot",
     given: {
       ...THREE,

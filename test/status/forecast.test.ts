@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
+import { known } from "../../src/domain/fact.ts";
+import type { Label } from "../../src/domain/label.ts";
+import type { Manifest } from "../../src/domain/manifest.ts";
+import type { Sha256 } from "../../src/domain/names.ts";
+import { NEVER_VERIFIED, withVerified } from "../../src/domain/verification.ts";
+import { monthlyCostUsd } from "../../src/status/cloud.ts";
+import { growthPerLabel, monthsLeft, nextAnchor, typicalIncrement } from "../../src/status/forecast.ts";
+import { history, label } from "../domain/history.ts";
+import { desired, SRV, taken } from "../reconcilers/world.ts";
+import { type Given, statusIn, store } from "./states.ts";
+
+const SPEC = desired().datasets[0] ?? assert.fail();
+const spec = (some: Partial<DatasetSpec> = {}): DatasetSpec => ({ ...SPEC, ...some });
+const LAST: DatasetSpec["retention"] = { ...SPEC.retention, serverSnapshots: { kind: "last", count: 2 } };
+
+describe("the next anchor", () => {
+  const rows: readonly {
+    name: string;
+    given: Given;
+    label: string | null;
+    by: string | null;
+    because?: RegExp;
+  }[] = [
+    { name: "the first", given: { rows: "" }, label: "2026-06", by: "first" },
+    { name: "by age", given: { rows: "2026-01 full 1000, 2026-02 incr 9" }, label: "2027-01", by: "age" },
+    {
+      name: "by age, and due now",
+      given: { rows: "2025-05 full 1000, 2026-05 incr 9" },
+      label: "2026-06",
+      by: "age",
+    },
+    {
+      name: "by growth: 40 + 30 + 30 reach 100, the one after that is an anchor",
+      given: { rows: "2026-03 full 100, 2026-04 incr 40, 2026-05 incr 20" },
+      label: "2026-08",
+      by: "growth",
+      because: /^at 30 B a label, increments have then outgrown 2026-03 \(100 B\)$/,
+    },
+    {
+      name: "by growth, and due now",
+      given: { rows: "2026-03 full 100, 2026-04 incr 60, 2026-05 incr 50" },
+      label: "2026-06",
+      by: "growth",
+    },
+    {
+      name: "the parent is gone",
+      given: { rows: "2026-04 full 100, 2026-05 incr 20", change: { snapshots: taken("2026-04") } },
+      label: "2026-06",
+      by: "parent-gone",
+      because: /dev@2026-05 is gone from ws/,
+    },
+    {
+      name: "a workstation that is away has lost nothing",
+      given: { rows: "2026-04 full 100, 2026-05 incr 5", away: "no answer" },
+      label: "2027-04",
+      by: "age",
+    },
+    {
+      name: "every label",
+      given: { rows: "2026-05 full 100", spec: { anchor: { maxAgeMonths: 1, maxIncrementalRatio: 1 } } },
+      label: "2026-06",
+      by: "age",
+    },
+  ];
+  for (const { name, given, because, ...expected } of rows)
+    test(name, () => {
+      const found = statusIn(given).datasets[0]?.nextAnchor ?? assert.fail();
+      assert.deepEqual({ label: found.label, by: found.by }, expected, found.because);
+      if (because !== undefined) assert.match(found.because, because);
+    });
+
+  test("daily, with an anchor a decade: none in sight is said, and soon", () => {
+    const daily = spec({ cadence: "daily", anchor: { maxAgeMonths: 600, maxIncrementalRatio: 1e9 } });
+    const manifest = history("2026-05-31 full 100, 2026-06-01 incr 1");
+    assert.equal(nextAnchor(daily, manifest, [], label("2026-06-01")).label, null);
+  });
+});
+
+describe("room", () => {
+  const anchorIn = (at: string) => ({ label: label(at), by: "age", because: "" }) as const;
+  const grown = (rows: string, next: string, some: Partial<DatasetSpec> = {}) =>
+    growthPerLabel(spec({ retention: LAST, ...some }), history(rows), anchorIn(next));
+
+  test("the median of the last six increments", () => {
+    const manifest: Manifest = history(
+      "2026-01 full 9, 2026-02 incr 900, 2026-03 incr 1, 2026-04 incr 2, 2026-05 incr 3, 2026-06 incr 4, 2026-07 incr 5, 2026-08 incr 6",
+    );
+    assert.equal(typicalIncrement(manifest), 4);
+    assert.equal(typicalIncrement(history("2026-01 full 9")), null);
+    assert.equal(typicalIncrement(history("2026-01 full 9, 2026-02 incr 3")), 3);
+  });
+
+  test("an increment and the anchor's share; twice where every hydrated snapshot is kept", () => {
+    assert.equal(grown("2026-01 full 120, 2026-02 incr 12", "2027-01"), 21);
+    assert.equal(grown("2026-01 full 120, 2026-02 incr 12", "2027-01", { retention: SPEC.retention }), 42);
+    assert.equal(grown("2026-01 full 120", "2027-01"), null);
+    assert.equal(grown("2026-01 full 120", "2026-02"), 120);
+    assert.equal(growthPerLabel(spec(), [], { label: label("2026-01"), by: "first", because: "" }), null);
+  });
+
+  test("for how long: what is spared counts for nothing, and a quota may leave less than the disk", () => {
+    const MIB = 2 ** 20;
+    const place = { ...SRV, freeBytes: 164 * MIB, quota: null };
+    assert.equal(monthsLeft(place, 10 * MIB, "monthly"), 10);
+    assert.equal(monthsLeft(place, 10 * MIB, "weekly"), 2.3);
+    assert.equal(
+      monthsLeft({ ...place, quota: { limitBytes: 0, leftBytes: 84 * MIB } }, 10 * MIB, "monthly"),
+      2,
+    );
+    assert.equal(monthsLeft({ ...place, freeBytes: 1 }, 10, "monthly"), 0);
+    for (const nothing of [
+      monthsLeft(null, 10, "monthly"),
+      monthsLeft(place, null, "monthly"),
+      monthsLeft(place, 0, "monthly"),
+    ])
+      assert.equal(nothing, null);
+  });
+});
+
+test("what R2 costs: 10 GB are free, a begun GB counts whole; of another store no price is known", () => {
+  const cloud = (endpoint: string) => ({ ...(desired().cloud ?? assert.fail()), endpoint });
+  const r2 = cloud("https://0123.r2.cloudflarestorage.com");
+  const costs: readonly (readonly [number, number])[] = [
+    [0, 0],
+    [10e9, 0],
+    [10e9 + 1, 0.015],
+    [110e9, 1.5],
+  ];
+  for (const [bytes, usd] of costs) assert.equal(monthlyCostUsd(r2, bytes), usd);
+  assert.equal(monthlyCostUsd(cloud("https://0123.eu.r2.cloudflarestorage.com"), 20e9), 0.15);
+  assert.equal(monthlyCostUsd(cloud("https://r2.cloudflarestorage.com.example.org"), 20e9), null);
+});
+
+test("verified: how much of what is there, and damage is not hidden by it", () => {
+  const given: Given = { rows: "2026-05 full 100, 2026-06 incr 12" };
+  const seen = (place: "server" | "hydrated", at: string) => ({
+    ...{
+      place,
+      label: at as Label,
+      identity: "ab".repeat(32) as Sha256,
+      at: new Date("2026-05-31T12:00:00Z"),
+    },
+    ...{ check: place === "server" ? ("hash" as const) : ("files" as const), streamUuid: null },
+  });
+  const record = [seen("server", "2026-05"), seen("server", "2026-06"), seen("hydrated", "2026-06")].reduce(
+    withVerified,
+    NEVER_VERIFIED,
+  );
+  const verified = known({ record, damagedObjects: new Map() });
+  const DAY_MS = 86_400_000;
+  const what = "2 of 2 artifacts, 1 of 2 hydrated snapshots";
+  const at = "2026-05-31T12:00:00.000Z";
+  const of = (change: Given["change"]) =>
+    statusIn({ ...given, change: { verified, ...change } }).datasets[0]?.verification;
+  assert.deepEqual(of({}), { at, ageMs: DAY_MS, result: "whole", what });
+  const damaged = store(given, (files) => files.set([...files.keys()][0] ?? "", 1));
+  assert.equal(of({ store: damaged })?.result, "damaged");
+  assert.equal(statusIn(given).datasets[0]?.verification, null);
+});
