@@ -27,6 +27,7 @@ import type { Reconciler } from "./reconciler.ts";
 import { retention } from "./retention/retention.ts";
 import { snapshot } from "./snapshot/snapshot.ts";
 import { subvolume } from "./snapshot/subvolume.ts";
+import { verifyShare } from "./verify/share.ts";
 import { scheduleKey, scheduleLogin } from "./schedule/login.ts";
 import { scheduledProgram } from "./schedule/program.ts";
 import { schedule } from "./schedule/schedule.ts";
@@ -58,6 +59,7 @@ export const RECONCILERS: readonly Reconciler[] = [
   setAsideSnapshot,
   hydrate,
   workingCopy,
+  verifyShare,
   bucketLock,
   leftovers,
   cloudObjects,

@@ -47,6 +47,7 @@ import { sizeScript } from "../transport/watch-size.ts";
 import { BEHIND_END, endOf, patternOf, STAND_IN } from "./pattern.ts";
 import { probesLine } from "./probes.ts";
 import { type Recording, record } from "./recording.ts";
+import { verifying, verifyingClosely } from "./verifying.ts";
 
 /** What a restricted login may run: lines that each hold an end, and the pattern of scripts that have it. */
 export interface Allowed {
@@ -109,8 +110,7 @@ export async function allowedScripts(
   return { scripts: [...lines.scripts], withAddress: [...lines.withAddress], signals: [...lines.signals] };
 }
 
-const isAddressed = (script: string): boolean =>
-  script.includes(`${STAND_IN.preface}${READ_ADDRESS.join("\n")}`);
+const isAddressed = (script: string): boolean => script.includes(READ_ADDRESS.join("\n"));
 
 const HOLDER = { who: STAND_IN.text, pid: STAND_IN.number, since: STAND_IN.text };
 
@@ -165,6 +165,7 @@ async function adding(recording: Recording, desired: DesiredState, spec: Dataset
       );
     }
   }
+  await verifying(recording, spec, rowsOf(spec));
   await replacements(recording, spec, false);
   await readEscrowBytes(host, spec).catch(() => undefined);
   if (desired.cloud === null) return;
@@ -215,6 +216,7 @@ async function changing(recording: Recording, spec: DatasetSpec): Promise<void> 
     );
     await host.run(sizeScript(tmpOfFetched(spec, { path: row.localPath })));
   }
+  await verifyingClosely(recording, spec, rowsOf(spec));
   await replacements(recording, spec, true);
   await expectSuccess(host, replaceFile(extractedNote(spec)), FED);
 }

@@ -20,6 +20,7 @@ const BY: Record<"restricted" | "administrator" | "elsewhere", readonly string[]
     "fingerprint",
     "hydrate",
     "set-aside-snapshot",
+    "verify",
     "working-copy",
     "upload",
     "upload-manifest",

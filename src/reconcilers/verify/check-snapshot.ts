@@ -36,7 +36,7 @@ export async function checkSnapshot(
     const tree = joinPath(hydratedFolder(spec.repository), name);
     const compared = await compareWithFingerprint(host, spec, label, tree, signal).catch(asUnread);
     if (compared !== null && compared.differing === 0) {
-      await expectSuccess(host, sh`rm -f -- ${damagedSnapshotMark(spec, name)}`, failed);
+      await expectSuccess(host, wholeScript(spec, name), failed);
       return null;
     }
     if (compared !== null) {
@@ -74,8 +74,11 @@ m=${damagedSnapshotMark(spec, name)} uuid=${uuid} d=${hydratedFolder(spec.reposi
 mark() { (umask 077; echo "$uuid" >"$m.new") && sync "$m.new" && mv -T -- "$m.new" "$m" && sync "$(dirname -- "$m")"; }
 `;
 
+export const wholeScript = (spec: DatasetSpec, name: string): string =>
+  sh`rm -f -- ${damagedSnapshotMark(spec, name)}`;
+
 /** One that was received anew already would be so with every run, and each time the former would be kept. */
-const differsScript = (spec: DatasetSpec, name: string, uuid: string): string =>
+export const differsScript = (spec: DatasetSpec, name: string, uuid: string): string =>
   `${MARK(spec, name, uuid)}${sh`
 for s in "$d/set-aside.$n."*; do [ ! -e "$s" ] || { echo again; exit 0; }; done
 mark`}`;
@@ -84,7 +87,7 @@ mark`}`;
  * A file whose blocks are not what they were gives no byte of them, only an error (btrfs(5), CHECKSUM ALGORITHMS). What
  * else goes wrong says nothing of it.
  */
-export const readFilesScript = (spec: DatasetSpec, name: string, uuid: string): string =>
+const readFilesScript = (spec: DatasetSpec, name: string, uuid: string): string =>
   `${MARK(spec, name, uuid)}${ENTER}${FIELD}${SCRATCH}${sh`
 enter_own "$d"
 [ "$(field "./$n" UUID)" = "$uuid" ] || { echo "$d/$n is another by now" >&2; exit 1; }

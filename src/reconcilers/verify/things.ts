@@ -1,4 +1,5 @@
 import { snapshotName } from "../../domain/artifact.ts";
+import type { Label } from "../../domain/label.ts";
 import { chainOf } from "../../domain/lineage.ts";
 import type { ManifestRow } from "../../domain/manifest.ts";
 import type { Finding, Verifiable, VerifyCheck } from "../../domain/verification.ts";
@@ -25,6 +26,8 @@ export interface Thing extends Verifiable {
   readonly sizeBytes: number;
   /** Of an object, as it is listed; null for anything else. */
   readonly object: SeenObject | null;
+  /** Of an increment on the server: the artifact that it builds on; null for anything else. */
+  readonly parent: Verifiable | null;
 }
 
 /** What there is to look at, and what is told without: it is not there, of another size, or nobody could look. */
@@ -56,7 +59,9 @@ function ofArtifact(view: View, row: ManifestRow, { deep }: Closeness): Thing | 
   const size = store.kind === "known" ? store.value.files.get(row.localPath) : undefined;
   if (size === undefined) return told(at, absence(wantedIn(view, "server")(row)), null);
   if (size !== sizeBytes) return told(at, "damaged", `it has ${size} bytes, not ${sizeBytes}`);
-  return { ...at, row, identity, sizeBytes, check: deep ? "deep" : "hash", object: null };
+  const below = view.course.rows.find((each) => each.label === row.parent);
+  const parent = below === undefined ? null : { ...at, label: below.label, identity: below.sha256 };
+  return { ...at, row, identity, sizeBytes, check: deep ? "deep" : "hash", object: null, parent };
 }
 
 /** None without a cloud. */
@@ -72,7 +77,7 @@ function ofObject(view: View, row: ManifestRow, closeness: Closeness): (Thing | 
   if (object.sizeBytes !== sizeBytes)
     return [told(at, "damaged", `it has ${object.sizeBytes} bytes, not ${sizeBytes}`)];
   const check = closeness.cloud ? "download" : "note";
-  return [{ ...at, row, identity: object.etag, sizeBytes, check, object }];
+  return [{ ...at, row, identity: object.etag, sizeBytes, check, object, parent: null }];
 }
 
 function ofSnapshot(view: View, row: ManifestRow): Thing | Finding {
@@ -87,12 +92,15 @@ function ofSnapshot(view: View, row: ManifestRow): Thing | Finding {
     return told(at, "not-checked", "it was not received whole");
   const sizeBytes = (chainOf(course.rows, label) ?? []).reduce((sum, each) => sum + each.sizeBytes, 0);
   const known = fingerprints.kind === "known" && fingerprints.value.has(label);
-  return {
-    ...at,
-    row,
-    identity: there.uuid,
-    sizeBytes,
-    check: known ? "fingerprint" : "files",
-    object: null,
-  };
+  const check = known ? "fingerprint" : "files";
+  return { ...at, row, identity: there.uuid, sizeBytes, check, object: null, parent: null };
 }
+
+/** What the snapshots that stand on the server were received from, by label. */
+export const receivedOf = ({ spec, facts, course }: View): ReadonlyMap<Label, string> =>
+  new Map(
+    course.rows.flatMap(({ label }) => {
+      const uuid = entryOf(facts.hydrated, snapshotName(spec.name, label))?.receivedUuid;
+      return uuid == null ? [] : [[label, uuid] as const];
+    }),
+  );

@@ -8,7 +8,7 @@ import {
 } from "../../domain/verification.ts";
 import type { Tools, View } from "../reconciler.ts";
 import { writeRecord } from "./record.ts";
-import { type Closeness, type Thing, thingsOf } from "./things.ts";
+import { type Closeness, receivedOf, type Thing, thingsOf } from "./things.ts";
 import { verifyThings } from "./verify-things.ts";
 
 /** What all of a dataset was found to be. */
@@ -42,7 +42,7 @@ export async function verifyDataset(
   const record = { ...before, begunAt: since ?? tools.now() };
   await writeRecord(host, spec, record);
   const verified = await verifyThings({
-    ...{ view, record, since, tools, told },
+    ...{ spec, record, since, tools, told, received: receivedOf(view) },
     things: leastRecentFirst(record, things),
   });
   await writeRecord(host, spec, { ...onlyOf(verified.record, things), begunAt: null });

@@ -1,3 +1,4 @@
+import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import {
   type Finding,
@@ -7,8 +8,8 @@ import {
   withVerified,
 } from "../../domain/verification.ts";
 import type { Host } from "../../transport/host.ts";
-import type { Tools, View } from "../reconciler.ts";
-import { checkArtifact } from "./check-artifact.ts";
+import type { Tools } from "../reconciler.ts";
+import { checkArtifact, type Seen } from "./check-artifact.ts";
 import { checkBytes, checkNote } from "./check-object.ts";
 import { checkSnapshot } from "./check-snapshot.ts";
 import { gently, watchRead } from "./gently.ts";
@@ -17,7 +18,8 @@ import type { Thing } from "./things.ts";
 
 /** One verification of some things of a dataset. */
 export interface Verifying {
-  readonly view: View;
+  readonly spec: DatasetSpec;
+  readonly received: Seen["received"];
   /** In the order in which they are looked at. */
   readonly things: readonly Thing[];
   readonly record: VerificationRecord;
@@ -46,8 +48,7 @@ const AT_ONCE = 8;
  * @throws DevbackupError where a host or the bucket could not be asked; rejects with the signal's reason on abort
  */
 export async function verifyThings(verifying: Verifying): Promise<VerifiedThings> {
-  const { view, things, since, tools, told } = verifying;
-  const { spec } = view;
+  const { spec, things, since, tools, told } = verifying;
   let { record } = verifying;
   const server = tools.host(spec.server);
   const host = gently(server, spec);
@@ -123,17 +124,16 @@ const asResult = (why: string | null, streamUuid: string | null = null): Result 
 
 async function look(
   host: Host,
-  { view, tools }: Verifying,
+  { spec, received, tools }: Verifying,
   record: VerificationRecord,
   thing: Thing,
 ): Promise<Result> {
-  const { spec } = view;
   const { signal } = tools;
   try {
     switch (thing.check) {
       case "hash":
       case "deep": {
-        const { why, streamUuid } = await checkArtifact(host, view, thing, record, signal);
+        const { why, streamUuid } = await checkArtifact(host, spec, thing, { record, received }, signal);
         return asResult(why, streamUuid);
       }
       case "files":
