@@ -4,7 +4,7 @@ import type { RetentionSpec } from "../../src/desired-state/desired-state.ts";
 import { absent, known, unknown } from "../../src/domain/fact.ts";
 import type { DatasetStatus, Standing, Status } from "../../src/status/status.ts";
 import { PLACES } from "../../src/status/status.ts";
-import { folder, HOME, type M1, received, subvolume, taken } from "../reconcilers/world.ts";
+import { folder, HOME, type M1, received, SRV, subvolume, taken } from "../reconcilers/world.ts";
 import { type Given, objects, statusIn, store, world } from "./states.ts";
 
 const MARK: Readonly<Record<Standing, string>> = {
