@@ -104,6 +104,14 @@ common(program.command("status"))
     run(flags, async () => (await import("./status.ts")).statusCommand(flags), "devbackup status"),
   );
 
+common(program.command("report"))
+  .description("write where everything stands as one HTML page; changes nothing")
+  .option("--dataset <name>", "this dataset alone")
+  .option("--out <file>", "where to, or - (default: devbackup-report.html); replaces an earlier report")
+  .action((flags) =>
+    run(flags, async () => (await import("./report.ts")).reportCommand(flags), "devbackup report"),
+  );
+
 identifying(common(program.command("restore")))
   .argument("<label>", "a label, or latest")
   .argument("[paths...]", "files and folders inside the dataset (default: all of it)")

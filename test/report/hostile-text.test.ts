@@ -149,7 +149,8 @@ const PRINTERS: Readonly<Record<string, (text: string, color: boolean) => string
   "a document of --json": (text) => jsonLine(planJson(planWith(text))),
   "the page of a rescue kit, as text": (text) => pageText(kitPage(text)),
   "the page of a rescue kit": (text) => pageHtml(kitPage(text)),
-  "the report": (text) => reportPage({ status: statusWith(text), version: "1.2.3", machine: text }),
+  "the report": (text) =>
+    reportPage({ status: statusWith(text), version: "1.2.3", machine: text, inWords: String }),
   "the page of a recovery identity": (text) =>
     recoveryPage({
       ...{ recipient: "age1q" as never, locked: "-----BEGIN\nx\n", madeAt: new Date(0) },

@@ -2,18 +2,10 @@ import { type Html, html } from "../../domain/html.ts";
 import { formatBytes, plural } from "../../domain/units.ts";
 import type { DatasetStatus, LabelStatus, PlaceName } from "../../status/status.ts";
 import { type DrawnChain, drawnChains, isAmiss, LINE, type Slot } from "./chains.ts";
-import { STANDING_WORDS, small, standingMark } from "./signs.ts";
+import { PLACE_NAMES, STANDING_WORDS, small, standingMark } from "./signs.ts";
 
-const ROW_NAMES: Readonly<Record<PlaceName, string>> = {
-  workstation: "Workstation",
-  artifact: "Artifact",
-  manifest: "Manifest",
-  server: "Server",
-  cloud: "Cloud",
-};
-
-const FIRST_X = 92;
-const PITCH = 20;
+const FIRST_X = 82;
+const PITCH = 21;
 const WIDTH = FIRST_X + (LINE - 1) * PITCH + 14;
 const NODE_Y = 26;
 const FIRST_PLACE_Y = 88;
@@ -81,7 +73,7 @@ ${places.map(
   (
     place,
     row,
-  ) => html`<path d="M0 ${rowY(row) - PLACE_PITCH / 2}H${WIDTH}" stroke="var(--line)"/><text class="quiet" x="0" y="${rowY(row) + 4}">${ROW_NAMES[place]}</text>
+  ) => html`<path d="M0 ${rowY(row) - PLACE_PITCH / 2}H${WIDTH}" stroke="var(--line)"/><text class="quiet" x="0" y="${rowY(row) + 4}">${PLACE_NAMES[place]}</text>
 ${slots.map((slot, index) => (slot.kind === "label" ? standingMark(slot.places[place], xAt(index), rowY(row)) : null))}
 `,
 )}</svg>
@@ -167,7 +159,7 @@ function described(labels: readonly LabelStatus[], places: readonly PlaceName[])
   const wrong = labels.filter(isAmiss).map((label) => {
     const where = places
       .filter((place) => ["damaged", "missing"].includes(label.places[place]))
-      .map((place) => `${ROW_NAMES[place].toLowerCase()} ${STANDING_WORDS[label.places[place]]}`);
+      .map((place) => `${PLACE_NAMES[place].toLowerCase()} ${STANDING_WORDS[label.places[place]]}`);
     const cannot = label.restorable === false ? ["can't be restored"] : [];
     return `${label.label}: ${[...where, ...cannot].join(", ")}.`;
   });

@@ -16,6 +16,8 @@ export interface ReportFacts {
   readonly version: string;
   /** The controller's host name. */
   readonly machine: string;
+  /** A command that is suggested, as whoever made the page would type it. */
+  readonly inWords: (next: string) => string;
 }
 
 /** What every report begins with, and nothing else does: by this one may be replaced. */
@@ -26,10 +28,11 @@ export const BEGINNING = `<!doctype html>
 `;
 
 /** One page without script, network or secret, for a phone, a screen and paper. */
-export function reportPage({ status, version, machine }: ReportFacts): string {
+export function reportPage({ status, version, machine, inWords }: ReportFacts): string {
   const { datasets, takenAt } = status;
   const title = `Backups of ${datasets.map(({ dataset }) => dataset).join(", ")}`;
   const several = datasets.length > 1;
+  const alone = several ? null : (datasets[0] ?? null);
   return html`${raw(BEGINNING)}<meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
@@ -41,8 +44,8 @@ ${raw(`<style>${STYLE}</style>`)}
 <p class="made">Made ${time(takenAt)} on ${machine}, with devbackup ${version}</p>
 </header>
 <main>
-${verdict(judgedAsWhole(status), "h2")}${notes(status)}${several ? overview(status) : null}${surroundings(status)}${datasets.map(
-  (dataset) => section(status, dataset, several),
+${verdict(judgedAsWhole(status), "h2")}${notes(status, inWords)}${alone === null ? null : notes(alone, inWords)}${several ? overview(status) : null}${surroundings(status)}${datasets.map(
+  (dataset) => section(status, dataset, inWords),
 )}</main>
 <footer>
 <p>This is what was seen ${time(takenAt)}; times are UTC. <code>devbackup report</code> makes the page anew,
@@ -81,7 +84,7 @@ function overview({ datasets }: Status): Html {
   );
 }
 
-function section(status: Status, dataset: DatasetStatus, several: boolean): Html {
+function section(status: Status, dataset: DatasetStatus, inWords: ReportFacts["inWords"]): Html {
   const { dataset: name, cadence, workstation, server } = dataset;
   const places = placesOf(status);
   const due = dueTable(dataset);
@@ -89,7 +92,7 @@ function section(status: Status, dataset: DatasetStatus, several: boolean): Html
   return html`<section class="dataset" id="dataset-${name}">
 <h2>${name}</h2>
 <p class="quiet">${cadence}, from ${workstation} to ${server}${status.cloud === null ? null : ` and the bucket ${status.cloud.bucket}`}</p>
-${several ? verdict(dataset, "h3") : null}${notes(dataset)}${health(status, dataset)}
+${status.datasets.length > 1 ? html`${verdict(dataset, "h3")}${notes(dataset, inWords)}` : null}${health(status, dataset)}
 <h3>Chains</h3>
 ${chainPictures(dataset, places)}
 <h3>Growth</h3>

@@ -22,6 +22,15 @@ export const STANDING_TONE: Readonly<Record<Standing, Tone>> = {
   "not-wanted": "quiet",
 };
 
+/** As `devbackup status` calls them too. */
+export const PLACE_NAMES: Readonly<Record<PlaceName, string>> = {
+  workstation: "Snapshot",
+  artifact: "Artifact",
+  manifest: "Manifest",
+  server: "Hydrated",
+  cloud: "Cloud",
+};
+
 /** Places as columns, in the order in which a backup comes to them; without the cloud where none is declared. */
 export const placesOf = ({ cloud }: Status): readonly PlaceName[] =>
   cloud === null

@@ -23,6 +23,8 @@ p, ul { max-width: 74ch }
 code, .label { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", "DejaVu Sans Mono", monospace;
   font-size: .9em }
 .label { white-space: nowrap }
+time { white-space: nowrap }
+p + p, .scroll + p, p + figure { margin-top: 12px }
 .quiet, figcaption, caption, .made, footer, dt, .more { color: var(--quiet) }
 .kind { font-size: 13px; font-weight: 600; letter-spacing: .04em; color: var(--quiet); margin-bottom: 2px }
 .made { margin-top: 6px; font-size: 14px }
@@ -93,7 +95,7 @@ footer { margin-top: 44px; padding-top: 14px; padding-bottom: 40px; border-top: 
   header, main, footer { max-width: none; padding: 0 }
   .scroll { overflow: visible; border: 0; border-radius: 0 }
   table { font-size: 8pt } .label, code { font-size: 1em } thead th { font-size: 8pt } dt, caption, figcaption, dd, .key, .more, footer { font-size: 8.5pt }
-  th, td { padding: 3px 5px; white-space: normal } .wide { min-width: 0 } .standing svg { width: 11px; margin-right: 3px } .label, .number, .standing { white-space: nowrap }
+  th, td { padding: 3px 5px; white-space: normal } .wide { min-width: 0 } .standing svg { width: 11px; margin-right: 3px } .label, .number, .standing, .said { white-space: nowrap } caption { padding: 4px 5px }
   thead { display: table-header-group }
   tr, figure svg, .facts div, .verdict, .notes li, .key, .meter { break-inside: avoid }
   h2, h3, figcaption, caption { break-after: avoid }

@@ -8,16 +8,8 @@ import type {
   LabelStatus,
   PlaceName,
 } from "../../status/status.ts";
-import { sign, standingCell, type Tone } from "./signs.ts";
+import { PLACE_NAMES, sign, standingCell, type Tone } from "./signs.ts";
 import { ago, day, time } from "./words.ts";
-
-const HEADINGS: Readonly<Record<PlaceName, string>> = {
-  workstation: "Workstation",
-  artifact: "Artifact",
-  manifest: "Manifest",
-  server: "Server",
-  cloud: "Cloud",
-};
 
 /** A table that scrolls within itself where it is too wide, by keys too. */
 export const table = (
@@ -38,10 +30,13 @@ ${rows}</tbody>
 `;
 
 export const heading = (text: string, kind = ""): Html => html`<th scope="col" class="${kind}">${text}</th>`;
-const said = (tone: Tone, text: string): Html => html`<td class="${tone}">${sign(tone)} ${text}</td>`;
+const said = (tone: Tone, text: string): Html => html`<td class="said ${tone}">${sign(tone)} ${text}</td>`;
 
 /** Every label and where it stands, newest first. */
-export function labelTable({ dataset, history }: DatasetStatus, places: readonly PlaceName[]): Html | null {
+export function labelTable(
+  { dataset, workstation, server, history }: DatasetStatus,
+  places: readonly PlaceName[],
+): Html | null {
   if (history.length === 0) return null;
   const row = ({ label, type, parent, sizeBytes, at, places: standings, restorable }: LabelStatus): Html =>
     html`<tr><th scope="row" class="label">${label}</th><td>${builds(type, parent)}</td><td class="number">${sizeBytes === null ? "" : formatBytes(sizeBytes)}</td>${places.map(
@@ -55,13 +50,13 @@ export function labelTable({ dataset, history }: DatasetStatus, places: readonly
     }<td class="quiet">${at === null ? "" : day(at)}</td></tr>\n`;
   return table(
     `labels-${dataset}`,
-    "Every label, newest first: what it is made from, and where it stands (of workstation and server: the snapshots)",
+    `Every label, newest first. The snapshot stands on ${workstation}; artifact, manifest and what is hydrated of it on ${server}`,
     "labels",
     [
       heading("Label"),
       heading("Kind"),
       heading("Size", "number"),
-      ...places.map((place) => heading(HEADINGS[place])),
+      ...places.map((place) => heading(PLACE_NAMES[place])),
       heading("Restorable"),
       heading("Registered"),
     ],
@@ -137,12 +132,18 @@ const RESULTS: Readonly<Record<string, readonly [Tone, string]>> = {
   open: ["quiet", "no end told"],
 };
 
+/** What a later version may have written is shown as it is. */
+function resultCell(result: string): Html {
+  const known = RESULTS[result];
+  return known === undefined ? html`<td class="wide">${result}</td>` : said(...known);
+}
+
 /** What applies did, by whom and when, newest first. */
 export function applyTable({ dataset, server, applies }: DatasetStatus): Html {
   if (applies === null) return html`<p class="quiet">The journal on ${server} could not be read.</p>\n`;
   if (applies.length === 0) return html`<p class="quiet">No apply has changed anything yet.</p>\n`;
   const row = ({ startedAt, who, result, durationMs, planned, done, failed }: ApplyStatus): Html =>
-    html`<tr><th scope="row">${time(startedAt)}</th><td>${who}</td>${said(...(RESULTS[result] ?? ["quiet", result]))}<td class="number">${done} of ${planned}</td><td class="number">${
+    html`<tr><th scope="row">${time(startedAt)}</th><td>${who}</td>${resultCell(result)}<td class="number">${done} of ${planned}</td><td class="number">${
       durationMs === null ? "" : formatDuration(durationMs)
     }</td><td class="wide">${failed ?? ""}</td></tr>\n`;
   return table(

@@ -9,14 +9,16 @@ type Judged = Pick<DatasetStatus, "verdict" | "because" | "doubts">;
 export function verdict(judged: Judged, heading: "h2" | "h3"): Html {
   const { tone, says } = verdictWords(judged);
   const title = heading === "h2" ? html`<h2>${says}</h2>` : html`<h3>${says}</h3>`;
-  const because = judged.because.map((line) => html`<li>${line}</li>\n`);
+  // what stands with its next step among the notes is not said twice
+  const noted = new Set(judged.doubts.map(inOneLine));
+  const because = judged.because.filter((line) => !noted.has(line)).map((line) => html`<li>${line}</li>\n`);
   return html`<section class="verdict ${tone}">${sign(tone)}<div>${title}${
     because.length === 0 ? null : html`<ul>\n${because}</ul>`
   }</div></section>
 `;
 }
 
-/** The whole, with every dataset's doubts: its verdict is theirs. */
+/** The whole: its verdict is its datasets', and so are its doubts. */
 export const judgedAsWhole = ({ verdict: worst, because, doubts, datasets }: Status): Judged => ({
   verdict: worst,
   because,
@@ -39,6 +41,9 @@ export function verdictWords({ verdict: is, doubts }: Judged): {
   }
 }
 
+const inOneLine = ({ host, text }: Pick<Doubt, "host" | "text">): string =>
+  host === null ? text : `${host}: ${text}`;
+
 const DOUBT_TONE: Readonly<Record<Doubt["weight"], Tone>> = {
   damage: "bad",
   problem: "bad",
@@ -51,11 +56,10 @@ const DOUBT_WORD: Readonly<Record<Doubt["weight"], string>> = {
 };
 
 /** Doubts, the heaviest first, and advice; with them who did not answer. Nothing where there is nothing to say. */
-export function notes({
-  away = [],
-  doubts,
-  advice,
-}: Pick<Status, "doubts" | "advice"> & Partial<Pick<Status, "away">>): Html | null {
+export function notes(
+  { away = [], doubts, advice }: Pick<Status, "doubts" | "advice"> & Partial<Pick<Status, "away">>,
+  inWords: (next: string) => string,
+): Html | null {
   const lines = [
     ...away.map(({ host, why }) =>
       note("quiet", "Not known", `${host} did not answer, so what stands there is not known: ${why}`, null),
@@ -64,7 +68,12 @@ export function notes({
       doubts
         .filter((doubt) => doubt.weight === weight)
         .map(({ host, text, next }) =>
-          note(DOUBT_TONE[weight], DOUBT_WORD[weight], host === null ? text : `${host}: ${text}`, next),
+          note(
+            DOUBT_TONE[weight],
+            DOUBT_WORD[weight],
+            inOneLine({ host, text }),
+            next === null ? null : inWords(next),
+          ),
         ),
     ),
     ...advice.map((text) => note("mark", "Advice", text, null)),

@@ -31,7 +31,10 @@ describe("the report in Chromium", { skip: withoutBrowser }, () => {
     for (const [name, file] of files) {
       const status = STATUSES[name];
       assert.ok(status);
-      writeFileSync(file, reportPage({ status, version: "1.2.3", machine: "laptop" }));
+      writeFileSync(
+        file,
+        reportPage({ status, version: "1.2.3", machine: "laptop", inWords: (next) => next }),
+      );
     }
     browser = await openBrowser();
   });

@@ -61,7 +61,9 @@ function status(datasets: readonly DatasetStatus[]): Status {
     formatVersion: 1,
     takenAt: NOW.toISOString(),
     verdict: worst ?? "well",
-    because: datasets.flatMap(({ because }) => because),
+    because: datasets.flatMap(({ dataset: name, because }) =>
+      datasets.length > 1 ? because.map((reason) => `${name}: ${reason}`) : because,
+    ),
     away: [],
     schedule: {
       on: "ls" as HostName,
@@ -83,9 +85,14 @@ function status(datasets: readonly DatasetStatus[]): Status {
 }
 
 /** As one that is well, of these labels. */
-function dataset(labels: readonly string[], places: Partial<LabelStatus["places"]> = {}): DatasetStatus {
+function dataset(
+  labels: readonly string[],
+  places: Partial<LabelStatus["places"]> = {},
+  anchorEvery = 12,
+): DatasetStatus {
   const history = labels.map(
-    (label, at): LabelStatus => labelOf(label, labels[at - 1], at, labels.length, places),
+    (label, at): LabelStatus =>
+      labelOf(label, at % anchorEvery === 0 ? null : labels[at - 1], at, labels.length, places),
   );
   const newest = history.at(-1);
   const anchor = history.findLast(({ type }) => type === "anchor");
@@ -142,12 +149,12 @@ function dataset(labels: readonly string[], places: Partial<LabelStatus["places"
 
 function labelOf(
   label: string,
-  before: string | undefined,
+  parent: string | null | undefined,
   at: number,
   count: number,
   places: Partial<LabelStatus["places"]>,
 ): LabelStatus {
-  const anchor = at % 12 === 0;
+  const anchor = parent == null;
   // as a tree of code grows: an anchor now and then, increments that differ
   const sizeBytes = anchor
     ? Math.round((4.1 + at / 30) * GIB)
@@ -158,7 +165,7 @@ function labelOf(
     kind: "label",
     label: label as Label,
     type: anchor ? "anchor" : "increment",
-    parent: anchor || before === undefined ? null : (before as Label),
+    parent: (parent ?? null) as Label | null,
     sizeBytes,
     sha256: "9f".repeat(32),
     at: made,
@@ -180,7 +187,7 @@ function nothingYet(): DatasetStatus {
   return {
     ...rest,
     verdict: "overdue",
-    because: ["dev: there is no backup yet"],
+    because: ["no backup is registered"],
     overdue: { isOverdue: true, allowed: "40 days", since: null },
     history: [pending("2026-11", "anchor", null)],
     nextAnchor: { label: "2026-11" as Label, by: "first", because: "this is the first backup" },
@@ -252,7 +259,7 @@ function damaged(): Status {
     {
       ...made,
       verdict: "in-doubt",
-      because: doubts.slice(0, 2).map(({ text }) => `dev: ${text}`),
+      because: doubts.map(({ host, text }) => (host === null ? text : `${host}: ${text}`)),
       history,
       doubts,
       due: [
@@ -288,7 +295,7 @@ function overdue(): Status {
     {
       ...made,
       verdict: "overdue",
-      because: ["dev: the newest backup is 3 months old, 40 days are allowed"],
+      because: ["the newest backup, 2026-08, is 113 days old: more than the 40 days that are allowed"],
       history: [
         ...labels.slice(0, 3),
         { kind: "gap", from: "2026-04" as Label, to: "2026-04" as Label, count: 1 },
@@ -313,7 +320,7 @@ function twoDatasets(): Status {
       cadence: "weekly",
       current: "2026-W47" as Label,
       verdict: "overdue",
-      because: ["photos: the newest backup is 6 weeks old, 10 days are allowed"],
+      because: ["the newest backup, 2026-W41, is 48 days old: more than the 10 days that are allowed"],
       overdue: { isOverdue: true, allowed: "10 days", since: "2026-10-15T03:17:00Z" },
     },
   ]);
@@ -410,6 +417,6 @@ export const STATUSES: Readonly<Record<string, Status>> = {
   "no cloud": { ...status([dataset(months("2026-03", 9), { cloud: "not-wanted" })]), cloud: null },
   "two datasets": twoDatasets(),
   "workstation away": workstationAway(),
-  "150 days": status([{ ...dataset(days("2026-06-26", 150)), cadence: "daily" }]),
+  "150 days": status([{ ...dataset(days("2026-06-26", 150), {}, 140), cadence: "daily" }]),
   hostile: statusWith(HOSTILE),
 };
