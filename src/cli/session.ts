@@ -38,7 +38,7 @@ export interface Session {
     buckets?: Observation["buckets"],
     more?: Pick<ObserveOptions, "away" | "all">,
   ) => Promise<Observation>;
-  /** Of each dataset the newest row of its manifest, as it was last looked at; without those that have none. */
+  /** Of each dataset the newest row of its manifest, as it was last looked at; only where the server has signed it. */
   readonly newest: () => ReadonlyMap<DatasetName, ManifestRow>;
   /** Keeps in mind what was last looked at: the signer, and how far the manifest has come. */
   readonly remember: () => Promise<void>;
@@ -164,7 +164,8 @@ export function openSession(
     newest: () =>
       new Map(
         [...(last?.datasets ?? [])].flatMap(([name, { manifest }]) => {
-          const row = registered(manifest).at(-1);
+          const signed = manifest.kind === "known" && manifest.value.signature === "good";
+          const row = signed ? registered(manifest).at(-1) : undefined;
           return row === undefined ? [] : [[name, row] as const];
         }),
       ),
