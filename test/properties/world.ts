@@ -313,8 +313,8 @@ function factsOf(world: World): DatasetFacts {
     pushedEscrow: absentOr(ls.pushed.escrow),
     journal: absent,
     verified: known({ record: NEVER_VERIFIED, damagedObjects: new Map(ls.damagedObjects) }),
-    workstationHooks: known(new Set()),
-    serverHooks: known(new Set()),
+    workstationHooks: known(new Map()),
+    serverHooks: known(new Map()),
     signKey: known({
       rights: ls.signKey === null ? null : "400 0",
       derived: ls.tools.has("ssh-keygen") ? ls.signKey : null,

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { execFileSync } from "node:child_process";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { after, describe, test } from "node:test";
 import type { HooksSpec } from "../../src/desired-state/desired-state.ts";
 import { known } from "../../src/domain/fact.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
+import { serverHooksProbe } from "../../src/reconcilers/hooks/programs.ts";
 import { planText } from "../../src/report/plan-text.ts";
 import { type Case, lookAt } from "./world.ts";
 
@@ -54,24 +58,81 @@ test("nothing is run behind an apply that has nothing to do, nor behind a restor
   assert.doesNotMatch(notes.join("\n"), /after_apply/);
 });
 
-test("a program that is not there is told before anything is run", () => {
+test("a program that is not there, or not root's alone, is told before anything is run", () => {
   const change = {
-    workstationHooks: known(new Set(["before_snapshot"])),
-    serverHooks: known(new Set(["after_apply"])),
+    workstationHooks: known(
+      new Map([
+        ["before_snapshot", "missing"],
+        ["after_snapshot", "open"],
+      ] as const),
+    ),
+    serverHooks: known(new Map([["after_apply", "missing"]] as const)),
   };
   const told = (hooks: Partial<HooksSpec>) =>
-    planWith(hooks, { change }).warnings.map(({ host, code, text }) => [host, code, text]);
+    planWith(hooks, { change }).warnings.map(({ host, code, text }) => [host, code, text.split(/[.,] /)[0]]);
   assert.deepEqual(told(HOOKS), [
-    [
-      "ws",
-      "hook-not-there",
-      "before_snapshot names a program that is not there: pg_dumpall. Until it is, no snapshot is taken",
-    ],
-    [
-      "ls",
-      "hook-not-there",
-      "after_apply names a program that is not there: tell-the-nas. Each apply would end with 1",
-    ],
+    ["ws", "hook-missing", "the program of before_snapshot is not there: pg_dumpall"],
+    ["ws", "hook-open", "after_snapshot runs rm as root"],
+    ["ls", "hook-missing", "the program of after_apply is not there: tell-the-nas"],
   ]);
   assert.deepEqual(told({}), []);
 });
+
+describe("a look at programs", {
+  skip: process.getuid?.() !== 0 ? "needs root: its own files" : false,
+}, () => {
+  const top = mkdtempSync("/tmp/programs-");
+  after(() => rmSync(top, { recursive: true }));
+  const at = (path: string) => join(top, path);
+  const made = (path: string, uid = 0, mode = 0o755) => {
+    mkdirSync(dirname(at(path)), { recursive: true });
+    writeFileSync(at(path), "", { mode });
+    chmodSync(at(path), mode);
+    chownSync(at(path), uid, 0);
+  };
+  made("own/program");
+  made("own/writable", 0, 0o775);
+  made("own/theirs", 1000);
+  made("own/not-executable", 0, 0o644);
+  made("theirs/program");
+  chownSync(at("theirs"), 1000, 0);
+  symlinkSync(at("own/program"), at("theirs/link"));
+  symlinkSync(at("theirs/program"), at("own/link"));
+
+  // the folder itself lies in one that is everybody's
+  const rows = [
+    ["sh", undefined],
+    ["/usr/bin/env", undefined],
+    ["/nowhere/program", "missing"],
+    ["no-such-program", "missing"],
+    [at("own/not-executable"), "missing"],
+    [at("own/program"), "open"],
+    [at("theirs/link"), "open"],
+  ] as const;
+  for (const [program, says] of rows)
+    test(`${program.replace(top, "")}: ${says ?? "root's alone"}`, () =>
+      assert.equal(lookAtProgram(program, ""), says));
+
+  // as if it lay in none
+  for (const [path, says] of [
+    ["own/program", undefined],
+    ["own/writable", "open"],
+    ["own/theirs", "open"],
+    ["theirs/program", "open"],
+    ["theirs/link", "open"],
+    ["own/link", "open"],
+  ] as const)
+    test(`${path}: ${says ?? "root's alone"}`, () =>
+      assert.equal(lookAtProgram(`/mnt/${path}`, `mount --bind ${top} /mnt`), says));
+});
+
+/** What the probe makes of it, on this machine, behind `before` in a mount namespace of its own. */
+function lookAtProgram(program: string, before: string): "missing" | "open" | undefined {
+  const [spec = assert.fail()] = lookAt({ rows: "2026-01 full 100", target: "2026-02" }).desired.datasets;
+  const probe = serverHooksProbe({ ...spec, hooks: { ...HOOKS, afterApply: [program, "x"] } });
+  const stdout = execFileSync("unshare", ["-m", "sh", "-c", `${before}\n${probe.script}`], {
+    encoding: "utf8",
+  });
+  const fact = probe.parse(stdout);
+  return fact.kind === "known" ? fact.value.get("after_apply") : assert.fail();
+}

@@ -172,8 +172,8 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
     pushedEscrow: known({ sha256: E1, etag: "e", sizeBytes: 7 }),
     verified: known({ record: NEVER_VERIFIED, damagedObjects: new Map() }),
     journal: absent,
-    workstationHooks: known(new Set()),
-    serverHooks: known(new Set()),
+    workstationHooks: known(new Map()),
+    serverHooks: known(new Map()),
     signKey: known({ rights: "400 0", derived: SIGNER, published: SIGNER }),
   };
   const object = (key: string, sizeBytes: number) =>
