@@ -15,6 +15,7 @@ import { toolsFirst } from "./machine/packages.ts";
 import { replacementOf } from "./manifest/replacement.ts";
 import { restingOnManifest } from "./manifest/sign.ts";
 import { registered } from "./manifest/store.ts";
+import { missedPeriods } from "./missed.ts";
 import { type Answer, problem, together, type View } from "./reconciler.ts";
 import { hostsOf, type Request } from "./request.ts";
 import { lookForRoom } from "./room.ts";
@@ -46,6 +47,7 @@ export function planFrom(desired: DesiredState, observed: Observation, request: 
                 ...memoryProblems(view),
               ],
             },
+            request.selection.kinds === undefined ? missedPeriods(view, request) : {},
             ...RECONCILERS.map((reconciler) => reconciler.diff(view)),
           ])
         : together(restorers(request.restore.to !== null).map((reconciler) => reconciler.diff(view)));

@@ -174,7 +174,7 @@ testRows([
     target: "2036-06",
     labelled: false,
     problems: ["clocks-differ"],
-    warnings: ["clock-skew", "clock-skew"],
+    warnings: ["clock-skew", "clock-skew", "period-missed"],
     system: ticking("2026-04-30T00:00:00Z"),
   },
   {

@@ -41,16 +41,15 @@ export const schedule: Reconciler<Input> = {
     const { on, calendar } = wanted;
     const input = inputOf(due);
     const why = whatIsWrong(due, input);
-    const next = looked.asked.kind === "known" ? looked.asked.value.calendar : null;
+    const next = nextRun(looked);
     if (why.length === 0) return {};
     return {
       actions: [
         proposeOn<Input>("schedule", on, {
           change: there.standpoint === null ? "create" : "update",
           summary: `run devbackup apply there: ${calendar}`,
-          reason: there.standpoint === null ? "its schedule is not set up" : why.join("; "),
+          reason: `${there.standpoint === null ? "its schedule is not set up" : why.join("; ")}; it next runs ${next}`,
           details: [
-            ...(next?.kind === "taken" && next.next !== null ? [`first run: ${next.next}`] : []),
             ...[...wanted.standpoint.reach].map(
               ([name, { address, port, user }]) => `reaches ${name} as ${user}@${address}, port ${port}`,
             ),
@@ -78,6 +77,12 @@ export const schedule: Reconciler<Input> = {
     return null;
   },
 };
+
+/** Once it stands. One that never comes is a problem. */
+function nextRun({ asked }: Due["looked"]): string {
+  const calendar = asked.kind === "known" ? asked.value.calendar : null;
+  return calendar?.kind === "taken" ? (calendar.next ?? "never") : "when it can be told";
+}
 
 function whatIsWrong({ there }: Due, { files, stale, secrets, former }: Input): string[] {
   const differs = files.filter(
