@@ -16,6 +16,7 @@ import { register } from "./manifest/register.ts";
 import { setAside } from "./manifest/set-aside.ts";
 import { sign } from "./manifest/sign.ts";
 import { outlook } from "./outlook.ts";
+import { drill } from "./proof/drill.ts";
 import { fingerprint } from "./proof/fingerprint.ts";
 import { extract } from "./receive/extract.ts";
 import { hydrate } from "./receive/hydrate.ts";
@@ -59,6 +60,7 @@ export const RECONCILERS: readonly Reconciler[] = [
   setAsideSnapshot,
   hydrate,
   workingCopy,
+  drill,
   verifyShare,
   bucketLock,
   leftovers,

@@ -15,6 +15,7 @@ import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./mac
 import type { SystemFacts } from "./machine/packages.ts";
 import type { LookedAtRestriction } from "./machine/restrict.ts";
 import { manifestProbe, stateEnvProbe, storeProbe } from "./manifest/store.ts";
+import { drillsProbe } from "./proof/drills.ts";
 import { fingerprintsProbe } from "./proof/fingerprint-files.ts";
 import { extractedProbe, targetProbe } from "./receive/extract.ts";
 import { marksOnServer, marksOnWorkstation } from "./receive/receive-script.ts";
@@ -62,6 +63,7 @@ export const datasetProbes = (spec: DatasetSpec, target: RestoreTarget | null) =
     pushedEscrow: pushedEscrowProbe(spec),
     verified: verifiedProbe(spec),
     fingerprints: fingerprintsProbe(spec),
+    drills: drillsProbe(spec),
     journal: journalProbe(spec),
   }) satisfies Record<string, Probe<unknown>>;
 

@@ -5,6 +5,7 @@ import type { DatasetSpec, DesiredState, HostSpec } from "../desired-state/desir
 import { artifactPath, snapshotName } from "../domain/artifact.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
 import { fileName, joinPath } from "../domain/names.ts";
+import type { DrillProof } from "../domain/proof.ts";
 import { artifact, finishScript } from "../reconcilers/artifact/artifact.ts";
 import { ingestScript } from "../reconcilers/artifact/artifact-send.ts";
 import { fetch, tmpOfFetched } from "../reconcilers/artifact/fetch.ts";
@@ -28,6 +29,8 @@ import {
 } from "../reconcilers/manifest/store.ts";
 import { noteFile as extractedNote } from "../reconcilers/receive/extract.ts";
 import { packScript } from "../reconcilers/receive/extract-script.ts";
+import { drill } from "../reconcilers/proof/drill.ts";
+import { recordProof } from "../reconcilers/proof/drills.ts";
 import {
   finishScript as finishFingerprint,
   sinkScript as sinkFingerprint,
@@ -128,6 +131,11 @@ const { label, sha256, number: sizeBytes } = STAND_IN;
 /** That a script reads something: what, is of no consequence here. */
 const FED = { code: "", what: "", stdin: "-" };
 
+const PROOF: DrillProof = {
+  ...{ label, at: STAND_IN.now, result: "same" as const, durationMs: 0, tree: null, why: [] },
+  artifacts: { count: 0, bytes: 0 },
+};
+
 const rowOf = ({ name: dataset }: DatasetSpec, parent: ManifestRow["parent"]): ManifestRow => ({
   ts: STAND_IN.now.toISOString(),
   label,
@@ -166,6 +174,8 @@ async function adding(recording: Recording, desired: DesiredState, spec: Dataset
     }
   }
   await verifying(recording, spec, rowsOf(spec));
+  for (const of of [label, null]) await carryOut(drill, { dataset: spec, label: of }, spec).catch(() => undefined);
+  await recordProof(host, spec, PROOF);
   await replacements(recording, spec, false);
   await readEscrowBytes(host, spec).catch(() => undefined);
   if (desired.cloud === null) return;

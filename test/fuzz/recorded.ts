@@ -63,6 +63,10 @@ export const PROBED: Readonly<Record<string, readonly string[]>> = {
   workingCopyBase: ["absent\n", FOLDER],
   target: [`${PLACE}other 12:256\nbeside\n`, "none\n"],
   fingerprints: ["dev@2026-01\ndev@2026-02\n", ""],
+  drills: [
+    'left\n{"at":"2026-03-31T04:00:00.000Z","label":"2026-03","result":"same","durationMs":4200,"tree":{"files":7,"bytes":70},"artifacts":{"count":3,"bytes":50},"why":[]}\n',
+    "clear\n",
+  ],
   extracted: [`2026-01 ${HEX} 12:256\n`],
   pushedManifest: [PUSHED],
   pushedSignature: [PUSHED],

@@ -308,6 +308,7 @@ function factsOf(world: World): DatasetFacts {
     target: absent,
     extracted: absent,
     fingerprints: known(ls.fingerprints),
+    drills: known({ proofs: [], left: false }),
     pushedManifest: absentOr(ls.pushed.manifest),
     pushedSignature: absentOr(ls.pushed.signature),
     pushedEscrow: absentOr(ls.pushed.escrow),

@@ -159,6 +159,7 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
     target: absent,
     extracted: absent,
     fingerprints: known(new Set(labels)),
+    drills: known({ proofs: [], left: false }),
     pushedManifest: known({ sha256: M1, etag: "e", sizeBytes: 5 }),
     pushedSignature: known({ sha256: M1, etag: "e", sizeBytes: 5 }),
     escrow: known({

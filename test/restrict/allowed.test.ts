@@ -22,6 +22,7 @@ const BY: Record<"restricted" | "administrator" | "elsewhere", readonly string[]
     "set-aside-snapshot",
     "verify",
     "working-copy",
+    "drill",
     "upload",
     "upload-manifest",
     "upload-escrow",

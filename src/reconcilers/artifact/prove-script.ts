@@ -26,9 +26,11 @@ export interface Proving {
  * the script ends with {@link DAMAGED}, and a mark stays, so that nobody builds on the file until it is another one:
  * `HASH SIZE MTIME CTIME`, `unreadable` for the hash where it could not be read to its end. Sets `a`, the path.
  */
-export const proveScript = ({ path, sha256, damagedMark: mark }: Proving): string => sh`
+export const proveScript = ({ path, sha256, damagedMark: mark }: Proving): string => `${sh`
 a=${path} damaged=${`${parentOf(mark)}/`}"$(basename -- "$a")"${DAMAGED_SUFFIX} expected=${sha256}
-# looked at before it is read: one that is put in its place meanwhile is not condemned
+`}${PROVING}`;
+
+const PROVING = sh`# looked at before it is read: one that is put in its place meanwhile is not condemned
 seen=$(find "$a" -maxdepth 0 -printf ${AS_READ}) || exit 1
 found=$(openssl dgst -sha256 -r <"$a" | cut -c1-64)
 if [ "$found" = "$expected" ]; then rm -f -- "$damaged"; else
@@ -41,6 +43,13 @@ if [ "$found" = "$expected" ]; then rm -f -- "$damaged"; else
   { printf '%s %s\n' "$found" "$seen" >"$damaged.new" && sync "$damaged.new" && mv -T -- "$damaged.new" "$damaged"; } || exit 1
   exit ${DAMAGED}
 fi
+`;
+
+/** A shell function: `prove PATH SHA256 FOLDER` does the same, the mark in FOLDER. */
+export const PROVE = `${sh`
+prove() {
+  a=$1 expected=$2 damaged=$3/$(basename -- "$1")${DAMAGED_SUFFIX}
+`}${PROVING}}
 `;
 
 /**

@@ -1,0 +1,117 @@
+import type { DatasetSpec } from "../../desired-state/desired-state.ts";
+import { snapshotName } from "../../domain/artifact.ts";
+import type { Fact } from "../../domain/fact.ts";
+import type { Label } from "../../domain/label.ts";
+import { chainOf } from "../../domain/lineage.ts";
+import { whyDrillDue } from "../../domain/proof.ts";
+import type { Action, ActionId, Warning } from "../../plan/plan.ts";
+import { sourceOf } from "../artifact/copies.ts";
+import { fetchId } from "../artifact/fetch.ts";
+import { keyId } from "../keys/keys.ts";
+import { layoutId } from "../machine/layout.ts";
+import { packagesId } from "../machine/packages.ts";
+import { manifestId, registerId } from "../manifest/register.ts";
+import { hydrateId } from "../receive/hydrate.ts";
+import { actionId, propose, type Reconciler, UNKNOWN_STATE, type View, warning } from "../reconciler.ts";
+import { expectSuccess } from "../run-script.ts";
+import { clearDrillScript, drillFolder } from "./drill-script.ts";
+import { fingerprintId } from "./fingerprint.ts";
+import { rehearse } from "./rehearse.ts";
+
+interface Input {
+  readonly dataset: DatasetSpec;
+  /** Null where there is nothing to be done but to clear away what an earlier one has left. */
+  readonly label: Label | null;
+}
+
+/** The newest label out of its artifacts into scratch space, compared with what was backed up: a restore, rehearsed. */
+export const drill: Reconciler<Input> = {
+  kind: "drill",
+  diff: (view) => {
+    const { desired, spec, facts, course, takenAt } = view;
+    if (facts.drills.kind !== "known")
+      return desired.drill === null ? {} : { warnings: [notSeen(spec, facts.drills)] };
+    const { proofs, left } = facts.drills.value;
+    const newest = course.pending.at(-1)?.label ?? course.rows.at(-1)?.label;
+    const clearing = left ? { actions: [clearAction(spec)] } : {};
+    if (desired.drill === null || newest === undefined) return clearing;
+    const why = whyDrillDue(proofs, desired.drill.every, takenAt);
+    if (why === null) return clearing;
+    const lost = lostOf(view, newest);
+    return {
+      ...(lost === undefined ? { actions: [drillAction(view, newest, why)] } : clearing),
+      warnings: overdue(view, why, lost),
+    };
+  },
+  run: async ({ host, input: { dataset, label } }, tools) => {
+    if (label !== null) return rehearse(dataset, label, tools);
+    await expectSuccess(tools.host(host), clearDrillScript(dataset), {
+      code: "drill-failed",
+      what: `${drillFolder(dataset)} could not be cleared away`,
+      signal: tools.signal,
+    });
+    return null;
+  },
+};
+
+/** A drill of `label`; `why` it is due. */
+export function drillAction(view: View, label: Label, why: string): Action<Input> {
+  const { spec, course } = view;
+  const chain = chainOf(course.rows, label) ?? [];
+  return propose("drill", spec, {
+    id: drillId(spec),
+    host: spec.server,
+    label,
+    stage: "hydrate",
+    change: "create",
+    summary: `restore ${snapshotName(spec.name, label)} into scratch space, compare it with what was backed up, and remove it`,
+    reason: why,
+    details: [`${drillFolder(spec)}  until it is done`],
+    needs: [
+      packagesId(spec.server),
+      layoutId(spec, spec.server),
+      keyId(spec),
+      manifestId(spec),
+      registerId(spec, label),
+      fingerprintId(spec, label),
+      hydrateId(spec, label),
+      ...chain.map((row) => fetchId(spec, row.label)),
+    ],
+    input: { dataset: spec, label },
+  });
+}
+
+const clearAction = (spec: DatasetSpec): Action<Input> =>
+  propose("drill", spec, {
+    id: drillId(spec),
+    host: spec.server,
+    stage: "hydrate",
+    change: "delete",
+    summary: `clear away what a drill has left in ${drillFolder(spec)}`,
+    reason: "an earlier drill was cut off",
+    needs: [layoutId(spec, spec.server)],
+    input: { dataset: spec, label: null },
+  });
+
+const drillId = (spec: DatasetSpec): ActionId => actionId("drill", spec.name);
+
+/** The first label that it is made of whose artifact is nowhere. */
+const lostOf = (view: View, label: Label): Label | undefined =>
+  chainOf(view.course.rows, label)?.find((row) => sourceOf(row, view) === "nowhere")?.label;
+
+/** Never in the plan that is to make the first backup: there is nothing yet that could have been drilled. */
+function overdue({ spec, course }: View, why: string, lost: Label | undefined): Warning[] {
+  if (course.rows.length === 0) return [];
+  const text = lost === undefined ? why : `${why}, and none can be done: the artifact of ${lost} is lost`;
+  return [warning("drill-overdue", spec, spec.server, text)];
+}
+
+const notSeen = (spec: DatasetSpec, fact: Exclude<Fact<unknown>, { kind: "known" }>): Warning => ({
+  ...warning(
+    UNKNOWN_STATE,
+    spec,
+    spec.server,
+    `whether a drill is due could not be looked at: ${fact.kind === "unknown" ? fact.why : "it is not there"}`,
+  ),
+  hides: "hydrate",
+});
