@@ -8,7 +8,8 @@ const FIRST_X = 82;
 const PITCH = 21;
 const WIDTH = FIRST_X + (LINE - 1) * PITCH + 14;
 const NODE_Y = 26;
-const FIRST_PLACE_Y = 88;
+/** Of the first place, below one line of names, or two. */
+const PLACE_Y = { one: 74, two: 88 };
 const PLACE_PITCH = 19;
 
 /** The dataset's chains as pictures, newest first: what builds on what, and where each label stands. */
@@ -60,7 +61,10 @@ interface Drawing {
 }
 
 function drawing({ id, chain, slots, places, goesOn }: Drawing): Html {
-  const rowY = (place: number): number => FIRST_PLACE_Y + place * PLACE_PITCH;
+  const fronts = new Set(slots.map((slot) => (slot.kind === "label" ? frontOf(slot.label) : null)));
+  fronts.delete(null);
+  const firstY = fronts.size > 1 ? PLACE_Y.two : PLACE_Y.one;
+  const rowY = (place: number): number => firstY + place * PLACE_PITCH;
   const height = rowY(places.length - 1) + 12;
   const labels = slots.filter((slot) => slot.kind === "label");
   return html`<svg role="img" aria-labelledby="${id}-t ${id}-d" viewBox="0 0 ${WIDTH} ${height}">
@@ -129,7 +133,7 @@ function node({ type, restorable, sha256 }: LabelStatus, x: number): Html {
 
 /** Where a backup was missed nothing stands, and the line goes over it. */
 const missed = (count: number, x: number, bottom: number): Html =>
-  html`<path class="warn" d="M${x} ${NODE_Y + 34}V${bottom + 6}" stroke="currentColor" stroke-width="1.5" stroke-dasharray="1.5 3.5"/><text class="warn mid" x="${x}" y="${NODE_Y + 24}">−${count}</text>`;
+  html`<path class="warn" d="M${x} ${NODE_Y + 32}V${bottom + 6}" stroke="currentColor" stroke-width="1.5" stroke-dasharray="1.5 3.5"/><text class="warn mid" x="${x}" y="${NODE_Y + 24}">−${count}</text>`;
 
 /** The last part of each label, and what goes before it where that begins: `01 02`, `2026-` below the first. */
 function names(slots: readonly Slot[]): Html {
@@ -137,8 +141,7 @@ function names(slots: readonly Slot[]): Html {
   const [first] = slots;
   return html`${slots.map((slot, index) => {
     if (slot.kind === "gap") return null;
-    const cut = slot.label.lastIndexOf("-") + 1;
-    const front = slot.label.slice(0, cut - 1);
+    const front = frontOf(slot.label);
     const isNew = front !== shown;
     shown = front;
     const below =
@@ -147,10 +150,13 @@ function names(slots: readonly Slot[]): Html {
         : isNew
           ? html`<text class="quiet mid" x="${xAt(index)}" y="${NODE_Y + 39}">${front}</text>`
           : null;
-    const last = slot.label.slice(cut).replace("W", "");
+    const last = slot.label.slice(front.length + 1).replace("W", "");
     return html`<text class="mid name" x="${xAt(index)}" y="${NODE_Y + 24}">${last}</text>${below}`;
   })}`;
 }
+
+/** What a label shares with those beside it: the year, or year and month. */
+const frontOf = (label: string): string => label.slice(0, label.lastIndexOf("-"));
 
 /** For who does not see the picture: what is amiss, label by label; the table has the rest. */
 function described(labels: readonly LabelStatus[], places: readonly PlaceName[]): string {

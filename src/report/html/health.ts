@@ -36,7 +36,7 @@ export function surroundings({ schedule, cloud }: Status): Html {
         }${last}.`;
   const stored =
     cloud === null
-      ? "No cloud is declared: there is no copy in another place."
+      ? null
       : cloud.unknown !== null
         ? `What is in the bucket ${cloud.bucket} is not known: ${cloud.unknown}`
         : `In the bucket ${cloud.bucket}: ${plural(cloud.objects ?? 0, "object")}, ${formatBytes(cloud.bytes ?? 0)}${costs(cloud)}.`;
@@ -136,8 +136,7 @@ function room({ space, server, workstation }: DatasetStatus): FactShown {
 }
 
 function bucket({ cloud, datasets }: Status, { inBucket }: DatasetStatus): FactShown {
-  if (cloud === null)
-    return { name: "Cloud", value: "none", tone: "warn", about: "no copy in another place" };
+  if (cloud === null) return { name: "Cloud", value: "none", about: "no copy in another place" };
   return inBucket === null
     ? { name: "In the bucket", value: "not known", about: "it could not be looked at" }
     : {

@@ -7,7 +7,7 @@ import { health, surroundings } from "./health.ts";
 import { placesOf, sign } from "./signs.ts";
 import { POLICY, STYLE } from "./style.ts";
 import { applyTable, drillTable, dueTable, heading, labelTable, table, verificationLine } from "./tables.ts";
-import { judgedAsWhole, notes, verdict, verdictWords } from "./verdict.ts";
+import { notes, verdict, verdictWords, withDatasets } from "./verdict.ts";
 import { time } from "./words.ts";
 
 export interface ReportFacts {
@@ -32,7 +32,6 @@ export function reportPage({ status, version, machine, inWords }: ReportFacts): 
   const { datasets, takenAt } = status;
   const title = `Backups of ${datasets.map(({ dataset }) => dataset).join(", ")}`;
   const several = datasets.length > 1;
-  const alone = several ? null : (datasets[0] ?? null);
   return html`${raw(BEGINNING)}<meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
@@ -44,7 +43,7 @@ ${raw(`<style>${STYLE}</style>`)}
 <p class="made">Made ${time(takenAt)} on ${machine}, with devbackup ${version}</p>
 </header>
 <main>
-${verdict(judgedAsWhole(status), "h2")}${notes(status, inWords)}${alone === null ? null : notes(alone, inWords)}${several ? overview(status) : null}${surroundings(status)}${datasets.map(
+${verdict(withDatasets(status), "h2")}${notes(several ? status : withDatasets(status), inWords)}${several ? overview(status) : null}${surroundings(status)}${datasets.map(
   (dataset) => section(status, dataset, inWords),
 )}</main>
 <footer>

@@ -6,10 +6,10 @@ import { createHash } from "node:crypto";
  */
 export const STYLE = `
 :root { color-scheme: light; --page: #f6f6f3; --card: #fff; --ink: #1c2126; --quiet: #545c66; --line: #d8dad6;
-  --well: #17713f; --warn: #855300; --bad: #b3261e; --mark: #2a5c9f; --tint: #c9d8ec; --soft: #eeeeea }
+  --well: #17713f; --warn: #855300; --bad: #b3261e; --mark: #2a5c9f; --tint: #c9d8ec }
 @media screen and (prefers-color-scheme: dark) { :root { color-scheme: dark; --page: #121517; --card: #1a1e22;
   --ink: #e4e6e9; --quiet: #a5adb7; --line: #353b42; --well: #63cb94; --warn: #e2b44c; --bad: #ff8f85;
-  --mark: #8db8f2; --tint: #33475f; --soft: #23282d } }
+  --mark: #8db8f2; --tint: #33475f } }
 * { box-sizing: border-box; margin: 0 }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100% }
 body { background: var(--page); color: var(--ink); overflow-wrap: anywhere;
@@ -23,8 +23,9 @@ p, ul { max-width: 74ch }
 code, .label { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", "DejaVu Sans Mono", monospace;
   font-size: .9em }
 .label { white-space: nowrap }
+a { color: var(--mark) }
 time { white-space: nowrap }
-p + p, .scroll + p, p + figure { margin-top: 12px }
+p + p, .scroll + p, p + figure { margin-top: 12px } .figures + figure { margin-top: 26px }
 .quiet, figcaption, caption, .made, footer, dt, .more { color: var(--quiet) }
 .kind { font-size: 13px; font-weight: 600; letter-spacing: .04em; color: var(--quiet); margin-bottom: 2px }
 .made { margin-top: 6px; font-size: 14px }
@@ -34,14 +35,14 @@ svg.sign { width: 1em; height: 1em; vertical-align: -.12em; flex: none }
 .verdict { display: flex; gap: 14px; align-items: flex-start; margin: 22px 0; padding: 16px 18px; background: var(--card);
   border: 1px solid var(--line); border-left: 5px solid currentColor; border-radius: 6px }
 .verdict > svg.sign { width: 26px; height: 26px; margin-top: 1px }
-.verdict h2, .verdict h3 { margin: 0; color: inherit }
+.verdict h2, .verdict h3 { margin: 0; color: inherit; line-height: 28px }
 .verdict ul, .verdict p { color: var(--ink); margin-top: 4px }
 ul { padding-left: 20px }
 .notes { list-style: none; padding: 0; max-width: none; display: grid; gap: 10px; margin: 16px 0 }
 .notes li { display: flex; gap: 10px; align-items: flex-start; max-width: 92ch }
 .notes svg.sign { margin-top: 4px }
 .notes b { font-weight: 600 }
-.notes code { display: inline-block; background: var(--soft); padding: 1px 7px; border-radius: 4px }
+.next { display: block; color: var(--quiet) }
 
 .dataset { border-top: 1px solid var(--line); margin-top: 40px; padding-top: 30px }
 .dataset > .quiet { margin-top: 2px }

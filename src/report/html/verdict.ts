@@ -5,6 +5,8 @@ import { sign, type Tone } from "./signs.ts";
 /** What is judged: the whole, or one dataset of several. */
 type Judged = Pick<DatasetStatus, "verdict" | "because" | "doubts">;
 
+type Noted = Pick<Status, "doubts" | "advice"> & Partial<Pick<Status, "away">>;
+
 /** The answer to the first question, in one line, and why. */
 export function verdict(judged: Judged, heading: "h2" | "h3"): Html {
   const { tone, says } = verdictWords(judged);
@@ -18,11 +20,11 @@ export function verdict(judged: Judged, heading: "h2" | "h3"): Html {
 `;
 }
 
-/** The whole: its verdict is its datasets', and so are its doubts. */
-export const judgedAsWhole = ({ verdict: worst, because, doubts, datasets }: Status): Judged => ({
-  verdict: worst,
-  because,
-  doubts: [...doubts, ...datasets.flatMap((dataset) => dataset.doubts)],
+/** What is said of the whole and of all datasets as one. */
+export const withDatasets = (status: Status): Judged & Noted => ({
+  ...status,
+  doubts: [...status.doubts, ...status.datasets.flatMap(({ doubts }) => doubts)],
+  advice: [...status.advice, ...status.datasets.flatMap(({ advice }) => advice)],
 });
 
 export function verdictWords({ verdict: is, doubts }: Judged): {
@@ -56,10 +58,7 @@ const DOUBT_WORD: Readonly<Record<Doubt["weight"], string>> = {
 };
 
 /** Doubts, the heaviest first, and advice; with them who did not answer. Nothing where there is nothing to say. */
-export function notes(
-  { away = [], doubts, advice }: Pick<Status, "doubts" | "advice"> & Partial<Pick<Status, "away">>,
-  inWords: (next: string) => string,
-): Html | null {
+export function notes({ away = [], doubts, advice }: Noted, inWords: (next: string) => string): Html | null {
   const lines = [
     ...away.map(({ host, why }) =>
       note("quiet", "Not known", `${host} did not answer, so what stands there is not known: ${why}`, null),
@@ -82,4 +81,4 @@ export function notes(
 }
 
 const note = (tone: Tone, word: string, text: string, next: string | null): Html =>
-  html`<li>${sign(tone)}<span><b>${word}.</b> ${text}${next === null ? null : html` <code>${next}</code>`}</span></li>\n`;
+  html`<li>${sign(tone)}<span><b>${word}.</b> ${text}${next === null ? null : html`<span class="next">Next: ${next}</span>`}</span></li>\n`;
