@@ -359,3 +359,36 @@ test("progress, json: one object a line, text for people on stderr", async () =>
   assert.doesNotMatch(out, /never shown/);
   assert.equal(`\n${err}`, failure + failedEnd.slice(1));
 });
+
+test("progress: what went wrong besides is told whole when it comes, and once more at the end", async () => {
+  const trouble: Trouble = {
+    ...{ code: "hook-failed", exitCode: 1, host: x.host("ws"), why: "no such service" },
+    what: "after_snapshot of dev ended with exit code 5",
+    state: "The snapshot was taken, and the backup goes on; what was to start again may stand still",
+    next: "on ws, as root: cd / && systemctl start gitea",
+  };
+  const script: Script = [
+    [0, started(x.snapshot)],
+    [0, begin(x.snapshot)],
+    [1, { event: "trouble", dataset: x.dataset("dev"), trouble }],
+    [1, done(x.snapshot, 1000)],
+    [2, { event: "finished", result: "done", done: 1, durationMs: 2000, remaining: [] }],
+  ];
+  const whole =
+    "error: ws: after_snapshot of dev ended with exit code 5\n" +
+    "  no such service\n" +
+    "  The snapshot was taken, and the backup goes on; what was to start again may\n" +
+    "  stand still.\n" +
+    "  next: on ws, as root: cd / && systemctl start gitea\n";
+  const end =
+    "1 action done in 2 s\nverified: nothing left to do\n" +
+    "besides: ws: after_snapshot of dev ended with exit code 5\n";
+  const plain = await run(script, {});
+  assert.deepEqual([plain.out.endsWith(end), plain.err], [true, whole], plain.out + plain.err);
+  const tty = await run(script, { kind: "tty", width: 80 });
+  assert.ok(screen(tty.out).endsWith(end), tty.out);
+  assert.equal(stripVTControlCharacters(tty.err), `\n${whole}`);
+  const json = await run(script, { kind: "json" });
+  assert.match(json.out, /"event":"trouble","dataset":"dev","trouble":\{"code":"hook-failed"/);
+  assert.equal(json.err, whole + end);
+});

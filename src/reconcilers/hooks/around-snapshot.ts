@@ -77,7 +77,7 @@ export async function takeBetween(host: HostName, taking: Taking, tools: Tools):
       ? ""
       : after === undefined
         ? "; after_snapshot was run"
-        : `; after_snapshot ${howItEnded(after, around.after)}, too: what is to go on after a backup may stand still`;
+        : `; after_snapshot ${howItEnded(after, around.after)}, too: what was to start again may stand still`;
   if (around.before !== null && before !== undefined)
     throw hookFailed(host, around, around.before, before, {
       state: `No snapshot was taken${resumed}. Other datasets are backed up without this one`,
@@ -96,7 +96,7 @@ export async function takeBetween(host: HostName, taking: Taking, tools: Tools):
   if (around.after === null || after === undefined) return null;
   tools.besides(
     hookFailed(host, around, around.after, after, {
-      state: "The snapshot was taken, and the backup goes on; what is to go on after it may stand still",
+      state: "The snapshot was taken, and the backup goes on; what was to start again may stand still",
     }),
   );
   return `after_snapshot ${howItEnded(after, around.after)}`;
