@@ -3,6 +3,8 @@ import { artifactPath, labelOfSnapshot, snapshotName } from "../../src/domain/ar
 import type { Label } from "../../src/domain/label.ts";
 import { type Manifest, type ManifestRow, renderStateEnv } from "../../src/domain/manifest.ts";
 import type { Action } from "../../src/plan/plan.ts";
+import type { DeleteArtifacts } from "../../src/reconcilers/retention/delete-artifacts.ts";
+import type { DeleteSnapshots } from "../../src/reconcilers/retention/delete-snapshots.ts";
 import { isHalfReceived, isHydrated, isSnapshot } from "../../src/reconcilers/snapshot/complete.ts";
 import { subvolume } from "../reconcilers/world.ts";
 import {
@@ -193,6 +195,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     const { uploadId } = input as { uploadId: string };
     world.unfinished = world.unfinished.filter((upload) => upload.uploadId !== uploadId);
   },
+  retention: letGo,
   upload: (world, { input }) => {
     const { key, file } = input as { key: string; file: { path: string; sha256: string } | null };
     assert(file !== null, "there is nothing to send");
@@ -221,6 +224,38 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     ls.sentSignature = ls.signature;
   },
 };
+
+function letGo(world: World, { input }: Action): void {
+  const { ws, ls, bucket, spec } = world;
+  const given = input as DeleteSnapshots | DeleteArtifacts | null;
+  assert(given !== null, "it is not yet time");
+  if (given.kind === "snapshots") {
+    const side = given.folder === spec.snapshots ? ws.snapshots : ls.hydrated;
+    for (const { name, uuid } of given.snapshots) {
+      const there = side.get(name);
+      assert(there?.uuid === uuid && there.readOnly, `${name} is not the one that was seen`);
+      side.delete(name);
+    }
+    return;
+  }
+  for (const { file, key, sizeBytes, sha256 } of given.artifacts) {
+    const path = file.slice(spec.repository.length + 1);
+    const [here, there] = [ls.files.get(path), bucket.get(key)];
+    if (given.kind === "files") {
+      if (there?.sizeBytes !== sizeBytes || there.sha256 !== sha256)
+        throw new Damaged(`${key} is not what the manifest says`);
+      ls.files.delete(path);
+      ls.damaged.delete(path);
+    } else {
+      assert(here !== undefined, `${path} is not there`);
+      if (here.sha256 !== sha256) {
+        ls.damaged.set(path, here.sha256);
+        throw new Damaged(`${path} is not what the manifest says`);
+      }
+      bucket.delete(key);
+    }
+  }
+}
 
 interface RegisterInput {
   readonly rows: Manifest | null;

@@ -1,7 +1,9 @@
 import fc from "fast-check";
+import type { RetentionSpec } from "../../src/desired-state/desired-state.ts";
 import { datasetKeys, snapshotName } from "../../src/domain/artifact.ts";
 import { type Cadence, labelAt } from "../../src/domain/label.ts";
 import { fileName } from "../../src/domain/names.ts";
+import type { KeepRule } from "../../src/domain/retention.ts";
 import { subvolume } from "../reconcilers/world.ts";
 import { emptyServer, emptyWorkstation, newSha256, newUuid, next, type World } from "./world.ts";
 
@@ -224,6 +226,24 @@ export const historyArbitrary = (longest: number): fc.Arbitrary<readonly Happeni
     ),
     { minLength: 1, maxLength: longest },
   );
+
+const keepArbitrary = fc.constantFrom<KeepRule>(
+  { kind: "all" },
+  { kind: "last", count: 1 },
+  { kind: "last", count: 3 },
+);
+const keepArtifactsArbitrary = fc.oneof(
+  keepArbitrary,
+  fc.constantFrom<KeepRule>({ kind: "chains", count: 1 }, { kind: "chains", count: 2 }),
+);
+
+export const retentionArbitrary: fc.Arbitrary<RetentionSpec> = fc.record({
+  workstationSnapshots: keepArbitrary,
+  serverSnapshots: keepArbitrary,
+  serverArtifacts: keepArtifactsArbitrary,
+  cloudArtifacts: keepArtifactsArbitrary,
+  auto: fc.boolean(),
+});
 
 export const cadenceArbitrary = fc.constantFrom<Cadence>("monthly", "weekly", "daily");
 

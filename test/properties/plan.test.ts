@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { DesiredState } from "../../src/desired-state/desired-state.ts";
+import type { DesiredState, RetentionSpec } from "../../src/desired-state/desired-state.ts";
 import { known, unknown } from "../../src/domain/fact.ts";
 import type { Cadence } from "../../src/domain/label.ts";
 import type { AbsolutePath, DatasetName } from "../../src/domain/names.ts";
@@ -11,7 +11,13 @@ import type { DatasetFacts, Observation } from "../../src/reconcilers/facts.ts";
 import { planJson } from "../../src/report/plan-json.ts";
 import { desired } from "../reconcilers/world.ts";
 import { check } from "./checking.ts";
-import { cadenceArbitrary, type Happening, historyArbitrary, inWords } from "./happenings.ts";
+import {
+  cadenceArbitrary,
+  type Happening,
+  historyArbitrary,
+  inWords,
+  retentionArbitrary,
+} from "./happenings.ts";
 import { toReceive } from "./rules.ts";
 import { happen, live, wellFormed } from "./run.ts";
 import { type Asked, look, newWorld, planOf, Refused, requestOf, type World } from "./world.ts";
@@ -26,6 +32,8 @@ const LATEST: Happening = { kind: "restore", back: -1, approve: true, steps: nul
 interface Case {
   readonly cadence: Cadence;
   readonly cloud: boolean;
+  /** Left out: everything is kept. */
+  readonly retention?: RetentionSpec;
   readonly history: readonly Happening[];
 }
 
@@ -33,21 +41,22 @@ const cases = (longest = 12): fc.Arbitrary<Case> =>
   fc.record({
     cadence: cadenceArbitrary,
     cloud: fc.boolean(),
+    retention: retentionArbitrary,
     history: historyArbitrary(longest),
   });
-const words = ({ cadence, cloud, history }: Case): string[] => [
-  `${cadence}, ${cloud ? "with" : "without"} a bucket`,
+const words = ({ cadence, cloud, retention, history }: Case): string[] => [
+  `${cadence}, ${cloud ? "with" : "without"} a bucket, ${JSON.stringify(retention)}`,
   ...history.map(inWords),
 ];
 
 const STATES = { with: desired(true), without: desired(false) };
 
-function worldOf({ cadence, cloud }: Case): World {
+function worldOf({ cadence, cloud, retention }: Case): World {
   const state = cloud ? STATES.with : STATES.without;
   const [spec] = state.datasets;
   if (spec === undefined) throw new RangeError("no dataset");
   const anchor = { maxAgeMonths: 4, maxIncrementalRatio: 1 };
-  return newWorld(state, { ...spec, cadence, anchor }, BEGINNING);
+  return newWorld(state, { ...spec, cadence, anchor, retention: retention ?? spec.retention }, BEGINNING);
 }
 
 test("whatever happens: rows stay, chains are complete, no copy is taken away, and a whole run leaves nothing to do", (context) => {
@@ -116,7 +125,12 @@ test("a restore receives and fetches what is missing, and nothing else", (contex
       const rows = world.ls.manifest ?? [];
       const complete = (at: string) => {
         const there = world.ls.hydrated.get(`${world.spec.name}@${at}`);
-        return there?.readOnly === true && there.receivedUuid !== null && !there.receiving;
+        return (
+          there?.readOnly === true &&
+          there.receivedUuid !== null &&
+          !there.receiving &&
+          there.damaged !== true
+        );
       };
       const wanted = toReceive(rows, label, complete).map((row) => row.label);
       const labelled = (kind: string) => plan.actions.filter((action) => action.kind === kind);
@@ -175,6 +189,8 @@ test("what could not be looked at makes nothing hazardous, and nothing whole is 
             twin !== undefined && twin.hazard === action.hazard && isFullSend(twin) === isFullSend(action),
             `${action.id} (${action.hazard}, ${action.reason}) rests on what is not known`,
           );
+          const goes = ({ assumes: { letGo = "" } }: Action) => String(letGo).split(" ");
+          for (const label of goes(action)) assert(goes(twin).includes(label), `${label} goes unseen`);
         }
       }
     },

@@ -90,6 +90,10 @@ function carriedOut(
   if (now.kind === "artifact") keepsAnchorRule(world, now);
   const [rows, copies] = copiesOfAll(world);
   const stranger = strangersOf(world);
+  const rotten = rottenOf(world);
+  const restorable = new Set(
+    rows.map(({ label }) => label).filter((label) => isRestorable(world, rows, label)),
+  );
   try {
     carryOut(world, now, size);
   } catch (error) {
@@ -99,8 +103,15 @@ function carriedOut(
   for (const [index, row] of rows.entries()) {
     const left = copiesLeft(world, row);
     const lost = copies[index]?.filter((copy) => !left.includes(copy));
-    assert.deepEqual(lost, [], `${now.id} takes a whole copy of ${row.label} away`);
+    if (now.kind !== "retention")
+      assert.deepEqual(lost, [], `${now.id} takes a whole copy of ${row.label} away`);
+    else if (rotten.size === 0)
+      assert(
+        !restorable.has(row.label) || isRestorable(world, rows, row.label),
+        `${now.id} takes the last copy of ${row.label} away (${lost})`,
+      );
   }
+  if (now.kind === "retention") keepsParent(world, now);
   const replaced = stranger.filter((one) => !strangersOf(world).includes(one));
   if (replaced.length > 0 && now.kind !== "set-aside")
     assert.notEqual(now.hazard, "none", `${now.id} replaces what is not ours (${replaced}) unasked`);
@@ -149,6 +160,30 @@ const strangersOf = ({ ls, bucket }: World): string[] => [
   ...[...bucket].filter(([, { etag }]) => etag.startsWith(STRANGERS)).map(([key]) => key),
 ];
 
+/** From artifacts alone, by what they really hold. */
+const isRestorable = (world: World, rows: readonly ManifestRow[], label: Label): boolean =>
+  chainTo([...rows], label).every((row) =>
+    copiesLeft(world, row).some((copy) => copy === "the server's artifact" || copy === "the bucket"),
+  );
+
+/** Files that nobody can tell from whole ones without reading them. */
+const rottenOf = ({ ls }: World): Set<string> =>
+  new Set(
+    (ls.manifest ?? [])
+      .filter(({ localPath, sizeBytes, sha256 }) => {
+        const file = ls.files.get(localPath);
+        return file !== undefined && file.sizeBytes === sizeBytes && file.sha256 !== sha256;
+      })
+      .map(({ localPath }) => localPath),
+  );
+
+/** What the next increment builds on stays on both sides, where it stood. */
+function keepsParent({ spec, ls }: World, { input }: Action): void {
+  const newest = ls.manifest?.at(-1)?.label;
+  const names = ((input as { snapshots?: { name: string }[] }).snapshots ?? []).map(({ name }) => name);
+  assert(!names.includes(`${spec.name}@${newest}`), `the parent of the next increment, ${newest}, goes`);
+}
+
 const isDamagedSomewhere = ({ ls }: World): boolean => ls.damaged.size > 0;
 
 /** Once a look has told something new, it is remembered, as every run does at its end. */
@@ -191,7 +226,7 @@ function keepsAnchorRule(world: World, action: Action): void {
   assert(canBeParent(world, links, parent), `${parent} can't be received on the server again`);
 }
 
-/** On the workstation, and on the server too, or there again from artifacts that are somewhere by name and size. */
+/** On the workstation, and no other on the server, with all the artifacts that it is made of somewhere by name and size. */
 function canBeParent(
   { spec, desired, ws, ls, bucket }: World,
   links: readonly ManifestRow[],
@@ -204,8 +239,9 @@ function canBeParent(
   };
   const here = ws.snapshots.get(name(label));
   if (here?.readOnly !== true) return false;
-  if (complete(label)) return ls.hydrated.get(name(label))?.receivedUuid === (here.receivedUuid ?? here.uuid);
-  return toReceive(links, label, complete).every((row) => {
+  if (complete(label) && ls.hydrated.get(name(label))?.receivedUuid !== (here.receivedUuid ?? here.uuid))
+    return false;
+  return toReceive(links, label, () => false).every((row) => {
     const onServer =
       ls.files.get(row.localPath)?.sizeBytes === row.sizeBytes && !ls.damaged.has(row.localPath);
     const key = `${desired.cloud?.prefix}${spec.name}/${row.localPath}`;

@@ -427,7 +427,9 @@ export function copiesLeft(world: World, row: ManifestRow): string[] {
   const name = snapshotName(spec.name, row.label);
   const ref = { dataset: spec.name, label: row.label, parent: row.parent };
   const of = (snapshot: Subvolume | null | undefined): boolean =>
-    snapshot?.readOnly === true && (snapshot.receivedUuid ?? snapshot.uuid) === content?.uuid;
+    snapshot?.readOnly === true &&
+    snapshot.damaged !== true &&
+    (snapshot.receivedUuid ?? snapshot.uuid) === content?.uuid;
   return [
     ...(ls.files.get(artifactPath(ref))?.sha256 === row.sha256 ? ["the server's artifact"] : []),
     ...(bucket.get(objectKey(desired.cloud?.prefix ?? "", ref))?.sha256 === row.sha256 ? ["the bucket"] : []),

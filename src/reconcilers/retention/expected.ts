@@ -102,7 +102,10 @@ function whyNotAgain({ all, copies }: Expected, label: Label): string | null {
 
 /** A registered artifact, once it was fetched or sent. */
 function copiesThen(view: View, rules: ArtifactRules, row: ManifestRow, toReceive: readonly Label[]): Copies {
-  const found = copiesOf(row, view);
+  const seen = copiesOf(row, view);
+  // whether it was found damaged is not known
+  const unsure = view.facts.verified.kind === "unknown" && seen.bucket === "whole";
+  const found: Copies = unsure ? { ...seen, bucket: "unknown" } : seen;
   if (!isMaking(view)) return found;
   const fetched =
     found.server !== "unknown" &&
