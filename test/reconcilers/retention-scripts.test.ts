@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { type AbsolutePath, fileName, type HostName } from "../../src/domain/names.ts";
+import type { Tools } from "../../src/reconcilers/reconciler.ts";
+import { deleteArtifact, deleteArtifacts } from "../../src/reconcilers/retention/delete-artifacts.ts";
+import { deleteSnapshots } from "../../src/reconcilers/retention/delete-snapshots.ts";
+import type { Bucket, BucketHead } from "../../src/transport/bucket/bucket.ts";
+import { sha256Of } from "../../src/transport/hash.ts";
+import { localHost } from "../../src/transport/local-host.ts";
+import { history } from "../domain/history.ts";
+import { shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
+import { troubleOf } from "../transport/trouble.ts";
+import { desired } from "./world.ts";
+
+const LS = "ls" as HostName;
+const MIB = 1024 ** 2;
+const TOOLS = ["btrfs", "df", "flock", "rm", "stat", "sync"];
+
+/** A machine on which the n-th call of one of the tools kills the script, and everything that it has started; 0 for none. */
+function killable(folder: string) {
+  const [tools, count, at] = [join(folder, "tools"), join(folder, "count"), join(folder, "at")];
+  mkdirSync(tools);
+  for (const tool of TOOLS) {
+    const text = `#!/bin/sh
+n=$(($(cat ${count}) + 1)); echo "$n" >${count}
+[ "$n" != "$(cat ${at})" ] || kill -s KILL 0
+PATH=\${PATH#*:}; exec ${tool} "$@"\n`;
+    writeFileSync(join(tools, tool), text);
+    chmodSync(join(tools, tool), 0o755);
+  }
+  const killAt = (call: number): void => {
+    writeFileSync(count, "0\n");
+    writeFileSync(at, `${call}\n`);
+  };
+  killAt(0);
+  const env = { ...process.env, PATH: `${tools}:${process.env.PATH}` };
+  return { host: localHost({ name: LS, become: "none", env }), killAt };
+}
+
+const survives = (work: Promise<unknown>): Promise<boolean> =>
+  work.then(
+    () => true,
+    () => false,
+  );
+
+describe("snapshots that go", { skip: whyNoDisk() }, () => {
+  function place(context: TestContext) {
+    const { path } = smallDisk(context, 512);
+    const { host, killAt } = killable(path);
+    const folder = join(path, "snapshots") as AbsolutePath;
+    mkdirSync(folder);
+    shell('btrfs -q subvolume create "$1/source"', path);
+    /** Takes one that alone holds so many MiB, and tells its UUID. */
+    const take = (name: string, mebibytes = 0) => ({
+      name,
+      uuid: shell(
+        `head -c "$4" /dev/urandom >"$1/source/data"; btrfs -q subvolume snapshot -r "$1/source" "$2/$3"; rm "$1/source/data"
+btrfs subvolume show "$2/$3" | sed -n "s/^[[:space:]]*UUID:[[:space:]]*//p"`,
+        ...[path, folder, name, String(mebibytes * MIB)],
+      ).trim(),
+    });
+    const lock = join(folder, ".receive.lock") as AbsolutePath;
+    const letGo = (snapshots: readonly { name: string; uuid: string }[]) =>
+      deleteSnapshots(LS, { kind: "snapshots", folder, lock, snapshots }, {
+        host: () => host,
+        signal: new AbortController().signal,
+      } as never);
+    const names = () => readdirSync(folder).filter((name) => !name.startsWith("."));
+    return { folder, path, take, letGo, names, killAt };
+  }
+
+  test("they are gone, their space is free by then, and the others stand", async (context) => {
+    const { take, letGo, names } = place(context);
+    const [first, second] = [take("dev@2026-01", 20), take("dev@2026-02", 20)];
+    take("dev@2026-03", 1);
+    const told = await letGo([first, second]);
+    const [, mebibytes] = /^2 snapshots, ([\d.]+) MiB came free$/.exec(told) ?? [];
+    assert(Number(mebibytes) > 35, told);
+    assert.deepEqual(names(), ["dev@2026-03"]);
+    assert.match(await letGo([first, second]), /^2 snapshots, 0 B came free$/);
+  });
+
+  test("where one of them is not what was looked at, none goes", async (context) => {
+    const { take, letGo, names, folder, path } = place(context);
+    const good = take("dev@2026-01");
+    const another = { ...take("dev@2026-02"), uuid: good.uuid };
+    const writable = take("dev@2026-03");
+    shell('btrfs property set -f "$1" ro false', join(folder, "dev@2026-03"));
+    mkdirSync(join(folder, "dev@2026-04"));
+    symlinkSync("dev@2026-01", join(folder, "dev@2026-05"));
+    const before = names();
+    for (const wrong of [
+      another,
+      writable,
+      { ...good, name: "dev@2026-04" },
+      { ...good, name: "dev@2026-05" },
+    ]) {
+      const { code, why } = await troubleOf(letGo([good, wrong]));
+      assert.equal(code, "retention-failed");
+      assert.match(
+        why ?? "",
+        /dev@2026-0\d is not the read-only snapshot that was looked at|dev@2026-05 is no folder/,
+      );
+      assert.deepEqual(names(), before);
+    }
+    // a folder that others can write to is nobody's to delete in
+    chmodSync(folder, 0o777);
+    assert.match((await troubleOf(letGo([good]))).why ?? "", /can be changed by others than root/);
+    assert.deepEqual(names(), before);
+    assert(existsSync(join(path, "source")));
+  });
+
+  test("killed before any one of its commands, the next run ends it", async (context) => {
+    const { take, letGo, names, killAt } = place(context);
+    const stays = take("dev@2026-09");
+    let whole = false;
+    for (let call = 1; !whole; call += 1) {
+      const going = ["dev@2026-01", "dev@2026-02"].map((name) => take(name));
+      killAt(call);
+      whole = await survives(letGo(going));
+      killAt(0);
+      await letGo(going);
+      assert.deepEqual(names(), [stays.name], `killed at call ${call}`);
+      assert(call < 60, "it was never not killed");
+    }
+  });
+});
+
+describe("artifacts that go", () => {
+  const content = "x".repeat(100);
+  const [row = assert.fail()] = history("2026-01 full 100").map((each) => ({
+    ...each,
+    sha256: sha256Of(content),
+  }));
+
+  function place(context: TestContext, head: Partial<BucketHead> | undefined) {
+    const top = shell("mktemp -d /var/tmp/retention-XXXXXX").trim();
+    context.after(() => shell('rm -rf "$1"', top));
+    const [declared = assert.fail()] = desired().datasets;
+    const spec = { ...declared, repository: join(top, "repository") as AbsolutePath };
+    for (const folder of ["artifacts/anchors", "tmp"])
+      mkdirSync(join(spec.repository, folder), { recursive: true });
+    const file = join(spec.repository, row.localPath);
+    const marks = [".damaged", ".upload"].map((end) => join(spec.repository, "tmp", fileName(file) + end));
+    const key = `dev/${row.localPath}`;
+    const deleted: string[] = [];
+    const bucket: Partial<Bucket> = {
+      head: async () => head as BucketHead | undefined,
+      delete: async (each) => void deleted.push(each),
+    };
+    const { host, killAt } = killable(top);
+    const tools = {
+      host: () => host,
+      bucket: async () => bucket,
+      signal: new AbortController().signal,
+      assertHeld: () => {},
+    };
+    const letGo = (kind: "files" | "objects") =>
+      deleteArtifacts(
+        LS,
+        { kind, artifacts: [deleteArtifact(spec, row, key, 100)] },
+        tools as unknown as Tools,
+      );
+    const put = (text = content) => {
+      for (const mark of marks) writeFileSync(mark, "");
+      writeFileSync(file, text);
+    };
+    put();
+    return { spec, file, marks, deleted, letGo, killAt, put, key };
+  }
+
+  test("of the server: the file and its marks", async (context) => {
+    const { letGo, file, marks } = place(context, { sizeBytes: 100, sha256: row.sha256 });
+    assert.equal(await letGo("files"), "1 artifact, 100 B came free");
+    assert.deepEqual([file, ...marks].filter(existsSync), []);
+    assert.equal(await letGo("files"), "1 artifact, 100 B came free");
+  });
+
+  for (const [what, head] of [
+    ["gone", undefined],
+    ["of another size", { sizeBytes: 99, sha256: row.sha256 }],
+    ["another by its hash", { sizeBytes: 100, sha256: "0".repeat(64) }],
+  ] as const)
+    test(`of the server, where the object is ${what} by now: it stays`, async (context) => {
+      const { letGo, file } = place(context, head);
+      const { code, exitCode } = await troubleOf(letGo("files"));
+      assert.deepEqual([code, exitCode], ["retention-last-copy", 6]);
+      assert(existsSync(file));
+    });
+
+  test("of the server, where the file has changed since: it stays", async (context) => {
+    const { letGo, file, put } = place(context, { sizeBytes: 100, sha256: row.sha256 });
+    put("changed");
+    assert.match((await troubleOf(letGo("files"))).why ?? "", /has changed since it was looked at/);
+    assert.equal(readFileSync(file, "utf8"), "changed");
+  });
+
+  test("of the server, killed before any one of its commands: the next run ends it", async (context) => {
+    const { letGo, file, marks, killAt, put } = place(context, { sizeBytes: 100, sha256: row.sha256 });
+    let whole = false;
+    for (let call = 1; !whole; call += 1) {
+      put();
+      killAt(call);
+      whole = await survives(letGo("files"));
+      killAt(0);
+      // a mark never stays behind its file: nobody would look for it again
+      assert(existsSync(file) || !marks.some(existsSync), `killed at call ${call}`);
+      await letGo("files");
+      assert.deepEqual([file, ...marks].filter(existsSync), [], `killed at call ${call}`);
+      assert(call < 20, "it was never not killed");
+    }
+  });
+
+  test("of the bucket: the server's is read to its end first", async (context) => {
+    const { letGo, deleted, key, put, marks } = place(context, undefined);
+    assert.equal(await letGo("objects"), "1 object, 100 B came free");
+    assert.deepEqual(deleted, [key]);
+    put("y".repeat(100));
+    const { code, exitCode } = await troubleOf(letGo("objects"));
+    assert.deepEqual([code, exitCode], ["artifact-damaged", 6]);
+    assert.deepEqual(deleted, [key]);
+    assert.match(readFileSync(marks[0] ?? "", "utf8"), /^[0-9a-f]{64} 100 /);
+  });
+});
