@@ -44,12 +44,7 @@ const deleteScript = ({ folder, lock, snapshots }: DeleteSnapshots): string => `
 d=${folder} lock=${lock.startsWith(`${folder}/`) ? `./${fileName(lock)}` : lock}
 set -- ${snapshots.map(({ name, uuid }) => `${uuid}=${name}`)}
 enter_own "$d"; own_file "$lock"; (umask 077; : >>"$lock"); exec 8<>"$lock"; flock 8
-free() { df -B1 --output=avail . | tail -n 1 | tr -d ' '; }
-gone() { [ ! -e "./$1" ] && [ ! -L "./$1" ]; }
-as_seen() {
-  (step "$2" && [ "$(field . UUID)" = "$1" ] && [ "$(btrfs property get -ts . ro)" = ro=true ]) ||
-    { echo "$d/$2 is not the read-only snapshot that was looked at" >&2; return 1; }
-}
+`}${AS_SEEN}
 before=$(free) deleted=
 for s; do gone "\${s#*=}" || as_seen "\${s%%=*}" "\${s#*=}"; done
 for s; do
@@ -60,7 +55,17 @@ for s; do
   delete_here "$n"
   deleted="$deleted $number"
 done
-`}${LET_GO}
+${LET_GO}
+# wakes who frees them, which else is awake only every half minute
+btrfs filesystem sync .
 [ -z "$deleted" ] || btrfs subvolume sync . $deleted >/dev/null
 btrfs filesystem sync .
 echo "free $before $(free)"`;
+
+const AS_SEEN = `
+free() { df -B1 --output=avail . | tail -n 1 | tr -d ' '; }
+gone() { [ ! -e "./$1" ] && [ ! -L "./$1" ]; }
+as_seen() {
+  (step "$2" && [ "$(field . UUID)" = "$1" ] && [ "$(btrfs property get -ts . ro)" = ro=true ]) ||
+    { echo "$d/$2 is not the read-only snapshot that was looked at" >&2; return 1; }
+}`;
