@@ -125,8 +125,11 @@ function howLong(months: number): string {
   return years > 50 ? "more than 50 years" : `about ${years} years`;
 }
 
-const restore = ({ restore: { estimateMs, because } }: DatasetStatus): string =>
-  estimateMs === null ? because : `about ${formatDuration(estimateMs)}, ${because}`;
+function restore({ restore: { estimateMs, because }, drills }: DatasetStatus): string {
+  const good = drills.findLast(({ result }) => result === "proven");
+  if (estimateMs === null || good === undefined) return because;
+  return `about ${formatDuration(estimateMs)}, ${because}, ${ago(good.ageMs)}`;
+}
 
 const verified = ({ verification }: DatasetStatus): string =>
   verification === null

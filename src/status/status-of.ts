@@ -12,6 +12,7 @@ import type { View } from "../reconcilers/reconciler.ts";
 import type { Request } from "../reconcilers/request.ts";
 import { cloudStatus, inBucket } from "./cloud.ts";
 import { copiesInDoubt, judge, saidOf } from "./doubts.ts";
+import { drillInDoubt, drillsOf } from "./drills.ts";
 import { growthPerLabel, monthsLeft, nextAnchor } from "./forecast.ts";
 import { ageMs, historyOf } from "./history.ts";
 import {
@@ -97,7 +98,12 @@ function datasetStatus(
   const overdue = overdueOf(spec, newest?.at ?? null, view.takenAt);
   const said = saidOf(plan, spec.name, new Set(away.keys()));
   const labels = history.filter((entry) => entry.kind === "label");
-  const doubts = [...said.doubts, ...copiesInDoubt(spec, labels, actions)];
+  const drills = drillsOf(view);
+  const doubts = [
+    ...said.doubts,
+    ...copiesInDoubt(spec, labels, actions),
+    ...drillInDoubt(view, drills.drills),
+  ];
   const anchor = nextAnchor(spec, rows, pending, target);
   return {
     dataset: spec.name,
@@ -110,9 +116,8 @@ function datasetStatus(
     ...{ doubts, advice: said.advice },
     space: spaceOf(view, anchor),
     inBucket: inBucket(view.cloud?.bucket),
-    restore: { estimateMs: null, because: "no drill yet" },
+    ...drills,
     verification: verificationOf(view, labels),
-    drills: [],
     applies: appliesOf(view),
   };
 }

@@ -5,6 +5,7 @@ import { known } from "../../src/domain/fact.ts";
 import type { Label } from "../../src/domain/label.ts";
 import type { Manifest } from "../../src/domain/manifest.ts";
 import type { Sha256 } from "../../src/domain/names.ts";
+import type { DrillProof } from "../../src/domain/proof.ts";
 import { NEVER_VERIFIED, withVerified } from "../../src/domain/verification.ts";
 import { monthlyCostUsd } from "../../src/status/cloud.ts";
 import { growthPerLabel, monthsLeft, nextAnchor, typicalIncrement } from "../../src/status/forecast.ts";
@@ -159,4 +160,34 @@ test("verified: how much of what is there, and damage is not hidden by it", () =
   const damaged = store(given, (files) => files.set([...files.keys()][0] ?? "", 1));
   assert.equal(of({ store: damaged })?.result, "damaged");
   assert.equal(statusIn(given).datasets[0]?.verification, null);
+});
+
+test("drills: the newest good one says how long a restore takes, the newest bad one is in doubt", () => {
+  const proof = (day: string, result: DrillProof["result"]): DrillProof => ({
+    ...{ label: label("2026-05"), at: new Date(`${day}T04:00:00Z`), result, durationMs: 600_000 },
+    ...{ tree: { files: 3, bytes: 99 }, artifacts: { count: 1, bytes: 10 } },
+    why: result === "differs" ? ["notes/a: another content", "and 3 more"] : [],
+  });
+  const of = (...proofs: DrillProof[]) =>
+    statusIn({
+      rows: "2026-05 full 100, 2026-06 incr 12",
+      change: { drills: known({ proofs, left: false }) },
+    }).datasets[0] ?? assert.fail();
+  const none = of();
+  assert.deepEqual([none.restore, none.drills], [{ estimateMs: null, because: "no drill yet" }, []]);
+  const good = of(proof("2026-05-01", "same"));
+  assert.deepEqual(good.restore, { estimateMs: 600_000, because: "as the drill of 2026-05 took" });
+  assert.equal(good.verdict, "well");
+  const bad = of(proof("2026-05-01", "restored"), proof("2026-05-31", "differs"));
+  assert.equal(bad.restore.estimateMs, 600_000);
+  assert.deepEqual(
+    bad.drills.map(({ result, why }) => [result, why]),
+    [
+      ["proven", null],
+      ["failed", "notes/a: another content"],
+    ],
+  );
+  assert.deepEqual(bad.because, [
+    "ls: the drill of 2026-05 on 2026-05-31 did not restore what was backed up: notes/a: another content",
+  ]);
 });
