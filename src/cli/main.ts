@@ -135,6 +135,14 @@ common(program.command("verify"))
     run(flags, async () => (await import("./verify.ts")).verifyCommand(flags), "devbackup verify"),
   );
 
+common(program.command("drill"))
+  .description("restore the newest label into scratch space on the server, compare it with what was backed up")
+  .option("--label <label>", "this label instead (default: the newest)")
+  .option("--dataset <name>", "this dataset alone")
+  .action((flags) =>
+    run(flags, async () => (await import("./drill.ts")).drillCommand(flags), "devbackup drill"),
+  );
+
 const manifest = program.command("manifest").description("the record of everything that was backed up");
 const ofManifest = (name: string): Command =>
   common(manifest.command(name)).option("--dataset <name>", "this dataset alone");

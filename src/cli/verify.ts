@@ -61,7 +61,7 @@ const typed = ({ deep, cloud, all }: VerifyFlags): string =>
 async function verify(there: OnServer, flags: VerifyFlags): Promise<VerifyReport> {
   const begun = Date.now();
   const view = await there.look(true);
-  refuse(view);
+  refuseUntrusted(view);
   const { spec } = view;
   const words = { dataset: spec.name, server: spec.server, rows: view.course.rows };
   const screen = progressOn(there);
@@ -81,7 +81,7 @@ async function verify(there: OnServer, flags: VerifyFlags): Promise<VerifyReport
 }
 
 /** Nothing else than the server's own manifest says what is right. */
-function refuse(view: View): void {
+export function refuseUntrusted(view: View): void {
   const { spec, facts } = view;
   rowsOf(spec, facts.manifest);
   const [seen] = memoryProblems(view);

@@ -1,4 +1,5 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
+import { snapshotName } from "../../domain/artifact.ts";
 import type { Label } from "../../domain/label.ts";
 import { joinPath } from "../../domain/names.ts";
 import type { DrillProof, DrillResult } from "../../domain/proof.ts";
@@ -30,9 +31,9 @@ export async function rehearse(spec: DatasetSpec, label: Label, tools: Tools): P
     await recordProof(host, spec, proof);
     return proof;
   };
-  const fail = (code: string, what: string, why: string, exit: 1 | 6 = 1) =>
+  const fail = (code: string, what: string, why: string, exit: 1 | 6 = 1, next?: string) =>
     new DevbackupError({
-      ...{ code, host: spec.server, what, why, exitCode: exit },
+      ...{ code, host: spec.server, what, why, exitCode: exit, ...(next !== undefined && { next }) },
       state:
         "What had been restored was removed, and what is stored was not touched; it is safe to run again",
     });
@@ -61,6 +62,7 @@ export async function rehearse(spec: DatasetSpec, label: Label, tools: Tools): P
     `${label}, restored from its artifacts, is not what was backed up: ${plural(differing, "path differs", "paths differ")}`,
     why.join("\n"),
     6,
+    `devbackup restore ${label} --to FOLDER brings it beside what is there, to be looked at; the original is ${joinPath(spec.snapshots, snapshotName(spec.name, label))} on ${spec.workstation}`,
   );
 }
 

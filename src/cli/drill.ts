@@ -1,0 +1,111 @@
+import { snapshotName } from "../domain/artifact.ts";
+import { type Label, parseLabel } from "../domain/label.ts";
+import { chainOf } from "../domain/lineage.ts";
+import type { Manifest } from "../domain/manifest.ts";
+import { proofRecord } from "../domain/proof.ts";
+import { DevbackupError, LOOK } from "../domain/trouble.ts";
+import { formatBytes, plural } from "../domain/units.ts";
+import { copiesOf, sourceOf, whereabouts } from "../reconcilers/artifact/copies.ts";
+import { fetch } from "../reconcilers/artifact/fetch.ts";
+import { drill, drillAction } from "../reconcilers/proof/drill.ts";
+import type { View } from "../reconcilers/reconciler.ts";
+import { load } from "./load.ts";
+import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";
+import { openTerminal } from "./terminal.ts";
+import { refuseUntrusted } from "./verify.ts";
+
+export interface DrillFlags extends OnServerFlags {
+  readonly label?: string;
+}
+
+/**
+ * `devbackup drill`: a label of each dataset out of its artifacts into scratch space on the server, compared with what was
+ * backed up, and the proof of it noted. Exit code 6 where it differs, or something stored is damaged or lost.
+ */
+export async function drillCommand(flags: DrillFlags): Promise<number> {
+  const loaded = await load(flags, openTerminal(flags));
+  if (loaded === null) return 1;
+  const names =
+    flags.dataset === undefined ? loaded.desired.datasets.map(({ name }) => name) : [flags.dataset];
+  for (const dataset of names)
+    await onServer("devbackup drill", { ...flags, ...(names.length > 1 && { dataset }) }, (there) =>
+      drillOne(there, flags.label),
+    );
+  return 0;
+}
+
+async function drillOne(there: OnServer, wanted: string | undefined): Promise<number> {
+  const { terminal, spec } = there;
+  const view = await there.look(true);
+  refuseUntrusted(view);
+  const label = labelOf(view, wanted);
+  const chain = wholeChain(view, label);
+  const bytes = chain.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const artifacts = { count: chain.length, bytes };
+  terminal.say(
+    `restoring ${snapshotName(spec.name, label)} from ${plural(chain.length, "artifact")} (${formatBytes(bytes)}) into scratch space on ${spec.server}\n`,
+  );
+  if (terminal.json) await event(there, { event: "drill-started", label, artifacts });
+  await fetchMissing(view, chain, there);
+  const begun = new Date();
+  const action = drillAction(view, label, "asked for");
+  await there
+    .carryOut(action, drill.run, () => ({ actions: [], problems: [] }))
+    .finally(() => (terminal.json ? tellProof(there, begun) : undefined));
+  return 0;
+}
+
+/** Whatever the drill came to: the log is what counts. */
+async function tellProof(there: OnServer, begun: Date): Promise<void> {
+  const { drills } = (await there.look(false)).facts;
+  const newest = drills.kind === "known" ? drills.value.proofs.at(-1) : undefined;
+  if (newest !== undefined && newest.at >= begun)
+    await event(there, { event: "drill-finished", ...proofRecord(newest) });
+}
+
+const event = ({ terminal, spec }: OnServer, what: object): Promise<void> =>
+  terminal.document({ formatVersion: 1, ts: new Date().toISOString(), dataset: spec.name, ...what });
+
+function labelOf({ spec, course }: View, wanted: string | undefined): Label {
+  const newest = course.rows.at(-1)?.label;
+  const label = wanted === undefined || wanted === "latest" ? newest : parseLabel(wanted);
+  if (label !== undefined && course.rows.some((row) => row.label === label)) return label;
+  throw new DevbackupError({
+    code: newest === undefined ? "nothing-to-drill" : "no-such-label",
+    exitCode: 1,
+    host: spec.server,
+    what:
+      newest === undefined
+        ? `nothing of ${spec.name} is backed up yet`
+        : `the manifest of ${spec.name} has no label ${wanted}`,
+    state: "Nothing was changed",
+    next: newest === undefined ? LOOK : `devbackup manifest list --dataset ${spec.name}`,
+  });
+}
+
+/** What `label` is made from, if all of it can be had. */
+function wholeChain(view: View, label: Label): Manifest {
+  const { spec, course } = view;
+  const chain = chainOf(course.rows, label) ?? [];
+  const lost = chain.find((row) => !["server", "bucket"].includes(sourceOf(row, view)));
+  if (lost === undefined) return chain;
+  throw new DevbackupError({
+    code: "artifact-lost",
+    exitCode: 6,
+    host: spec.server,
+    what: `${label} can't be restored: the artifact of ${lost.label} is ${whereabouts(copiesOf(lost, view))}`,
+    state: "Nothing was changed",
+    next: `devbackup manifest chain ${label} --dataset ${spec.name}`,
+  });
+}
+
+/** Into the store, as every backup does. */
+async function fetchMissing(view: View, chain: Manifest, there: OnServer): Promise<void> {
+  const missing = (now: View) => {
+    // a restore fetches no more than what is to be hydrated
+    const { actions = [] } = fetch.diff({ ...now, restore: null });
+    return actions.filter(({ label }) => chain.some((row) => row.label === label));
+  };
+  for (const action of missing(view))
+    await there.carryOut(action, fetch.run, (now) => ({ actions: missing(now), problems: [] }));
+}
