@@ -46,7 +46,7 @@ ul { padding-left: 20px }
 
 .dataset { border-top: 1px solid var(--line); margin-top: 40px; padding-top: 30px }
 .dataset > .quiet { margin-top: 2px }
-.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(218px, 1fr)); gap: 1px; margin: 18px 1px }
+.facts { display: grid; grid-template-columns: repeat(4, 1fr); gap: 1px; margin: 18px 1px }
 .facts div { background: var(--card); padding: 12px 15px 13px; box-shadow: 0 0 0 1px var(--line) }
 dt { font-size: 13px }
 dd { font-size: 14px; color: var(--quiet) }
@@ -77,11 +77,11 @@ tbody th { font-weight: 600 }
 td.quiet, tr.gap td { color: var(--quiet) }
 footer { margin-top: 44px; padding-top: 14px; padding-bottom: 40px; border-top: 1px solid var(--line); font-size: 14px }
 
+@media (max-width: 860px) { .facts { grid-template-columns: 1fr 1fr } }
 @media (max-width: 640px) {
   header, main, footer { padding-left: 16px; padding-right: 16px }
   header { padding-top: 24px }
   h1 { font-size: 24px }
-  .facts { grid-template-columns: 1fr 1fr }
   .facts div { padding: 10px 12px 11px }
   dd b { font-size: 17px }
   th, td { padding: 6px 10px }

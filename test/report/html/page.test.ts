@@ -81,4 +81,16 @@ describe("the report in Chromium", { skip: withoutBrowser }, () => {
       await opened.close();
     });
   }
+
+  test("what others wrote is text: nothing of it runs, styles the page or is fetched", async () => {
+    const opened = await openPage(browser, files.get("hostile") ?? "", SCREENS.desktop);
+    const made = await opened.page.evaluate(
+      "[...document.querySelectorAll('script, img, style, [onerror], [onclick]')].map(({ tagName }) => tagName)",
+    );
+    assert.deepEqual(made, ["STYLE"]);
+    assert.match(await opened.page.title(), /^Backups of dev, /);
+    assert.match((await opened.page.textContent("main")) ?? "", /<script>document\.title='owned'<\/script>/);
+    await isWell(opened);
+    await opened.close();
+  });
 });

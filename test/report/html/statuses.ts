@@ -1,5 +1,6 @@
 import { type Label, periodStart } from "../../../src/domain/label.ts";
 import type { AbsolutePath, DatasetName, HostName } from "../../../src/domain/names.ts";
+import { formatBytes } from "../../../src/domain/units.ts";
 import type { ActionId } from "../../../src/plan/plan.ts";
 import type {
   ApplyStatus,
@@ -118,11 +119,7 @@ function dataset(
             anchorBytes: anchor.sizeBytes ?? 0,
             incrementBytes: sum(since.slice(1)),
           },
-    nextAnchor: {
-      label: "2027-03" as Label,
-      by: "age",
-      because: "an anchor is followed by another after 12 months",
-    },
+    nextAnchor: nextAfter(anchor),
     due: [],
     doubts: [],
     advice: [],
@@ -138,12 +135,24 @@ function dataset(
       at: "2026-11-01T03:22:41Z",
       ageMs: ageOf("2026-11-01T03:22:41Z"),
       result: "whole",
-      what: `${history.length} artifacts, 16.1 GiB`,
+      what: `${history.length} artifacts, ${formatBytes(bytes)}`,
     },
     drills: [drillOf("2026-06-15T10:12:00Z", "2026-06"), drillOf("2026-09-14T08:01:00Z", "2026-09")],
     applies: history
       .slice(-8)
       .map(({ at }, index, all) => applyOf(at ?? "", index === all.length - 4 ? "failed" : "done")),
+  };
+}
+
+function nextAfter(anchor: LabelStatus | undefined): DatasetStatus["nextAnchor"] {
+  if (anchor === undefined)
+    return { label: "2026-11" as Label, by: "first", because: "this is the first backup" };
+  if (anchor.label.includes("W")) return { label: null, by: null, because: "none in sight by age or growth" };
+  const [label] = months(anchor.label.slice(0, 7), 13).slice(-1);
+  return {
+    label: label as Label,
+    by: "age",
+    because: `${anchor.label}, the last one, is then 12 months old`,
   };
 }
 
@@ -282,7 +291,7 @@ function damaged(): Status {
         at: "2026-11-20T03:22:41Z",
         ageMs: ageOf("2026-11-20T03:22:41Z"),
         result: "damaged",
-        what: "20 artifacts, 16.1 GiB",
+        what: "20 artifacts, 15.3 GiB",
       },
     },
   ]);
