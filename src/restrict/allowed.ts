@@ -27,14 +27,14 @@ import {
   tmpFile,
   UPLOAD_SUFFIX,
 } from "../reconcilers/manifest/store.ts";
-import { noteFile as extractedNote } from "../reconcilers/receive/extract.ts";
-import { packScript } from "../reconcilers/receive/extract-script.ts";
 import { drill } from "../reconcilers/proof/drill.ts";
 import { recordProof } from "../reconcilers/proof/drills.ts";
 import {
   finishScript as finishFingerprint,
   sinkScript as sinkFingerprint,
 } from "../reconcilers/proof/fingerprint-script.ts";
+import { noteFile as extractedNote } from "../reconcilers/receive/extract.ts";
+import { packScript } from "../reconcilers/receive/extract-script.ts";
 import { hydrate } from "../reconcilers/receive/hydrate.ts";
 import { sendScript } from "../reconcilers/receive/receive.ts";
 import { damagedSnapshotMark, marksOnServer, serverLock } from "../reconcilers/receive/receive-script.ts";
@@ -174,7 +174,8 @@ async function adding(recording: Recording, desired: DesiredState, spec: Dataset
     }
   }
   await verifying(recording, spec, rowsOf(spec));
-  for (const of of [label, null]) await carryOut(drill, { dataset: spec, label: of }, spec).catch(() => undefined);
+  for (const of of [label, null])
+    await carryOut(drill, { dataset: spec, label: of }, spec).catch(() => undefined);
   await recordProof(host, spec, PROOF);
   await replacements(recording, spec, false);
   await readEscrowBytes(host, spec).catch(() => undefined);

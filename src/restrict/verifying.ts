@@ -1,9 +1,8 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { snapshotName } from "../domain/artifact.ts";
 import type { Manifest } from "../domain/manifest.ts";
-import { joinPath } from "../domain/names.ts";
 import { NEVER_VERIFIED } from "../domain/verification.ts";
-import { readArtifact } from "../reconcilers/artifact/read-artifact.ts";
+import { checkArtifact } from "../reconcilers/verify/check-artifact.ts";
 import { differsScript, wholeScript } from "../reconcilers/verify/check-snapshot.ts";
 import { gently, readScript } from "../reconcilers/verify/gently.ts";
 import { markObject } from "../reconcilers/verify/record.ts";
@@ -45,7 +44,13 @@ export async function verifyingClosely(
   rows: Manifest,
 ): Promise<void> {
   const there = gently(host, spec);
-  for (const row of rows)
-    await readArtifact(there, spec, joinPath(spec.repository, row.localPath), tools.signal).catch(() => {});
+  for (const row of rows) {
+    const thing: Thing = {
+      ...{ label, identity: sha256, row, sizeBytes, object: null, parent: null },
+      ...{ place: "server", check: "deep" },
+    };
+    const seen = { record: NEVER_VERIFIED, received: new Map() };
+    await checkArtifact(there, spec, thing, seen, tools.signal).catch(() => {});
+  }
   await (await tools.bucket()).hash(there, { key: "" });
 }

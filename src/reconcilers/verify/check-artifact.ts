@@ -1,11 +1,12 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { snapshotName } from "../../domain/artifact.ts";
 import type { Label } from "../../domain/label.ts";
-import { joinPath } from "../../domain/names.ts";
+import { type AbsolutePath, joinPath } from "../../domain/names.ts";
 import type { ArtifactReading } from "../../domain/rebuild.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import { lastVerified, type VerificationRecord } from "../../domain/verification.ts";
 import type { Host } from "../../transport/host.ts";
+import { sh } from "../../transport/quote.ts";
 import { damagedMark, prove } from "../artifact/prove-script.ts";
 import { readArtifact } from "../artifact/read-artifact.ts";
 import type { Thing } from "./things.ts";
@@ -38,21 +39,29 @@ export async function checkArtifact(
 ): Promise<ArtifactCheck> {
   const { row, check } = thing;
   const path = joinPath(spec.repository, row.localPath);
+  const disk = fromDisk(host, path);
   if (check === "deep") {
-    const { reading } = await readArtifact(host, spec, path, signal);
+    const { reading } = await readArtifact(disk, spec, path, signal);
     if (reading.kind === "whole" && reading.sha256 === row.sha256) {
       const why = misfit(reading, thing, spec, { record, received });
       return { why, streamUuid: why === null ? reading.uuid : null };
     }
-    const unproven = await whyUnproven(host, spec, thing, signal);
+    const unproven = await whyUnproven(disk, spec, thing, signal);
     const said = reading.kind === "whole" ? "it changed while it was read" : reading.why;
     return {
       why: unproven ?? `its hash is the manifest's, and it holds no snapshot: ${said}`,
       streamUuid: null,
     };
   }
-  return { why: await whyUnproven(host, spec, thing, signal), streamUuid: null };
+  return { why: await whyUnproven(disk, spec, thing, signal), streamUuid: null };
 }
+
+/** What is in memory says nothing of the disk: it is forgotten first (dd(1), nocache). */
+const fromDisk = (host: Host, path: AbsolutePath): Host => ({
+  ...host,
+  run: (script, options) =>
+    host.run(`${sh`dd if=${path} iflag=nocache count=0 status=none 2>/dev/null || :`}\n${script}`, options),
+});
 
 async function whyUnproven(
   host: Host,

@@ -57,7 +57,7 @@ export const verifyShare: Reconciler<Input> = {
           stage: "hydrate",
           change: "update",
           summary: `verify ${percent} % of what is kept of ${spec.name}`,
-          reason: `${newest} is new since ${record.share === null ? "ever" : `the last time, at ${record.share.label}`}; what was not looked at for longest comes first`,
+          reason: `${record.share === null ? "no share was verified yet" : `${newest} is new since the last time, at ${record.share.label}`}; what was not looked at for longest comes first`,
           details: course.pending.length > 0 ? ["how much that is: (known after apply)"] : [sizeOf(things)],
           needs: [
             packagesId(spec.server),
