@@ -18,8 +18,7 @@ import { signKeyFile } from "../../src/reconcilers/keys/signature.ts";
 import { repositoryFolders } from "../../src/reconcilers/machine/layout.ts";
 import { manifestFile, manifestProbe, stateEnvFile } from "../../src/reconcilers/manifest/store.ts";
 import { writeManifest } from "../../src/reconcilers/manifest/write-manifest.ts";
-import { serverLock } from "../../src/reconcilers/receive/receive-script.ts";
-import { noteFile, workingCopy, workingCopyProbe } from "../../src/reconcilers/receive/working-copy.ts";
+import { workingCopyProbe } from "../../src/reconcilers/receive/working-copy.ts";
 import type { Tools } from "../../src/reconcilers/reconciler.ts";
 import { subvolume } from "../../src/reconcilers/snapshot/subvolume.ts";
 import { PROBE_LIBRARY } from "../../src/reconcilers/snapshot/subvolumes.ts";
@@ -28,6 +27,7 @@ import type { Host } from "../../src/transport/host.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 import { history } from "../domain/history.ts";
 import { shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
+import { LABELS, twoLabels } from "./two-labels.ts";
 import { desired } from "./world.ts";
 
 const [declared = assert.fail()] = desired().datasets;
@@ -132,42 +132,18 @@ PATH=\${PATH#*:}; exec ${tool} "$@"\n`;
     const { spec: declared, host, killAt, path } = place(context);
     const spec = { ...declared, workingCopy: join(path, "work") as AbsolutePath };
     for (const folder of repositoryFolders(spec)) mkdirSync(folder.path, { recursive: true });
-    const hydrated = join(spec.repository, "restore/worktree_receive");
-    const labels = ["2026-01", "2026-02"] as const;
-    shell(
-      'cd "$1"; btrfs subvolume create s; for l in 01 02; do btrfs subvolume snapshot -r s "$2/dev@2026-$l"; done',
-      path,
-      hydrated,
-    );
     const facts = async () => {
       const { stdout } = await host.run(PROBE_LIBRARY + workingCopyProbe(spec).script);
       const found = workingCopyProbe(spec).parse(stdout);
       return found.kind === "known" ? found.value : assert.fail(stdout);
     };
-    const bases = labels.map((label) => {
-      const base = join(hydrated, `dev@${label}`) as AbsolutePath;
-      return {
-        path: base,
-        uuid: shell('btrfs subvolume show "$1" | sed -n "s/^[[:space:]]*UUID:[[:space:]]*//p"', base).trim(),
-      };
-    });
-    const bring = (label: string) =>
-      workingCopy.run(
-        {
-          host: host.name,
-          input: {
-            ...{ path: spec.workingCopy, name: `dev@${label}`, label, note: noteFile(spec), dataset: "dev" },
-            ...{ lock: serverLock(spec), hydrated, ownBase: null, stranger: false, from: null, bases },
-          },
-        } as never,
-        { host: () => host, now: () => new Date("2026-03-01") } as never,
-      );
+    const bring = twoLabels(spec, path, host);
     killAt(0);
     await bring("2026-01");
     let [killed, at] = [true, 0];
     for (let call = 1; killed; call += 1) {
       at = 1 - at;
-      const label = labels[at] ?? assert.fail();
+      const label = LABELS[at] ?? assert.fail();
       killAt(call);
       killed = await bring(label).then(
         () => false,

@@ -6,10 +6,9 @@ import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
 import { repositoryFolders } from "../../src/reconcilers/machine/layout.ts";
-import { serverLock } from "../../src/reconcilers/receive/receive-script.ts";
-import { noteFile, workingCopy } from "../../src/reconcilers/receive/working-copy.ts";
 import { localHost } from "../../src/transport/local-host.ts";
-import { shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
+import { smallDisk, whyNoDisk } from "../lab/small-disk.ts";
+import { twoLabels } from "./two-labels.ts";
 import { desired } from "./world.ts";
 
 const [declared = assert.fail()] = desired().datasets;
@@ -26,31 +25,9 @@ describe("whoever works in the working copy", { skip: whyNoDisk() }, () => {
     };
     for (const folder of [...repositoryFolders(spec).map((each) => each.path), tools])
       mkdirSync(folder, { recursive: true });
-    const hydrated = join(spec.repository, "restore/worktree_receive");
-    shell(
-      'cd "$1"; btrfs -q subvolume create s; for l in 01 02; do echo $l >s/label; btrfs -q subvolume snapshot -r s "$2/dev@2026-$l"; done',
-      ...[path, hydrated],
-    );
-    const bases = ["2026-01", "2026-02"].map((label) => {
-      const base = join(hydrated, `dev@${label}`);
-      return {
-        path: base,
-        uuid: shell('btrfs subvolume show "$1" | awk \'$1 == "UUID:" { print $2 }\'', base).trim(),
-      };
-    });
     const env = { ...process.env, PATH: `${tools}:${process.env.PATH}` };
     const host = localHost({ name: "ls" as HostName, become: "none", env });
-    const bring = (label: string) =>
-      workingCopy.run(
-        {
-          host: host.name,
-          input: {
-            ...{ path: spec.workingCopy, name: `dev@${label}`, label, note: noteFile(spec), dataset: "dev" },
-            ...{ lock: serverLock(spec), hydrated, ownBase: null, stranger: false, from: null, bases },
-          },
-        } as never,
-        { host: () => host, now: () => new Date("2026-03-01") } as never,
-      );
+    const bring = twoLabels(spec, path, host);
     /** Runs `script` in front of a call of btrfs that has `words` in it. */
     const before = (words: string, script: string): void => {
       const file = join(tools, "btrfs");
@@ -92,7 +69,7 @@ describe("whoever works in the working copy", { skip: whyNoDisk() }, () => {
     assert.equal(await bring("2026-02"), null);
     assert.notEqual(readFileSync(file("saved"), "utf8"), "0\n");
     assert.match(readFileSync(file("said"), "utf8"), /Read-only file system/);
-    assert.equal(readFileSync(join(copy, "label"), "utf8"), "02\n");
+    assert.equal(readFileSync(join(copy, "label"), "utf8"), "2026-02\n");
   });
 
   /** As a container does: the copy stands at another path, in a mount namespace of its own. */
@@ -147,6 +124,6 @@ open("${path}/done", "w").close()'`,
     before("subvolume snapshot ", `ln -s ${path}/roots ${copy}.devbackup-new 2>/dev/null || :`);
     await assert.rejects(bring("2026-02"));
     assert.deepEqual(readdirSync(file("roots")), []);
-    assert.equal(readFileSync(join(copy, "label"), "utf8"), "01\n");
+    assert.equal(readFileSync(join(copy, "label"), "utf8"), "2026-01\n");
   });
 });
