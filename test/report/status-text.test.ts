@@ -5,8 +5,10 @@ import { describe, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { known } from "../../src/domain/fact.ts";
 import { jsonLine } from "../../src/domain/printable.ts";
+import { NEVER_VERIFIED, withVerified } from "../../src/domain/verification.ts";
 import { type StatusTextOptions, statusLine, statusText } from "../../src/report/status-text.ts";
 import type { Status } from "../../src/status/status.ts";
+import { label } from "../domain/history.ts";
 import { type Given, objects, statusIn, store } from "../status/states.ts";
 
 const MIB = 2 ** 20;
@@ -21,6 +23,35 @@ const THREE: Given = { rows: "2026-04 full 100, 2026-05 incr 10, 2026-06 incr 12
 const SECOND = "artifacts/incr/dev@2026-05.incr.from_2026-04.send.zst.age";
 const RUN = { who: "chuck@laptop", result: "done", durationMs: 184_000, planned: 7, done: 7, failed: null };
 const journal = known([{ ...RUN, startedAt: "2026-06-01T03:00:00.000Z" }]);
+const drills = known({
+  proofs: [
+    {
+      ...{
+        label: label("2026-05"),
+        at: new Date("2026-05-01T04:00:00Z"),
+        result: "same" as const,
+        durationMs: 184_000,
+      },
+      ...{ tree: { files: 3, bytes: 99 }, artifacts: { count: 2, bytes: 10 }, why: [] },
+    },
+  ],
+  left: false,
+});
+const seen = (place: "server" | "bucket", check: "hash" | "note") =>
+  (["2026-04", "2026-05", "2026-06"] as const).map((at) => ({
+    ...{
+      place,
+      check,
+      label: label(at),
+      identity: "ab",
+      at: new Date("2026-06-01T04:00:00Z"),
+      streamUuid: null,
+    },
+  }));
+const verified = known({
+  record: [...seen("server", "hash"), ...seen("bucket", "note")].reduce(withVerified, NEVER_VERIFIED),
+  damagedObjects: new Map(),
+});
 
 const cases: readonly { name: string; given: Given; options?: Partial<StatusTextOptions>; line: string }[] = [
   { name: "nothing-yet", given: { rows: "" }, line: "overdue: no backup is registered" },
@@ -66,6 +97,16 @@ const cases: readonly { name: string; given: Given; options?: Partial<StatusText
     name: "overdue",
     given: { rows: "2026-01 full 100, 2026-02 incr 9, 2026-03 incr 10", times: MIB },
     line: "overdue: the newest backup, 2026-03, is 92 days old: more than the 40 days that are allowed",
+  },
+  {
+    name: "everything-declared",
+    given: {
+      ...THREE,
+      endpoint: "https://0a.r2.cloudflarestorage.com",
+      schedule: { next: "Wed 2026-07-01 03:00:00 UTC", last: "Mon 2026-06-01 03:00:00 UTC" },
+      change: { journal, drills, verified },
+    },
+    line: "well: dev stands at 2026-06",
   },
   { name: "no-cloud", given: { ...THREE, cloud: false }, line: "well: dev stands at 2026-06" },
   {

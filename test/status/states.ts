@@ -1,9 +1,10 @@
 import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
-import { known, unknown } from "../../src/domain/fact.ts";
+import { absent, known, unknown } from "../../src/domain/fact.ts";
 import { labelAt } from "../../src/domain/label.ts";
 import type { Manifest } from "../../src/domain/manifest.ts";
-import type { DatasetName } from "../../src/domain/names.ts";
-import { type DatasetFacts, datasetProbes } from "../../src/reconcilers/facts.ts";
+import type { DatasetName, HostName } from "../../src/domain/names.ts";
+import { type DatasetFacts, datasetProbes, type Observation } from "../../src/reconcilers/facts.ts";
+import { scheduleProbe } from "../../src/reconcilers/schedule/schedule-facts.ts";
 import type { Status } from "../../src/status/status.ts";
 import { statusOf } from "../../src/status/status-of.ts";
 import { DEV, label } from "../domain/history.ts";
@@ -20,6 +21,8 @@ export interface Given extends Partial<Case> {
   readonly away?: string;
   /** Whether there is another dataset, `photos`, of which nothing is there yet. */
   readonly photos?: boolean;
+  /** When the schedule of `ls` runs next and ran last, in the words of its systemd; left out for no schedule. */
+  readonly schedule?: { readonly next: string; readonly last: string };
   /** Whether a recovery recipient is declared; default true. */
   readonly recovery?: boolean;
   readonly spec?: Partial<DatasetSpec>;
@@ -113,6 +116,10 @@ export function statusIn(given: Given): Status {
       ...looked.desired,
       cloud: cloud && { ...cloud, endpoint: endpoint ?? cloud.endpoint },
       datasets,
+      schedule:
+        given.schedule === undefined
+          ? null
+          : { on: dev.server, calendar: "*-*-01 03:00:00", reach: new Map() },
       recoveryRecipients: given.recovery === false ? [] : looked.desired.recoveryRecipients,
     },
     {
@@ -132,6 +139,7 @@ export function statusIn(given: Given): Status {
       buckets: looked.observed.buckets && ofBoth(there.bucket, settled("").bucket),
       ...(bucket !== undefined && { buckets: ofBoth(bucket, bucket) }),
       memory: ofBoth(remembered(), remembered()),
+      ...(given.schedule && { schedule: scheduleSeen(dev.server, given.schedule) }),
     },
     {
       ...looked.request,
@@ -145,3 +153,18 @@ export function statusIn(given: Given): Status {
     new Map(away === undefined ? [] : [[dev.workstation, away]]),
   );
 }
+
+const scheduleSeen = (
+  host: HostName,
+  { next, last }: NonNullable<Given["schedule"]>,
+): NonNullable<Observation["schedule"]> => ({
+  there: new Map([
+    [
+      host,
+      scheduleProbe(host).parse(
+        `machine x86_64\nsystem Linux\ntimer enabled active\nNextElapseUSecRealtime=${next}\nLastTriggerUSec=${last}\n`,
+      ),
+    ],
+  ]),
+  asked: absent,
+});
