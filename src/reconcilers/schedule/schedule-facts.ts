@@ -91,7 +91,10 @@ done
 for f in ${[`${UNITS}/${SERVICE}`, `${UNITS}/${TIMER}`]}; do
   if [ ! -f "$f" ]; then continue; elif [ "$(head -n 1 -- "$f")" = ${MARK} ]; then echo "unit $f"; else echo "foreign $f"; fi
 done
-for f in "$s"/credentials/*.mark; do [ ! -f "$f" ] || [ ! -f "$\{f%.mark}" ] || echo "secret $(basename "$f" .mark) $(head -n 1 -- "$f")"; done
+for f in "$s"/credentials/*.mark; do
+  n=$(basename "$f" .mark)
+  [ ! -f "$f" ] || [ ! -f "$s/credentials/$n" ] || echo "secret $n $(head -n 1 -- "$f")"
+done
 [ ! -f "$s/id_ed25519" ] || [ ! -f "$s/id_ed25519.pub" ] || echo "key $(head -n 1 -- "$s/id_ed25519.pub")"
 [ ! -f "$s/standpoint.json" ] || echo "standpoint $(tr -d '\n' <"$s/standpoint.json")"
 echo "timer $(systemctl is-enabled ${TIMER} 2>/dev/null) $(systemctl is-active ${TIMER} 2>/dev/null)"
