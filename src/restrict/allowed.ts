@@ -30,6 +30,7 @@ import {
 import { drill } from "../reconcilers/proof/drill.ts";
 import { recordProof } from "../reconcilers/proof/drills.ts";
 import {
+  clearScript as clearFingerprint,
   finishScript as finishFingerprint,
   sinkScript as sinkFingerprint,
 } from "../reconcilers/proof/fingerprint-script.ts";
@@ -161,6 +162,7 @@ async function adding(recording: Recording, desired: DesiredState, spec: Dataset
     await host.run(sizeScript(tmp));
     await expectSuccess(host, finishScript(tmp, sizeBytes, path), FED);
     await host.run(finishFingerprint(spec, label, parent));
+    await host.run(clearFingerprint(spec));
     for (const onSha256 of [null, sha256])
       await carryOut(register, { dataset: spec, rows: [row], onSha256, row }, spec);
     await carryOut(hydrate, hydration(spec, row, false), spec);
@@ -235,7 +237,7 @@ async function changing(recording: Recording, spec: DatasetSpec): Promise<void> 
 /** What the server runs where a pipe ends there. */
 const sinks = (spec: DatasetSpec): readonly string[] => [
   ...rowsOf(spec).map((row) => ingestScript(tmpFile(spec, fileName(row.localPath)))),
-  sinkFingerprint(spec, label),
+  sinkFingerprint(spec),
 ];
 
 /** What the server runs where a pipe begins there. */

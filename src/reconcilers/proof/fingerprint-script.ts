@@ -1,6 +1,7 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { snapshotName } from "../../domain/artifact.ts";
 import type { Label } from "../../domain/label.ts";
+import type { AbsolutePath } from "../../domain/names.ts";
 import { LET_GO } from "../../transport/fence.ts";
 import { sh } from "../../transport/quote.ts";
 import { ENTER } from "../machine/enter.ts";
@@ -31,17 +32,21 @@ if [ -n "$base" ]; then (step "$base" && list_inodes) >"$w/before" || exit 1; fi
 [ ! -e "$w/failed" ] || { cat "$w/failed" >&2; exit 1; }
 zstd -q -c <"$w/listing"`;
 
-const listingFile = (spec: DatasetSpec, label: Label) =>
-  tmpFile(spec, `${snapshotName(spec.name, label)}.listing`);
+const listingFile = (spec: DatasetSpec): AbsolutePath => tmpFile(spec, `${spec.name}.listing`);
 
-/** On the server: takes it in as it comes. Once the file is open, it writes to that one alone. */
-export const sinkScript = (spec: DatasetSpec, label: Label): string =>
+/** On the server: takes it in as it comes. Once the file is open, it writes to that one alone, and another run to another. */
+export const sinkScript = (spec: DatasetSpec): string =>
   `${sh`
 set -e
 umask 077
-exec 6>${listingFile(spec, label)}
+t=${listingFile(spec)}
+rm -f -- "$t"
+exec 6>"$t"
 `}${LET_GO}
 cat >&6`;
+
+/** On the server: what has come of one that was not sent whole. */
+export const clearScript = (spec: DatasetSpec): string => sh`rm -f -- ${listingFile(spec)}`;
 
 /** How {@link finishScript} ends where the fingerprint of `base` does not have all that is to be taken from it. */
 export const NOT_FITTING = 45;
@@ -55,8 +60,8 @@ export const finishScript = (spec: DatasetSpec, label: Label, base: Label | null
 ${serverScratch(spec)}
 ${LISTING}${sh`
 umask 077
-t=${listingFile(spec, label)} f=${fingerprintFile(spec, label)} base=${base === null ? "" : fingerprintFile(spec, base)}
-trap 'rm -rf -- "$w" "$t"' EXIT
+t=${listingFile(spec)} f=${fingerprintFile(spec, label)} base=${base === null ? "" : fingerprintFile(spec, base)}
+trap 'rm -rf -- "$w" "$t" "$f.new"' EXIT
 count() { tr -dc '\0' | wc -c; }
 zstd -q -d -c -- "$t" >"$w/listing" || exit 1
 sed -z -n '/^=/p' "$w/listing" >"$w/same"
@@ -67,8 +72,12 @@ if [ -n "$base" ]; then
     uniq ${REST_ALONE}${sh` -D | sed -z '/^=/d' >"$w/taken"
 fi
 [ ! -e "$w/failed" ] && [ "$(count <"$w/taken")" = "$(count <"$w/same")" ] || { cat "$w/failed" >&2; exit ${NOT_FITTING}; }
-{ printf '%s\0' ${headerOf(spec, label)}; sorted -m `}${BY_REST} "$w/own" "$w/taken"; } | zstd -q -c >"$w/new" && [ ! -e "$w/failed" ] || exit 1
-chmod 400 "$w/new" && sync "$w/new" && mv -T -n -- "$w/new" "$f" && sync "$(dirname -- "$f")" || exit 1
-[ ! -e "$w/new" ] || { echo "$f is there already" >&2; exit 1; }
+{ printf '%s\0' ${headerOf(spec, label)}; sorted -m `}${BY_REST} "$w/own" "$w/taken"; } | zstd -q -c >"$f.new" && [ ! -e "$w/failed" ] || exit 1
 read_files=$(sed -z -n '/^[^ ]* f /p' "$w/own" | count)
-echo "$((read_files + $(count <"$w/taken"))) $read_files"`;
+files=$((read_files + $(count <"$w/taken")))
+chmod 400 "$f.new" && sync "$f.new" || exit 1
+# from its last step on nobody would look for what lies about
+rm -rf -- "$w" "$t"
+mv -T -n -- "$f.new" "$f" && [ ! -e "$f.new" ] || { echo "$f is there already" >&2; exit 1; }
+sync "$(dirname -- "$f")"
+echo "$files $read_files"`;

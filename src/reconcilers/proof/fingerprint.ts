@@ -15,7 +15,7 @@ import { isSnapshot } from "../snapshot/complete.ts";
 import { snapshotId } from "../snapshot/snapshot.ts";
 import { entryOf } from "../snapshot/subvolumes.ts";
 import { fingerprintFolder } from "./fingerprint-files.ts";
-import { finishScript, NOT_FITTING, sinkScript, sourceScript } from "./fingerprint-script.ts";
+import { clearScript, finishScript, NOT_FITTING, sinkScript, sourceScript } from "./fingerprint-script.ts";
 
 interface Input {
   readonly dataset: DatasetSpec;
@@ -48,7 +48,10 @@ export const fingerprint: Reconciler<Input> = {
   run: async ({ input }, tools) => {
     const { dataset, label, base } = input;
     const server = tools.host(dataset.server);
-    await send(input, tools);
+    await send(input, tools).catch(async (error: unknown) => {
+      await server.run(clearScript(dataset)).catch(() => undefined);
+      throw error;
+    });
     tools.assertHeld();
     const finished = await server.run(finishScript(dataset, label, base), { signal: tools.signal });
     // it was taken with other rules, or is damaged
@@ -106,7 +109,7 @@ async function send({ dataset, label, base }: Input, { host, signal }: Tools): P
     from: host(dataset.workstation),
     source: sourceScript(dataset, label, base),
     to: host(dataset.server),
-    sink: sinkScript(dataset, label),
+    sink: sinkScript(dataset),
     signal,
   });
   // a source that fails closes the pipe, and a sink that fails breaks it: the sink's word on a full disk comes first
