@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { LabelStatus, Status } from "../../src/status/status.ts";
@@ -55,6 +55,18 @@ describe("status", { skip: whyNoLab() }, () => {
     assert.equal(run.done, run.planned);
     assert.equal(dataset.inBucket?.objects, (await lab.bucket.list()).length);
     assert.match(await check(0), /^well: dev stands at \d{4}-\d{2}\n$/);
+  });
+
+  test("the report is a page of the same look: nothing is touched, and no key to the bucket is in it", async () => {
+    const file = join(lab.dir, "report.html");
+    const report = (out: string) => expectExit(lab, 0, ["report", "--out", out, ...config]);
+    const said = await assertUnchanged(lab, () => report(file));
+    assert.equal(said, `${await check(0)}Wrote ${file}\n`);
+    const page = await readFile(file, "utf8");
+    assert.match(page, /<h1>Backups of dev<\/h1>[\s\S]*<h2>All is well<\/h2>/);
+    for (const secret of [lab.bucket.accessKeyId, lab.bucket.secretAccessKey])
+      assert.ok(!page.includes(secret), secret);
+    assert.match(await report("-"), /^<!doctype html>\n[\s\S]*<\/html>\n$/);
   });
 
   test("a workstation that is away is unknown, and the server's side is known", async () => {
