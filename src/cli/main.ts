@@ -136,7 +136,9 @@ common(program.command("verify"))
   );
 
 common(program.command("drill"))
-  .description("restore the newest label into scratch space on the server, compare it with what was backed up")
+  .description(
+    "restore the newest label into scratch space on the server, compare it with what was backed up",
+  )
   .option("--label <label>", "this label instead (default: the newest)")
   .option("--dataset <name>", "this dataset alone")
   .action((flags) =>

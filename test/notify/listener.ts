@@ -27,6 +27,10 @@ export interface Listener {
 export const listen = (context: TestContext, ...answers: Answer[]): Promise<Listener> =>
   started(context, "http", (handler) => createServer(handler), answers);
 
+/** The same where other machines reach it: at an address of this one. */
+export const listenAt = (context: TestContext, address: string): Promise<Listener> =>
+  started(context, "http", (handler) => createServer(handler), [200], address);
+
 /** The same behind a certificate that nobody vouches for. */
 export function listenTls(context: TestContext, folder: string): Promise<Listener> {
   const [key, cert] = [join(folder, "key"), join(folder, "cert")];
@@ -50,6 +54,7 @@ async function started(
   scheme: string,
   create: (handler: Parameters<typeof createServer>[1] & object) => Server,
   answers: Answer[],
+  address = "localhost",
 ): Promise<Listener> {
   const heard: Heard[] = [];
   const server = create((request, response) => {
@@ -66,12 +71,12 @@ async function started(
       response.writeHead(status, location === undefined ? {} : { location }).end("an answer");
     });
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(0, address);
   await new Promise((resolve) => server.once("listening", resolve));
   context.after(() => {
     server.closeAllConnections();
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `${scheme}://localhost:${port}`, heard };
+  return { url: `${scheme}://${address}:${port}`, heard };
 }
