@@ -42,6 +42,7 @@ import { damagedSnapshotMark, marksOnServer, serverLock } from "../reconcilers/r
 import { setAsideSnapshot } from "../reconcilers/receive/set-aside-snapshot.ts";
 import { baseFolder, noteFile as copyNote, workingCopy } from "../reconcilers/receive/working-copy.ts";
 import { expectSuccess, replaceFile } from "../reconcilers/run-script.ts";
+import { objectMarkFile } from "../reconcilers/verify/record.ts";
 import { marked } from "../transport/bootstrap.ts";
 import { READ_ADDRESS } from "../transport/bucket/curl.ts";
 import { LET_GO } from "../transport/fence.ts";
@@ -170,7 +171,11 @@ async function adding(recording: Recording, desired: DesiredState, spec: Dataset
       const state = tmpFile(spec, fileName(row.localPath) + UPLOAD_SUFFIX);
       await carryOut(
         cloudObjects,
-        { key: "", file: { path, state, sizeBytes, sha256, damagedMark: damagedMark(spec, row) } },
+        {
+          key: "",
+          file: { path, state, sizeBytes, sha256, damagedMark: damagedMark(spec, row) },
+          mark: objectMarkFile(spec, row),
+        },
         spec,
       );
     }

@@ -34,7 +34,7 @@ export async function verifying(
     await gently(host, spec).run(`set -eu\n${script}`);
   const object = { key: "", etag: "", sizeBytes, lastModified: STAND_IN.now };
   for (const row of rows)
-    await markObject(gently(host, spec), spec, row.localPath, object, { by: "sha256", found: sha256 });
+    await markObject(gently(host, spec), spec, row, object, { by: "sha256", found: sha256 });
 }
 
 /** What `devbackup verify --deep --cloud` does besides. */

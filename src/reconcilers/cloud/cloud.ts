@@ -7,6 +7,7 @@ import { type AbsolutePath, fileName, joinPath } from "../../domain/names.ts";
 import { formatBytes } from "../../domain/units.ts";
 import type { Action, ActionId, Warning } from "../../plan/plan.ts";
 import { parseUploadState } from "../../transport/bucket/upload-state.ts";
+import { sh } from "../../transport/quote.ts";
 import { cloudKey, inBucket } from "../artifact/copies.ts";
 import { damagedMark, type Proving, prove } from "../artifact/prove-script.ts";
 import type { BucketFacts } from "../facts.ts";
@@ -15,12 +16,14 @@ import { manifestId, registerId } from "../manifest/register.ts";
 import { holds, manifestFile, tmpFile, UPLOAD_SUFFIX } from "../manifest/store.ts";
 import { actionId, propose, type Reconciler, type View, warning } from "../reconciler.ts";
 import { wantedIn } from "../retention/wanted.ts";
-import { markOf } from "../verify/record.ts";
+import { markOf, objectMarkFile } from "../verify/record.ts";
 
 interface Upload {
   readonly key: string;
   /** Null where the artifact is yet to be made. */
   readonly file: (Proving & { readonly state: AbsolutePath; readonly sizeBytes: number }) | null;
+  /** Says that what is there is damaged, and goes once it is replaced. Left out where nothing does. */
+  readonly mark?: AbsolutePath;
 }
 
 /** Every registered artifact that the bucket is to keep as an object there, of the same size. */
@@ -64,7 +67,7 @@ export const cloudObjects: Reconciler<Upload> = {
     };
   },
   run: async (action, tools) => {
-    const { key, file } = action.input;
+    const { key, file, mark } = action.input;
     if (file === null) throw new RangeError(`${action.id} has nothing to send`);
     const [bucket, host] = [await tools.bucket(), tools.host(action.host)];
     // its copy is to be as good as the manifest says: what has rotted since must not take the place of a good one
@@ -78,6 +81,7 @@ export const cloudObjects: Reconciler<Upload> = {
       signal: tools.signal,
       onProgress: (bytes) => tools.progress(bytes, file.sizeBytes),
     });
+    if (mark !== undefined) await host.run(sh`rm -f -- ${mark}`);
     const resumed = done.resumedParts > 0 ? `, ${done.resumedParts} of them sent by an earlier run` : "";
     return done.parts > 1
       ? `${formatBytes(done.sizeBytes)} in ${done.parts} parts${resumed}`
@@ -107,6 +111,7 @@ function uploadRow(view: View, cloud: CloudSpec, bucket: BucketFacts, row: Manif
   if (mark?.by === "sha256")
     return {
       ...action,
+      input: { ...action.input, mark: objectMarkFile(spec, row) },
       change: "update",
       reason: `the object there is damaged: its SHA-256 is ${mark.found.slice(0, 12)}…, the artifact's ${row.sha256.slice(0, 12)}…`,
     };

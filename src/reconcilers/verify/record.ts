@@ -39,7 +39,8 @@ export const recordFile = ({ repository }: DatasetSpec): AbsolutePath =>
 /** Beside nothing else: the object of an artifact of this name is another. */
 const OBJECT_SUFFIX = ".object-damaged";
 
-const markFile = (spec: DatasetSpec, file: string): AbsolutePath => tmpFile(spec, file + OBJECT_SUFFIX);
+export const objectMarkFile = (spec: DatasetSpec, row: Pick<ManifestRow, "localPath">): AbsolutePath =>
+  tmpFile(spec, fileName(row.localPath) + OBJECT_SUFFIX);
 
 export const verifiedProbe = (spec: DatasetSpec): Probe<VerifiedFacts> => ({
   host: spec.server,
@@ -94,15 +95,15 @@ export const writeRecord = (host: Host, spec: DatasetSpec, record: VerificationR
     stdin: renderRecord(record),
   });
 
-/** Has the next plan know that the object is not the artifact of `path`. */
+/** Has the next plan know that the object is not the artifact of `row`. */
 export const markObject = (
   host: Host,
   spec: DatasetSpec,
-  path: string,
+  row: Pick<ManifestRow, "localPath">,
   { etag, lastModified }: BucketObject,
   { by, found }: Pick<ObjectMark, "by" | "found">,
 ): Promise<unknown> =>
-  expectSuccess(host, `umask 077${replaceFile(markFile(spec, fileName(path)))}`, {
+  expectSuccess(host, `umask 077${replaceFile(objectMarkFile(spec, row))}`, {
     ...failure,
     stdin: `${etag} ${lastModified.toISOString()} ${by} ${found}\n`,
   });

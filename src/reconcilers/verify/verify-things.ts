@@ -52,47 +52,26 @@ export async function verifyThings(verifying: Verifying): Promise<VerifiedThings
   let { record } = verifying;
   const server = tools.host(spec.server);
   const host = gently(server, spec);
-  const totalBytes = things.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const findings: Finding[] = [];
-  let [doneBytes, checkedBytes] = [0, 0];
+  const totalBytes = bytesOf(things);
+  const findings = things.flatMap((thing) => doneBefore(record, thing, since) ?? []);
+  const left = things.filter((thing) => doneBefore(record, thing, since) === null);
+  const leftBytes = bytesOf(left);
+  let doneBytes = totalBytes - leftBytes;
   let writtenAt = tools.now().getTime();
-  const isDone = (thing: Thing): Date | null => {
-    const last = since === null ? null : lastVerified(record, thing, thing.check);
-    return last !== null && since !== null && last.at >= since ? last.at : null;
-  };
-  const settle = async (thing: Thing, result: Result): Promise<void> => {
+  const settle = async (thing: Thing, { state, why, streamUuid }: Result): Promise<void> => {
     const at = tools.now();
     const { place, label, identity, check } = thing;
-    if (result.state === "ok")
-      record = withVerified(record, { place, label, identity, check, at, streamUuid: result.streamUuid });
-    else if (result.state !== "not-checked") record = withoutVerified(record, thing);
-    const finding = {
-      place,
-      label,
-      check,
-      state: result.state,
-      why: result.why,
-      at: result.state === "ok" ? at : null,
-    };
+    if (state === "ok") record = withVerified(record, { place, label, identity, check, at, streamUuid });
+    else if (state !== "not-checked") record = withoutVerified(record, thing);
+    const finding = { place, label, check, state, why, at: state === "ok" ? at : null };
     findings.push(finding);
     doneBytes += thing.sizeBytes;
-    checkedBytes += thing.sizeBytes;
     tools.progress(doneBytes, totalBytes);
     told?.(finding, thing);
     if (at.getTime() - writtenAt < WRITE_EVERY_MS) return;
     await writeRecord(server, spec, record);
     writtenAt = tools.now().getTime();
   };
-  const left: Thing[] = [];
-  for (const thing of things) {
-    const at = isDone(thing);
-    if (at === null) left.push(thing);
-    else {
-      const { place, label, check } = thing;
-      findings.push({ place, label, check, state: "ok", at, why: null });
-      doneBytes += thing.sizeBytes;
-    }
-  }
   const noted = left.filter(({ check }) => check === "note");
   for (let from = 0; from < noted.length; from += AT_ONCE) {
     tools.signal.throwIfAborted();
@@ -109,7 +88,18 @@ export async function verifyThings(verifying: Verifying): Promise<VerifiedThings
     await settle(thing, await look(host, verifying, record, thing).finally(unwatch));
   }
   await writeRecord(server, spec, record);
-  return { findings, record, checkedBytes };
+  return { findings, record, checkedBytes: leftBytes };
+}
+
+const bytesOf = (things: readonly Thing[]): number =>
+  things.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+
+/** That it was verified since then, as closely; null where it was not. */
+function doneBefore(record: VerificationRecord, thing: Thing, since: Date | null): Finding | null {
+  const { place, label, check } = thing;
+  const last = lastVerified(record, thing, check);
+  if (last === null || since === null || last.at < since) return null;
+  return { place, label, check, state: "ok", at: last.at, why: null };
 }
 
 interface Result extends Pick<Finding, "state" | "why"> {
