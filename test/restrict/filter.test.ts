@@ -2,15 +2,17 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
+import type { DesiredState } from "../../src/desired-state/desired-state.ts";
 import { snapshotName } from "../../src/domain/artifact.ts";
 import type { Label } from "../../src/domain/label.ts";
-import type { AbsolutePath } from "../../src/domain/names.ts";
+import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
 import { mergedScript } from "../../src/observe/merge.ts";
 import { datasetProbes } from "../../src/reconcilers/facts.ts";
 import { hydratedFolder } from "../../src/reconcilers/machine/layout.ts";
 import { systemProbe } from "../../src/reconcilers/machine/packages.ts";
 import { packScript } from "../../src/reconcilers/receive/extract-script.ts";
 import { sendScript } from "../../src/reconcilers/receive/receive.ts";
+import { askedProbe, scheduleProbe } from "../../src/reconcilers/schedule/schedule-facts.ts";
 import { marked } from "../../src/transport/bootstrap.ts";
 import { getScript } from "../../src/transport/bucket/download-script.ts";
 import { putScript } from "../../src/transport/bucket/upload-script.ts";
@@ -22,7 +24,10 @@ import { sizeScript } from "../../src/transport/watch-size.ts";
 import { desired } from "../reconcilers/world.ts";
 import { type Installed, install } from "./installed.ts";
 
-const state = desired();
+const state: DesiredState = {
+  ...desired(),
+  schedule: { on: "ls" as HostName, calendar: "*-*-01 03:00:00", reach: new Map() },
+};
 const [spec = assert.fail()] = state.datasets;
 const LABEL = "2026-03" as Label;
 /** As it travels, with so many bytes behind it. */
@@ -57,6 +62,15 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "a label with a newline": size(`/srv/dev/tmp/${artifact("2026-03\nid")}`),
   "a probe of one's own among the probes": asked(
     mergedScript([systemProbe(spec.server).script, "id"], "abc"),
+  ),
+  "a calendar that was not declared": asked(
+    mergedScript(
+      [
+        askedProbe({ ...state, schedule: state.schedule && { ...state.schedule, calendar: "$(id)" } })
+          ?.script ?? "",
+      ],
+      "abc",
+    ),
   ),
   "a nonce that is none": asked(mergedScript([systemProbe(spec.server).script], "'; id; '")),
   "a folder packed that is chosen": packScript("/etc" as AbsolutePath, []),
@@ -106,7 +120,8 @@ for (const [name, shell] of Object.entries(SHELLS))
 
     test("what devbackup asks does run, with what it is given on stdin", () => {
       const probes = Object.values(datasetProbes(spec, null)).filter(({ host }) => host === spec.server);
-      const all = [systemProbe(spec.server), ...probes].map(({ script }) => script);
+      const schedule = [scheduleProbe(spec.server), askedProbe(state) ?? assert.fail()];
+      const all = [systemProbe(spec.server), ...schedule, ...probes].map(({ script }) => script);
       for (const it of [full, adding]) {
         const looked = it.send(asked(mergedScript(all, "0123456789ab")));
         assert.deepEqual([looked.refused, looked.exitCode], [undefined, 0], looked.stderr);

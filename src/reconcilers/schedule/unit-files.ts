@@ -22,6 +22,7 @@ After=network-online.target
 [Service]
 Type=exec
 ExecStart=${PROGRAM} apply --yes ${CONFIG}
+ExecStopPost=-${PROGRAM} notify --after-run ${CONFIG}
 Environment=DEVBACKUP_STANDPOINT=${SCHEDULE_FOLDER}/standpoint.json
 Environment=XDG_STATE_HOME=%S/${STATE_FOLDER}
 StateDirectory=${STATE_FOLDER}

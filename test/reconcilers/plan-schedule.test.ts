@@ -1,0 +1,362 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { renderStandpoint, type Standpoint } from "../../src/desired-state/standpoint.ts";
+import { absent, type Fact, known, unknown } from "../../src/domain/fact.ts";
+import type { HostName, Sha256 } from "../../src/domain/names.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { planFrom } from "../../src/reconcilers/diff-all.ts";
+import type { AskedFacts, ScheduleFacts } from "../../src/reconcilers/schedule/schedule-facts.ts";
+import { serviceFile, timerFile } from "../../src/reconcilers/schedule/unit-files.ts";
+import type { WantedSchedule } from "../../src/reconcilers/schedule/wanted.ts";
+import { sha256Of } from "../../src/transport/hash.ts";
+import { lookAt } from "./world.ts";
+
+const [ws, ls] = ["ws", "ls"] as [HostName, HostName];
+const NAME = "0.1.0-0123456789ab";
+const KEY = "ssh-ed25519 AAAAkey";
+const MARK = "5e".repeat(32) as Sha256;
+const FOLDER = "/etc/devbackup/schedule";
+const IDENTITY = `${FOLDER}/id_ed25519`;
+
+const standpointOn = (on: HostName): Standpoint => ({
+  host: on,
+  datasets: ["dev"],
+  reach: new Map([
+    [on === ls ? ws : ls, { address: "there.lan", port: 2222, user: "chuck", identityFile: IDENTITY }],
+  ]),
+});
+
+const wantedOn = (on: HostName): WantedSchedule => ({
+  on,
+  calendar: "daily",
+  program: { name: NAME, machine: "x86_64", system: "Linux" },
+  texts: [{ name: "devbackup.yaml", text: "version: 1 # mine\n" }],
+  standpoint: standpointOn(on),
+  secrets: new Map([["notify-1", { kind: "read", mark: MARK }]]),
+});
+
+const BARE: ScheduleFacts = {
+  systemd: 252,
+  machine: "x86_64",
+  system: "Linux",
+  current: null,
+  programs: [],
+  files: new Map(),
+  units: [],
+  foreign: [],
+  secrets: new Map(),
+  publicKey: null,
+  standpoint: null,
+  timer: " inactive",
+  nextRun: null,
+  lastRun: null,
+  hostKeys: ["ssh-ed25519 AAAAhost"],
+  logins: new Map(),
+};
+
+const file = (content: string, mode = "600") => `${mode} 0 ${sha256Of(content)}`;
+
+/** As everything stands on its host once it has been set up. */
+const setUpOn = (on: HostName): ScheduleFacts => ({
+  ...BARE,
+  current: NAME,
+  programs: [NAME],
+  files: new Map([
+    [`${FOLDER}/desired-state/devbackup.yaml`, file("version: 1 # mine\n")],
+    [`${FOLDER}/standpoint.json`, file(renderStandpoint(standpointOn(on)))],
+    [`${FOLDER}/known_hosts`, file("[there.lan]:2222 ssh-ed25519 AAAAhost\n")],
+    ["/etc/systemd/system/devbackup.service", file(serviceFile(wantedOn(on)), "644")],
+    ["/etc/systemd/system/devbackup.timer", file(timerFile(wantedOn(on)), "644")],
+  ]),
+  units: ["/etc/systemd/system/devbackup.service", "/etc/systemd/system/devbackup.timer"],
+  secrets: new Map([["notify-1", MARK]]),
+  publicKey: KEY,
+  standpoint: standpointOn(on),
+  timer: "enabled active",
+});
+
+const lettingIn = (on: HostName, line = `restrict ${KEY} devbackup-schedule-of-${on}`): ScheduleFacts => ({
+  ...BARE,
+  logins: new Map([[on, { user: "chuck", datasets: ["dev"], line }]]),
+});
+
+interface Given {
+  readonly wanted?: WantedSchedule | null;
+  readonly onWs?: Fact<ScheduleFacts>;
+  readonly onLs?: Fact<ScheduleFacts>;
+  readonly asked?: Partial<AskedFacts>;
+}
+
+/** Of a world in which all else is done; what is left out stands as it should on ls. */
+function planWith({
+  wanted = wantedOn(ls),
+  onWs = known(lettingIn(ls)),
+  onLs = known(setUpOn(ls)),
+  asked,
+}: Given): Plan {
+  const { desired, observed, request } = lookAt({
+    rows: "2026-01 full 100, 2026-02 incr 10, 2026-03 incr 10",
+    target: "2026-03",
+    tools: new Set(["btrfs", "zstd", "age", "openssl", "curl", "flock", "ssh-keygen", "ssh"]),
+  });
+  return planFrom(
+    desired,
+    {
+      ...observed,
+      schedule: {
+        wanted,
+        there: new Map([
+          [ws, onWs],
+          [ls, onLs],
+        ]),
+        asked:
+          wanted === null
+            ? absent
+            : known({ calendar: { kind: "taken", next: "tomorrow" }, identities: new Set(), ...asked }),
+      },
+    },
+    request,
+  );
+}
+
+const withFile = (path: string, is: string | null): Fact<ScheduleFacts> => {
+  const files = new Map(setUpOn(ls).files);
+  if (is === null) files.delete(path);
+  else files.set(path, is);
+  return known({ ...setUpOn(ls), files });
+};
+
+describe("a schedule in the plan", () => {
+  const rows: readonly (Given & {
+    readonly name: string;
+    readonly actions: readonly string[];
+    readonly says?: RegExp;
+  })[] = [
+    { name: "stands as it should", actions: [] },
+    {
+      name: "nothing of it is there",
+      onWs: known(BARE),
+      onLs: known(BARE),
+      actions: ["schedule-program:ls", "schedule-key:ls", "schedule-login:ws", "schedule:ls"],
+      says: /not set up; it next runs tomorrow/,
+    },
+    {
+      name: "another build",
+      onLs: known({ ...setUpOn(ls), current: "0.1.0-ffffffffffff", programs: ["0.1.0-ffffffffffff"] }),
+      actions: ["schedule-program:ls"],
+      says: /0\.1\.0-ffffffffffff is there, and this is 0\.1\.0-0123456789ab/,
+    },
+    {
+      name: "a link that leads to nothing",
+      onLs: known({ ...setUpOn(ls), programs: [] }),
+      actions: ["schedule-program:ls"],
+    },
+    {
+      name: "a comment of the desired state has changed",
+      onLs: withFile(`${FOLDER}/desired-state/devbackup.yaml`, file("version: 1\n")),
+      actions: ["schedule:ls"],
+      says: /desired-state\/devbackup\.yaml is not what it should be/,
+    },
+    {
+      name: "a file that is no part of the desired state any more",
+      onLs: withFile(`${FOLDER}/desired-state/old.yaml`, file("x")),
+      actions: ["schedule:ls"],
+      says: /old\.yaml is no part/,
+    },
+    {
+      name: "others can read what is root's",
+      onLs: withFile(`${FOLDER}/standpoint.json`, file(renderStandpoint(standpointOn(ls)), "644")),
+      actions: ["schedule:ls"],
+    },
+    {
+      name: "somebody has stopped the timer",
+      onLs: known({ ...setUpOn(ls), timer: "enabled inactive" }),
+      actions: ["schedule:ls"],
+      says: /devbackup\.timer is enabled inactive/,
+    },
+    {
+      name: "a secret has changed",
+      onLs: known({ ...setUpOn(ls), secrets: new Map([["notify-1", "other"]]) }),
+      actions: ["schedule:ls"],
+      says: /notify-1 has changed/,
+    },
+    {
+      name: "a secret that is needed no more",
+      onLs: known({ ...setUpOn(ls), secrets: new Map([...setUpOn(ls).secrets, ["notify-2", MARK]]) }),
+      actions: ["schedule:ls"],
+      says: /notify-2 is needed no more/,
+    },
+    {
+      name: "its key was made anew",
+      onLs: known({ ...setUpOn(ls), publicKey: "ssh-ed25519 AAAAother" }),
+      actions: ["schedule-login:ws"],
+    },
+    {
+      name: "somebody took the line away",
+      onWs: known(lettingIn(ls, "")),
+      actions: ["schedule-login:ws"],
+    },
+    {
+      name: "the other machine has a new host key",
+      onWs: known({ ...lettingIn(ls), hostKeys: ["ssh-ed25519 AAAAnew"] }),
+      actions: ["schedule:ls"],
+      says: /known_hosts is not what it should be/,
+    },
+    {
+      name: "it moves",
+      wanted: wantedOn(ws),
+      actions: [
+        "schedule-program:ws",
+        "schedule-key:ws",
+        "schedule-login:ls",
+        "schedule:ws",
+        "unschedule:ws",
+        "unschedule:ls",
+      ],
+      says: /the schedule is declared for ws/,
+    },
+    {
+      name: "it is declared no more",
+      wanted: null,
+      actions: ["unschedule:ws", "unschedule:ls"],
+      says: /no schedule is declared/,
+    },
+    {
+      name: "none is declared, and none is there",
+      wanted: null,
+      onWs: known(BARE),
+      onLs: known(BARE),
+      actions: [],
+    },
+    {
+      name: "what was begun and never stood goes, too",
+      wanted: null,
+      onWs: known(BARE),
+      onLs: known({ ...BARE, current: NAME, programs: [NAME] }),
+      actions: ["unschedule:ls"],
+    },
+    {
+      name: "another desired state's is left alone",
+      wanted: null,
+      onWs: known({ ...BARE, logins: new Map([[ls, { user: "eve", datasets: ["photos"], line: "x" }]]) }),
+      onLs: known({ ...setUpOn(ls), standpoint: { ...standpointOn(ls), datasets: ["photos"] } }),
+      actions: [],
+    },
+    {
+      name: "what can't be looked at is not removed",
+      wanted: null,
+      onWs: unknown("cut off"),
+      onLs: unknown("cut off"),
+      actions: [],
+    },
+  ];
+  for (const { name, actions, says, ...given } of rows)
+    test(name, () => {
+      const plan = planWith(given);
+      assert.deepEqual(plan.problems, []);
+      assert.deepEqual(plan.actions.map(({ id }) => id).sort(), [...actions].sort());
+      if (says !== undefined)
+        assert.ok(
+          plan.actions.some(({ reason }) => says.test(reason)),
+          JSON.stringify(plan.actions, null, 1),
+        );
+    });
+
+  test("the timer is started last, and the old schedule goes when the new one stands", () => {
+    const ids = planWith({ wanted: wantedOn(ws) }).actions.map(({ id }) => id as string);
+    assert.deepEqual(ids.slice(3), ["schedule:ws", ...ids.slice(4)]);
+    assert.deepEqual(new Set(ids.slice(4)), new Set(["unschedule:ws", "unschedule:ls"]));
+  });
+});
+
+describe("what stands in the way of a schedule, and nothing of it is planned", () => {
+  const there = (facts: Partial<ScheduleFacts>) => known({ ...BARE, ...facts });
+  const rows: readonly (Given & { readonly name: string; readonly code: string; readonly next: RegExp })[] = [
+    {
+      name: "a calendar that systemd refuses",
+      asked: { calendar: { kind: "refused", why: "Failed to parse" } },
+      code: "schedule-calendar",
+      next: /systemd\.time\(7\)/,
+    },
+    {
+      name: "a calendar that has passed",
+      asked: { calendar: { kind: "taken", next: null } },
+      code: "schedule-calendar",
+      next: /a time ahead/,
+    },
+    {
+      name: "an older systemd",
+      onLs: there({ systemd: 249 }),
+      code: "schedule-systemd",
+      next: /250 or newer/,
+    },
+    { name: "no systemd", onLs: there({ systemd: null }), code: "schedule-systemd", next: /cron/ },
+    {
+      name: "another kind of processor",
+      onLs: there({ machine: "aarch64" }),
+      code: "schedule-other-machine",
+      next: /apply from a machine of its kind, ls itself/,
+    },
+    {
+      name: "a program that was not built",
+      wanted: { ...wantedOn(ls), program: null },
+      code: "schedule-unbuilt",
+      next: /npm run build/,
+    },
+    {
+      name: "a unit of somebody's own",
+      onLs: there({ foreign: ["/etc/systemd/system/devbackup.timer"] }),
+      code: "schedule-not-ours",
+      next: /systemctl disable --now devbackup\.timer/,
+    },
+    {
+      name: "the schedule of another desired state",
+      onLs: there({ standpoint: { ...standpointOn(ls), datasets: ["photos"] } }),
+      code: "schedule-of-another",
+      next: /one desired state/,
+    },
+    {
+      name: "a secret that can't be read here, and is not there either",
+      wanted: {
+        ...wantedOn(ls),
+        secrets: new Map([["notify-1", { kind: "unreadable", why: "not set", next: "set HC" }]]),
+      },
+      onLs: there({}),
+      code: "schedule-secret",
+      next: /set HC/,
+    },
+    {
+      name: "a host whose keys nobody knows",
+      onWs: known({ ...BARE, hostKeys: [] }),
+      code: "schedule-host-key",
+      next: /ssh_host_/,
+    },
+    {
+      name: "a host that could not be looked at",
+      onLs: unknown("cut off"),
+      code: "unknown-state",
+      next: /again/,
+    },
+  ];
+  for (const { name, code, next, ...given } of rows)
+    test(name, () => {
+      const plan = planWith(given);
+      assert.deepEqual(
+        plan.problems.map((found) => found.code),
+        [code],
+      );
+      assert.match(plan.problems[0]?.next ?? "", next);
+      assert.deepEqual(
+        plan.actions.filter(({ kind }) => kind.startsWith("schedule")),
+        [],
+      );
+    });
+
+  test("a secret that can't be read here stays what it is where it stands", () => {
+    const secrets = new Map([
+      ["notify-1", { kind: "unreadable", why: "not set", next: "" }],
+    ]) as WantedSchedule["secrets"];
+    const plan = planWith({ wanted: { ...wantedOn(ls), secrets } });
+    assert.deepEqual([plan.problems, plan.actions], [[], []]);
+  });
+});
