@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -18,6 +19,8 @@ import { signKeyFile } from "../../src/reconcilers/keys/signature.ts";
 import { repositoryFolders } from "../../src/reconcilers/machine/layout.ts";
 import { manifestFile, manifestProbe, stateEnvFile } from "../../src/reconcilers/manifest/store.ts";
 import { writeManifest } from "../../src/reconcilers/manifest/write-manifest.ts";
+import { fingerprint } from "../../src/reconcilers/proof/fingerprint.ts";
+import { fingerprintFile } from "../../src/reconcilers/proof/fingerprint-files.ts";
 import { workingCopyProbe } from "../../src/reconcilers/receive/working-copy.ts";
 import type { Tools } from "../../src/reconcilers/reconciler.ts";
 import { subvolume } from "../../src/reconcilers/snapshot/subvolume.ts";
@@ -97,6 +100,37 @@ PATH=\${PATH#*:}; exec ${tool} "$@"\n`;
       assert.deepEqual(readdirSync(join(spec.repository, "tmp")), [], `killed at call ${call}`);
       const left = readdirSync(join(spec.repository, "manifests")).filter((name) => name.endsWith(".new"));
       assert.deepEqual(left, [], `killed at call ${call}`);
+      assert.ok(call < 30, "it was never not killed");
+    }
+  });
+
+  test("a fingerprint: the next one ends it, and nothing lies about", async (context) => {
+    const { spec: at, path, host, killAt } = place(context);
+    const spec = { ...at, snapshots: join(path, "snapshots") as AbsolutePath };
+    for (const folder of repositoryFolders(spec)) mkdirSync(folder.path, { recursive: true });
+    const [{ label } = assert.fail()] = history("2026-01 full 100");
+    shell('btrfs -q subvolume create "$1"; echo x >"$1/file"; mkdir "$2"', spec.path, spec.snapshots);
+    shell('btrfs -q subvolume snapshot -r "$1" "$2"', spec.path, join(spec.snapshots, `dev@${label}`));
+    const tools = { host: () => host, signal: new AbortController().signal, assertHeld: () => {} };
+    const take = () =>
+      fingerprint.run(
+        { input: { dataset: spec, label, base: null } } as unknown as Action<never>,
+        tools as unknown as Tools,
+      );
+    const file = fingerprintFile(spec, label);
+    let killed = true;
+    for (let call = 1; killed; call += 1) {
+      killAt(call);
+      killed = await take().then(
+        () => false,
+        () => true,
+      );
+      killAt(0);
+      if (!existsSync(file)) await take();
+      const left = ["tmp", "fingerprints"].map((folder) => readdirSync(join(spec.repository, folder)));
+      assert.deepEqual(left, [[], [fileName(file)]], `killed at call ${call}`);
+      assert.deepEqual(readdirSync(spec.snapshots), [`dev@${label}`], `killed at call ${call}`);
+      rmSync(file);
       assert.ok(call < 30, "it was never not killed");
     }
   });
