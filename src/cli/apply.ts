@@ -118,7 +118,14 @@ type CarryOut = Omit<WhatToDo, "saved"> &
     readonly witness: Witness | undefined;
   };
 
-async function carryOut({ session, terminal, witness, narrowed, ...agreed }: CarryOut): Promise<number> {
+async function carryOut({
+  session,
+  terminal,
+  witness,
+  narrowed,
+  wholeCommand,
+  ...agreed
+}: CarryOut): Promise<number> {
   let running: Action | undefined;
   const { signal, stop } = interruptible(() => afterStop(running, agreed.command));
   const progress = createProgress({
@@ -130,6 +137,7 @@ async function carryOut({ session, terminal, witness, narrowed, ...agreed }: Car
     now: Date.now,
     command: agreed.command,
     narrowed,
+    ...(wholeCommand !== undefined && { wholeCommand }),
   });
   try {
     const exitCode = await apply({

@@ -1,5 +1,5 @@
 import type { Typed } from "../apply/in-words.ts";
-import { LOOK } from "../domain/trouble.ts";
+import { AGAIN, LOOK } from "../domain/trouble.ts";
 import { quote } from "../transport/quote.ts";
 import type { IdentityFlags } from "./identity.ts";
 import type { RequestFlags } from "./request.ts";
@@ -27,6 +27,9 @@ export function typedBy(typed: string, chosen: Chosen): Typed {
   const command = commandLine(typed, chosen);
   return { command, planCommand: typed === LOOK ? command : commandLine(LOOK, same) };
 }
+
+/** An apply without what may leave out something that another part of it needs. */
+export const wholeCommand = ({ host: _, only: __, ...chosen }: Chosen): string => commandLine(AGAIN, chosen);
 
 /** Whether more may be left than what was asked for. */
 export const isNarrowed = ({ host, dataset, only, to }: Chosen): boolean =>

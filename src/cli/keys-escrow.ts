@@ -9,7 +9,7 @@ import { readEscrowBytes } from "../reconcilers/keys/escrow-proof.ts";
 import type { Request } from "../reconcilers/request.ts";
 import { quote } from "../transport/quote.ts";
 import { type ApplyFlags, carryOutAsked } from "./apply.ts";
-import { typedBy } from "./command-line.ts";
+import { typedBy, wholeCommand } from "./command-line.ts";
 import { load } from "./load.ts";
 import { readRequest } from "./request.ts";
 import { openSession } from "./session.ts";
@@ -31,7 +31,14 @@ export async function keysEscrowCommand(flags: KeysEscrowFlags): Promise<number>
   if (out !== undefined && asked.desired.datasets.length > 1) throw whichDataset(asked.desired);
   const request: Request = { ...asked.request, selection: { ...asked.request.selection, kinds: KINDS } };
   const typed = `devbackup keys escrow${out === undefined ? "" : ` --out ${quote(out)}`}`;
-  const what = { ...asked, request, saved: null, ...typedBy(typed, others), narrowed: true };
+  const what = {
+    ...asked,
+    request,
+    saved: null,
+    ...typedBy(typed, others),
+    narrowed: true,
+    wholeCommand: wholeCommand(others),
+  };
   const exitCode = await carryOutAsked(what, others, terminal);
   const [spec] = asked.desired.datasets;
   if (exitCode !== 0 || out === undefined || spec === undefined) return exitCode;

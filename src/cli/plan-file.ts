@@ -10,7 +10,7 @@ import { parseSavedPlan, renderSavedPlan, type SavedPlan } from "../plan/saved.t
 import type { Request } from "../reconcilers/request.ts";
 import { sha256Of } from "../transport/hash.ts";
 import { quote } from "../transport/quote.ts";
-import { commandLine, isNarrowed } from "./command-line.ts";
+import { commandLine, isNarrowed, wholeCommand } from "./command-line.ts";
 import { type RequestFlags, readRequest } from "./request.ts";
 import type { CommonFlags } from "./terminal.ts";
 
@@ -21,6 +21,8 @@ export interface WhatToDo extends Typed {
   readonly saved: Plan | null;
   /** More may be left than what was asked for. */
   readonly narrowed: boolean;
+  /** What does the part that was asked for with all that it waits for; left out where that is what was typed. */
+  readonly wholeCommand?: string;
   /** Of the desired state, as it was written; left out where a schedule is only looked at. */
   readonly texts?: readonly WrittenFile[];
 }
@@ -68,6 +70,7 @@ const toApply = (chosen: CommonFlags & RequestFlags) => ({
   command: commandLine(AGAIN, chosen),
   planCommand: commandLine(LOOK, chosen),
   narrowed: isNarrowed(chosen),
+  wholeCommand: wholeCommand(chosen),
 });
 
 /** `plan --out`. */

@@ -2,6 +2,7 @@ import type { ApplyEvent } from "../apply/events.ts";
 import { printable } from "../domain/printable.ts";
 import type { Trouble } from "../domain/trouble.ts";
 import { formatDuration, plural } from "../domain/units.ts";
+import { LEFT_OUT } from "../plan/assemble.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { type Paint, painter, type TextOptions, wrap } from "./lines.ts";
 import { titleLines } from "./plan-text.ts";
@@ -16,6 +17,8 @@ export interface ClosingOptions extends TextOptions {
   readonly command?: string;
   /** It was asked for a part of the whole (`--only`, `--host`, `--dataset`): that nothing is left there proves less. */
   readonly narrowed?: boolean;
+  /** What does that with all that it waits for. */
+  readonly wholeCommand?: string;
 }
 
 /** What has become of the actions so far; enough to say at the end what is left and why. */
@@ -181,9 +184,9 @@ function whyLeft(action: Action, fate: Fate, width: number): string[] {
 }
 
 function nextLines(
-  { remaining, unseen = [] }: Finished,
+  { remaining, unseen = [], warnings = [] }: Finished,
   left: readonly Left[],
-  { command }: ClosingOptions,
+  { command, wholeCommand }: ClosingOptions,
   paint: Paint,
 ): string[] {
   if (left.length === 0 && remaining !== null && unseen.length === 0) return [];
@@ -192,5 +195,7 @@ function nextLines(
   if (kinds.has("unapproved") && [...kinds].every((kind) => kind === "unapproved" || kind === "needs"))
     return [];
   const failed = left.map(({ fate }) => fate).find((fate) => fate.kind === "failed");
-  return [`${paint("bold", "next:")} ${printable(failed?.trouble.next ?? command ?? "devbackup apply")}`];
+  // what waits for something that was not asked for waits for ever where the same is asked for again
+  const again = warnings.some(({ code }) => code === LEFT_OUT) ? (wholeCommand ?? command) : command;
+  return [`${paint("bold", "next:")} ${printable(failed?.trouble.next ?? again ?? "devbackup apply")}`];
 }

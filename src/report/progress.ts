@@ -20,6 +20,8 @@ export interface ProgressOptions {
   readonly command?: string;
   /** Whether that asks for a part of the whole. */
   readonly narrowed?: boolean;
+  /** What does that with all that it waits for. */
+  readonly wholeCommand?: string;
   /** Default: the columns of the terminal, else 80. */
   readonly width?: number;
 }
