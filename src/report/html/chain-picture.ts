@@ -17,9 +17,8 @@ export function chainPictures(dataset: DatasetStatus, places: readonly PlaceName
   const chains = drawnChains(dataset);
   if (chains.length === 0)
     return html`<p class="quiet">No label yet. The first backup is an anchor: it holds the whole dataset.</p>\n`;
-  const drawn = chains.filter(({ lines }) => lines.length > 0);
   return html`<div class="figures">
-${drawn.map((chain) => figure(dataset, chain, places))}</div>
+${chains.map((chain) => figure(dataset, chain, places))}</div>
 ${KEY}`;
 }
 
@@ -29,7 +28,7 @@ function figure({ dataset }: DatasetStatus, chain: DrawnChain, places: readonly 
   const size =
     made.length === 0
       ? "not made yet"
-      : `${plural(made.length - 1, "increment")}, ${formatBytes(bytes)} in all`;
+      : `${plural(made.filter(({ type }) => type === "increment").length, "increment")}, ${formatBytes(bytes)} in all`;
   return html`<figure>
 <figcaption><b>Anchor <span class="label">${chain.anchor}</span></b>: ${size}</figcaption>
 ${chain.lines.map((line, at) => {
@@ -46,7 +45,7 @@ ${chain.lines.map((line, at) => {
   const after = chain.lines.findIndex((other, index) => index > at && other.kind === "drawn");
   const told = chain.lines.slice(at, after === -1 ? undefined : after).flatMap(({ slots }) => slots);
   const count = told.filter(({ kind }) => kind === "label").length;
-  return html`<p class="more">${plural(count, "more label")}, nothing missing, in the table below.</p>\n`;
+  return html`<p class="more">${plural(count, "more label")}, nothing amiss, in the table below.</p>\n`;
 })}</figure>
 `;
 }
@@ -135,7 +134,7 @@ function node({ type, restorable, sha256 }: LabelStatus, x: number): Html {
 const missed = (count: number, x: number, bottom: number): Html =>
   html`<path class="warn" d="M${x} ${NODE_Y + 32}V${bottom + 6}" stroke="currentColor" stroke-width="1.5" stroke-dasharray="1.5 3.5"/><text class="warn mid" x="${x}" y="${NODE_Y + 24}">−${count}</text>`;
 
-/** The last part of each label, and what goes before it where that begins: `01 02`, `2026-` below the first. */
+/** The last part of each label; what goes before it stands in front of the first, and below where it changes. */
 function names(slots: readonly Slot[]): Html {
   let shown: string | undefined;
   const [first] = slots;

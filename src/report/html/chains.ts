@@ -54,7 +54,7 @@ export function drawnChains({ history }: DatasetStatus): readonly DrawnChain[] {
   });
 }
 
-/** Whether anything of a label is not as it should be, or not known. */
+/** Whether anything of a label is not as it should be. */
 export const isAmiss = (slot: Slot): boolean =>
   slot.kind === "label" &&
   (slot.restorable === false ||

@@ -10,6 +10,8 @@ const HEIGHT = 152;
 /** More bars than these are put together. */
 const MOST_BARS = 66;
 
+type Sized = LabelStatus & { readonly sizeBytes: number };
+
 interface Bar {
   readonly first: string;
   readonly last: string;
@@ -20,23 +22,26 @@ interface Bar {
 /** What each label takes, what they take together, and what room the server has left. */
 export function growthCharts(dataset: DatasetStatus): Html {
   const labels = dataset.history.filter(
-    (slot): slot is LabelStatus & { sizeBytes: number } => slot.kind === "label" && slot.sizeBytes !== null,
+    (slot): slot is Sized => slot.kind === "label" && slot.sizeBytes !== null,
   );
   if (labels.length === 0) return html`<p class="quiet">Nothing is stored yet.</p>\n${meter(dataset, 0)}`;
   const each = Math.ceil(labels.length / MOST_BARS);
   const bars: Bar[] = [];
   for (let at = 0; at < labels.length; at += each) bars.push(barOf(labels.slice(at, at + each)));
-  const sum = labels.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+  const sum = sumOf(labels);
+  // retention may have let some go
+  const there = labels.filter(({ places }) => places.artifact === "whole" || places.artifact === "damaged");
   return html`<div class="figures">
 ${perLabel(dataset, bars, each)}${sumOver(dataset, bars, sum)}</div>
-${meter(dataset, sum)}`;
+${meter(dataset, sumOf(there))}`;
 }
 
-function barOf(labels: readonly (LabelStatus & { sizeBytes: number })[]): Bar {
+const sumOf = (labels: readonly Sized[]): number =>
+  labels.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+
+function barOf(labels: readonly Sized[]): Bar {
   const of = (anchors: boolean): number =>
-    labels
-      .filter(({ type }) => (type === "anchor") === anchors)
-      .reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+    sumOf(labels.filter(({ type }) => (type === "anchor") === anchors));
   return {
     first: labels[0]?.label ?? "",
     last: labels.at(-1)?.label ?? "",
@@ -47,7 +52,7 @@ function barOf(labels: readonly (LabelStatus & { sizeBytes: number })[]): Bar {
 
 function perLabel({ dataset }: DatasetStatus, bars: readonly Bar[], each: number): Html {
   const most = Math.max(...bars.map(({ anchorBytes, incrementBytes }) => anchorBytes + incrementBytes), 1);
-  const pitch = WIDTH / Math.max(bars.length, 8);
+  const pitch = WIDTH / bars.length;
   const width = Math.min(pitch - 1.5, 24);
   // what is there is seen, however small
   const heightOf = (bytes: number): number =>
@@ -91,7 +96,7 @@ function sumOver({ dataset }: DatasetStatus, bars: readonly Bar[], sum: number):
   const line = steps.join("");
   const id = `sum-${dataset}`;
   return html`<figure>
-<figcaption><b>All artifacts together</b></figcaption>
+<figcaption><b>All labels together</b></figcaption>
 <svg role="img" aria-labelledby="${id}-t ${id}-d" viewBox="0 0 ${WIDTH} ${HEIGHT}">
 <title id="${id}-t">Sum of the artifacts of ${dataset}</title>
 <desc id="${id}-d">It has come to ${formatBytes(sum)} with ${bars.at(-1)?.last ?? ""}.</desc>
@@ -125,7 +130,7 @@ function meter({ dataset, server, space }: DatasetStatus, sum: number): Html {
     `${formatBytes(freeBytes)} free`,
   ];
   return html`<figure class="meter">
-<figcaption><b>Room on ${server}</b>, below ${path}${
+<figcaption><b>Room on ${server}</b>, around ${path}${
     space.monthsLeft === null ? null : html`: enough for ${monthsLeft(space.monthsLeft)} at this pace`
   }</figcaption>
 <svg role="img" aria-labelledby="${id}-t ${id}-d" viewBox="0 0 ${WIDTH} 18">

@@ -70,7 +70,7 @@ caption { text-align: left; font-size: 14px; padding: 10px 14px 4px }
 th, td { text-align: left; padding: 6px 14px; border-top: 1px solid var(--line); vertical-align: top; white-space: nowrap;
   overflow-wrap: normal }
 thead th { border-top: 0; font-size: 13px; font-weight: 600; color: var(--quiet); vertical-align: bottom }
-tbody th { font-weight: 600 }
+tbody th { font-weight: 600 } tbody th.wide { font-weight: 400 }
 .wide { white-space: normal; min-width: 220px; overflow-wrap: anywhere }
 .number { text-align: right }
 .standing svg { vertical-align: -3px; margin-right: 6px }

@@ -124,17 +124,18 @@ export function verificationLine({ verification }: DatasetStatus): Html {
   return html`<ul class="notes"><li>${sign(tone)}<span>Verified ${time(at)}, ${ago(ageMs)}: ${what}: <b>${result === "whole" ? "all whole" : "damage found"}</b></span></li></ul>\n`;
 }
 
-const RESULTS: Readonly<Record<string, readonly [Tone, string]>> = {
-  done: ["well", "done"],
-  "left-undone": ["warn", "left something undone"],
-  failed: ["bad", "failed"],
-  interrupted: ["warn", "interrupted"],
-  open: ["quiet", "no end told"],
-};
+/** By the word of the journal. */
+const RESULTS: ReadonlyMap<string, readonly [Tone, string]> = new Map([
+  ["done", ["well", "done"]],
+  ["left-undone", ["warn", "left something undone"]],
+  ["failed", ["bad", "failed"]],
+  ["interrupted", ["warn", "interrupted"]],
+  ["open", ["quiet", "no end told"]],
+]);
 
 /** What a later version may have written is shown as it is. */
 function resultCell(result: string): Html {
-  const known = RESULTS[result];
+  const known = RESULTS.get(result);
   return known === undefined ? html`<td class="wide">${result}</td>` : said(...known);
 }
 

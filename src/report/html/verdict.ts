@@ -48,7 +48,7 @@ const inOneLine = ({ host, text }: Pick<Doubt, "host" | "text">): string =>
 
 const DOUBT_TONE: Readonly<Record<Doubt["weight"], Tone>> = {
   damage: "bad",
-  problem: "bad",
+  problem: "warn",
   warning: "warn",
 };
 const DOUBT_WORD: Readonly<Record<Doubt["weight"], string>> = {
