@@ -69,8 +69,11 @@ export function exitCodeOf(
     case "failed":
       return progress.failure?.trouble.exitCode ?? 1;
     case "left-undone": {
-      const isNew = remaining?.actions.some(({ id }) => !progress.out.has(id)) === true;
-      return progress.doubtful ?? (progress.held || isNew || unseen.length > 0 ? 1 : all);
+      // one that has come up and waits for an approval is no failure either, but for what is in doubt
+      const isNew = remaining?.actions.some(
+        ({ id, hazard, exitCode }) => !progress.out.has(id) && (hazard === "none" || exitCode !== undefined),
+      );
+      return progress.doubtful ?? (progress.held || isNew === true || unseen.length > 0 ? 1 : all);
     }
     case "done":
     case "nothing-to-do":

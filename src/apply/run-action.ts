@@ -138,9 +138,9 @@ function workedOut(running: Running): Action | null {
   });
 }
 
-/** Only what is sent to the bucket makes another look into it worth its price. */
+/** Only what changes something in the bucket makes another look into it worth its price. */
 const lookAgain = ({ look, planned, latest }: Running): Promise<Observation> =>
-  planned.stage === "cloud" ? look() : look(latest.buckets);
+  planned.stage === "cloud" || planned.stage === "retention" ? look() : look(latest.buckets);
 
 const BLOCKED = "blocked";
 

@@ -1,3 +1,4 @@
+import { ruleProblems } from "../domain/retention.ts";
 import { plural } from "../domain/units.ts";
 import { load } from "./load.ts";
 import { type CommonFlags, openTerminal } from "./terminal.ts";
@@ -8,6 +9,9 @@ export async function validateCommand(flags: CommonFlags): Promise<number> {
   const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
   const { desired, files } = loaded;
+  for (const { name, retention } of desired.datasets)
+    for (const { text } of ruleProblems(retention, desired.cloud !== null))
+      terminal.warn(text(`datasets.${name}.retention`));
   if (terminal.json) await terminal.document({ formatVersion: 1, problems: [] });
   else
     terminal.say(

@@ -1,8 +1,10 @@
 import type { AbsolutePath, HostName } from "../domain/names.ts";
+import { AGAIN } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action, Problem, Warning } from "../plan/plan.ts";
 import type { Place } from "./machine/place.ts";
 import { type Answer, problem, type View, warning } from "./reconciler.ts";
+import { letGoBytes } from "./retention/expected.ts";
 import { artifactDemands, type Demand, receiveDemands, storedDemands } from "./room-demands.ts";
 
 /** Left free whatever is planned: for locks, the manifest, the journal and clearing up. */
@@ -121,9 +123,18 @@ function tooFull(spots: readonly Spot[]): Problem[] {
       view.spec,
       host,
       `${formatBytes(place.freeBytes)} free at ${path}; needed: ${and(certain)}${formatBytes(RESERVE_BYTES)} to spare`,
-      "free some space there, or give the file system more; nothing has been changed",
+      `${byRetention(spots, needed + RESERVE_BYTES - place.freeBytes)}free some space there, or give the file system more; nothing has been changed`,
     ),
   ];
+}
+
+/** Where what is let go there would do. Snapshots may free as much, but who knows. */
+function byRetention(spots: readonly Spot[], missingBytes: number): string {
+  const servers = spots.filter(({ view, host }) => host === view.spec.server).map(({ view }) => view);
+  const freedBytes = [...new Set(servers)].reduce((bytes, view) => bytes + letGoBytes(view), 0);
+  return freedBytes >= missingBytes
+    ? `${AGAIN} --only retention --approve retention frees ${formatBytes(freedBytes)} of artifacts that the bucket has; or `
+    : "";
 }
 
 /** Where it turns out not to do, what was begun is removed. */

@@ -41,6 +41,8 @@ import { sendScript } from "../reconcilers/receive/receive.ts";
 import { damagedSnapshotMark, marksOnServer, serverLock } from "../reconcilers/receive/receive-script.ts";
 import { setAsideSnapshot } from "../reconcilers/receive/set-aside-snapshot.ts";
 import { baseFolder, noteFile as copyNote, workingCopy } from "../reconcilers/receive/working-copy.ts";
+import { deleteArtifact, deleteFileScript } from "../reconcilers/retention/delete-artifacts.ts";
+import { deleteSnapshotsScript } from "../reconcilers/retention/delete-snapshots.ts";
 import { expectSuccess, replaceFile } from "../reconcilers/run-script.ts";
 import { objectMarkFile } from "../reconcilers/verify/record.ts";
 import { marked } from "../transport/bootstrap.ts";
@@ -94,7 +96,7 @@ export async function allowedScripts(
     if (level === "full") await changing(recording, spec);
     const line = (script: string) => {
       const pattern = patternOf(script, spec).replace(STAND_IN.preface, () => `(${preface})?`);
-      return `${endOf(script)}${BEHIND_END}${manyBases(pattern, spec)}`;
+      return `${endOf(script)}${BEHIND_END}${manySnapshots(manyBases(pattern, spec), spec)}`;
     };
     lines.scripts.add(line(lock));
     for (const script of recording.scripts)
@@ -234,6 +236,16 @@ async function changing(recording: Recording, spec: DatasetSpec): Promise<void> 
     );
     await host.run(sizeScript(tmpOfFetched(spec, { path: row.localPath })));
   }
+  for (const row of rowsOf(spec))
+    await host.run(`set -eu\n${deleteFileScript(deleteArtifact(spec, row, "", sizeBytes))}`);
+  await host.run(
+    `set -eu\n${deleteSnapshotsScript({
+      kind: "snapshots",
+      folder: hydratedFolder(spec.repository),
+      lock: serverLock(spec),
+      snapshots: [{ name: snapshotName(spec.name, label), uuid: STAND_IN.uuid }],
+    })}`,
+  );
   await verifyingClosely(recording, spec, rowsOf(spec));
   await replacements(recording, spec, true);
   await expectSuccess(host, replaceFile(extractedNote(spec)), FED);
@@ -299,6 +311,12 @@ async function replacements({ carryOut }: Recording, spec: DatasetSpec, stranger
         },
         spec,
       );
+}
+
+/** So is what retention lets go. */
+function manySnapshots(pattern: string, spec: DatasetSpec): string {
+  const one = patternOf(`${STAND_IN.uuid}=${snapshotName(spec.name, label)}`, spec);
+  return pattern.replace(`set -- ${one}`, () => `set -- (${one} ?)*`);
 }
 
 /** What a working copy may have been made from is a list, of which one was rendered. */

@@ -72,19 +72,26 @@ async function deleteFile(
       `${key} in the bucket is ${object === undefined ? "gone" : "another"}`,
     );
   assertHeld();
-  await expectSuccess(
-    host,
-    sh`
+  await expectSuccess(host, deleteFileScript({ file, foundBytes, marks }), {
+    code: "retention-failed",
+    what: `${file} could not be deleted`,
+    state: STATE,
+  });
+}
+
+/** The marks first: nobody would look for one that has stayed behind its file. */
+export const deleteFileScript = ({
+  file,
+  foundBytes,
+  marks,
+}: Pick<DeleteArtifact, "file" | "foundBytes" | "marks">): string => sh`
 f=${file}
 if [ -e "$f" ]; then
   [ "$(stat -c %s -- "$f")" = ${foundBytes} ] || { echo "$f has changed since it was looked at" >&2; exit 1; }
   rm -f -- ${marks}
   rm -f -- "$f"
 fi
-sync "$(dirname -- "$f")"`,
-    { code: "retention-failed", what: `${file} could not be deleted`, state: STATE },
-  );
-}
+sync "$(dirname -- "$f")"`;
 
 /** What will be the only copy is read to its end first. */
 async function deleteObject(host: Host, artifact: DeleteArtifact, tools: Tools): Promise<void> {

@@ -23,7 +23,7 @@ export async function deleteSnapshots(
   input: DeleteSnapshots,
   tools: Pick<Tools, "host" | "signal">,
 ): Promise<string> {
-  const { stdout } = await expectSuccess(tools.host(host), deleteScript(input), {
+  const { stdout } = await expectSuccess(tools.host(host), deleteSnapshotsScript(input), {
     code: "retention-failed",
     what: `not every snapshot that the rule lets go could be deleted from ${input.folder}`,
     state:
@@ -40,7 +40,11 @@ export async function deleteSnapshots(
  * Looks at all of them before it deletes the first, and once more at each before it goes: read-only, and the one that was
  * seen. `btrfs subvolume sync` waits until the space is free (btrfs-subvolume(8)); the lock of the run need not be held for that.
  */
-const deleteScript = ({ folder, lock, snapshots }: DeleteSnapshots): string => `${ENTER}${FIELD}${sh`
+export const deleteSnapshotsScript = ({
+  folder,
+  lock,
+  snapshots,
+}: DeleteSnapshots): string => `${ENTER}${FIELD}${sh`
 d=${folder} lock=${lock.startsWith(`${folder}/`) ? `./${fileName(lock)}` : lock}
 set -- ${snapshots.map(({ name, uuid }) => `${uuid}=${name}`)}
 enter_own "$d"; own_file "$lock"; (umask 077; : >>"$lock"); exec 8<>"$lock"; flock 8

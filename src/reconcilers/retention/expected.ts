@@ -90,6 +90,16 @@ export function verdictsOf(view: View, expected: Expected) {
   };
 }
 
+/** What `--only retention` would free of artifacts on the server, as things stand: nothing in a restore. */
+export function letGoBytes(view: View): number {
+  if (view.restore !== null) return 0;
+  const now: View = { ...view, stages: ["retention"] };
+  const gone = new Set(
+    verdictsOf(now, expectedOf(now)).serverArtifacts.flatMap(({ kept, label }) => (kept ? [] : [label])),
+  );
+  return view.course.rows.reduce((bytes, row) => bytes + (gone.has(row.label) ? row.sizeBytes : 0), 0);
+}
+
 /** Why its snapshot could not be made again, by what will stand of its artifacts; null where it could. */
 function whyNotAgain({ all, copies }: Expected, label: Label): string | null {
   const chain = chainOf(all, label);

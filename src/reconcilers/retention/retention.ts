@@ -5,7 +5,7 @@ import type { ManifestRow } from "../../domain/manifest.ts";
 import { type KeepRule, ruleProblems, type Verdict } from "../../domain/retention.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import { formatBytes, plural } from "../../domain/units.ts";
-import type { Action, ActionId } from "../../plan/plan.ts";
+import type { Action, ActionId, Warning } from "../../plan/plan.ts";
 import { cloudKey } from "../artifact/copies.ts";
 import { fetchId } from "../artifact/fetch.ts";
 import { behindBucket, uploadId } from "../cloud/cloud.ts";
@@ -36,12 +36,14 @@ export const retention: Reconciler<Input> = {
     if (behindBucket(view).length > 0) return { warnings };
     const expected = expectedOf(view);
     const verdicts = verdictsOf(view, expected);
+    const due = PLACES.filter(({ name }) => verdicts[name].some(({ kept }) => !kept));
+    const [closed, open] = [
+      due.filter((place) => mayNot(view, place)),
+      due.filter((place) => !mayNot(view, place)),
+    ];
     return {
-      warnings,
-      actions: PLACES.flatMap((place) => {
-        const letGo = verdicts[place.name].filter(({ kept }) => !kept);
-        return letGo.length === 0 ? [] : [letGoFrom(view, expected, place, letGo, verdicts[place.name])];
-      }),
+      warnings: [...warnings, ...(closed.length > 0 ? [notByThisLogin(view, closed)] : [])],
+      actions: open.map((place) => letGoFrom(view, expected, place, verdicts[place.name])),
     };
   },
   run: async ({ id, host, input }, tools) => {
@@ -51,6 +53,24 @@ export const retention: Reconciler<Input> = {
       : deleteArtifacts(host, input, tools);
   },
 };
+
+/** On a server whose login may only add, what deletes is an administrator's to do. */
+const mayNot = ({ desired, spec }: View, { name }: Place): boolean => {
+  const restrict = desired.hosts.get(spec.server)?.restrict;
+  return (
+    (name === "serverSnapshots" || name === "serverArtifacts") &&
+    restrict?.level === "add-only" &&
+    restrict.admin === null
+  );
+};
+
+const notByThisLogin = ({ spec }: View, places: readonly Place[]): Warning =>
+  warning(
+    "retention-restricted",
+    spec,
+    spec.server,
+    `${places.map(({ key }) => key).join(" and ")} let something go, and an add-only login deletes nothing: run devbackup apply --only retention with an administrator's, or declare \`admin\``,
+  );
 
 interface Place {
   readonly name: keyof ReturnType<typeof verdictsOf>;
@@ -76,10 +96,10 @@ function letGoFrom(
   view: View,
   expected: Expected,
   { name, key, noun, at }: Place,
-  letGo: readonly Verdict[],
   all: readonly Verdict[],
 ): Action<Input> {
   const { spec, course } = view;
+  const letGo = all.filter(({ kept }) => !kept);
   const rows = new Map(course.rows.map((row) => [row.label, row]));
   const labels = letGo.map(({ label }) => label);
   const bytes = (label: Label): number | null => rows.get(label)?.sizeBytes ?? null;
