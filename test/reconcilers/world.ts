@@ -1,11 +1,11 @@
-import type { DatasetSpec, DesiredState } from "../../src/desired-state/desired-state.ts";
+import type { DatasetSpec, DesiredState, RetentionSpec } from "../../src/desired-state/desired-state.ts";
 import { checkDesiredState } from "../../src/desired-state/load.ts";
 import { absent, type Fact, known, unknown } from "../../src/domain/fact.ts";
 import { type Manifest, renderStateEnv } from "../../src/domain/manifest.ts";
 import type { Memory } from "../../src/domain/memory.ts";
 import type { AgeRecipient, HostName, Sha256, Signer } from "../../src/domain/names.ts";
 import { NEVER_VERIFIED } from "../../src/domain/verification.ts";
-import type { Plan } from "../../src/plan/plan.ts";
+import type { Plan, Stage } from "../../src/plan/plan.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
 import type { BucketFacts, DatasetFacts, Observation, RecoveredFacts } from "../../src/reconcilers/facts.ts";
 import { escrowFingerprint } from "../../src/reconcilers/keys/escrow-files.ts";
@@ -196,6 +196,9 @@ export interface Case {
   readonly bucket?: Fact<BucketFacts>;
   readonly cloud?: boolean;
   readonly labelled?: boolean;
+  /** Over what keeps everything. */
+  readonly retention?: Partial<RetentionSpec>;
+  readonly stages?: readonly Stage[];
   readonly host?: string;
   readonly restore?: RestoreRequest;
   readonly recovered?: Fact<RecoveredFacts>;
@@ -215,6 +218,8 @@ export function lookAt({
   bucket,
   cloud = true,
   labelled = true,
+  retention,
+  stages,
   host,
   restore,
   recovered = absent,
@@ -226,8 +231,10 @@ export function lookAt({
 }: Case): { desired: DesiredState; observed: Observation; request: Request } {
   const world = settled(rows, cloud);
   const declared = desired(cloud);
-  const spec = declared.datasets[0] as DatasetSpec;
-  const state = signer === undefined ? declared : { ...declared, signers: new Map([[spec.name, signer]]) };
+  const [first] = declared.datasets as [DatasetSpec];
+  const spec: DatasetSpec = { ...first, retention: { ...first.retention, ...retention } };
+  const signers = new Map(signer === undefined ? [] : [[spec.name, signer] as const]);
+  const state = { ...declared, datasets: [spec], ...(signer !== undefined && { signers }) };
   const takenAt = new Date("2026-06-01T00:00:00Z");
   const both = system ?? known({ epochSeconds: takenAt.getTime() / 1000, distribution, tools });
   return {
@@ -247,7 +254,7 @@ export function lookAt({
       labels: new Map([[spec.name, label(target)]]),
       labelled,
       restore: restore ?? null,
-      selection: { host: (host as HostName | undefined) ?? null, stages: null },
+      selection: { host: (host as HostName | undefined) ?? null, stages: stages ?? null },
     },
   };
 }
