@@ -13,6 +13,7 @@ import {
   snapshotVerdicts,
   type Verdict,
 } from "../../src/domain/retention.ts";
+import { keptByRule } from "../properties/rules.ts";
 import { history, label } from "./history.ts";
 
 const ALL: KeepRule = { kind: "all" };
@@ -260,21 +261,6 @@ const months = (count: number, anchorEvery: number): Manifest =>
       return `${month} ${at % anchorEvery === 0 ? "full 100" : "incr 10"}`;
     }).join(", "),
   );
-
-/** What a rule keeps, said once more: by counting from the newest, and by years that end with an anchor. */
-function keptByRule(rule: KeepRule, rows: Manifest): Set<Label> {
-  const kept = new Set<Label>();
-  let anchors = 0;
-  let needed = false;
-  for (const [back, row] of [...rows].reverse().entries()) {
-    if (rule.kind === "all") kept.add(row.label);
-    if (rule.kind === "chains" && anchors < rule.count) kept.add(row.label);
-    if (rule.kind === "last" && (back < rule.count || needed)) kept.add(row.label);
-    needed = row.parent !== null && (needed || back < (rule.kind === "last" ? rule.count : 0));
-    if (row.parent === null) anchors += 1;
-  }
-  return kept;
-}
 
 const ARTIFACT_RULES = [ALL, last(1), last(3), chains(1), chains(2)];
 const named = (rule: KeepRule): string => (rule.kind === "all" ? "all" : `${rule.kind} ${rule.count}`);

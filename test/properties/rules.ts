@@ -2,6 +2,7 @@ import { snapshotName } from "../../src/domain/artifact.ts";
 import type { Label } from "../../src/domain/label.ts";
 import type { Link } from "../../src/domain/lineage.ts";
 import type { Manifest, ManifestRow } from "../../src/domain/manifest.ts";
+import type { KeepRule } from "../../src/domain/retention.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -75,4 +76,19 @@ export function standsOnBoth({ spec, ws, ls }: World, label: Label): boolean {
     there.receivedUuid !== null &&
     there.receivedUuid === (here.receivedUuid ?? here.uuid)
   );
+}
+
+/** `keep_last` and `keep_chains` of artifacts: by counting back from the newest label, chains whole. */
+export function keptByRule(rule: KeepRule, rows: Manifest): Set<Label> {
+  const kept = new Set<Label>();
+  let anchors = 0;
+  let needed = false;
+  for (const [back, row] of [...rows].reverse().entries()) {
+    if (rule.kind === "all") kept.add(row.label);
+    if (rule.kind === "chains" && anchors < rule.count) kept.add(row.label);
+    if (rule.kind === "last" && (back < rule.count || needed)) kept.add(row.label);
+    needed = row.parent !== null && (needed || back < (rule.kind === "last" ? rule.count : 0));
+    if (row.parent === null) anchors += 1;
+  }
+  return kept;
 }

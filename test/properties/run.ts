@@ -53,7 +53,8 @@ function run(world: World, asked: Asked, { approve, steps }: How, size: (isAncho
   for (const [at, action] of plan.actions.entries()) {
     if (steps !== null && at >= steps) return ended(world, { asked, plan, whole: false }, before);
     const waits = action.needs.some((need) => out.has(need));
-    if (waits || (action.hazard !== "none" && !approve)) out.add(action.id);
+    if (waits || (action.hazard !== "none" && action.approvedBy === undefined && !approve))
+      out.add(action.id);
     else if (!carriedOut(world, asked, action, size)) out.add(action.id);
   }
   return ended(world, { asked, plan, whole: out.size === 0 }, before);
