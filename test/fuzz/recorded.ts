@@ -62,6 +62,15 @@ export const PROBED: Readonly<Record<string, readonly string[]>> = {
   ],
   workingCopyBase: ["absent\n", FOLDER],
   target: [`${PLACE}other 12:256\nbeside\n`, "none\n"],
+  verified: [
+    `object dev@2026-01.full.send.zst.age e1 2026-01-01T00:00:00.000Z sha256 ${"ef".repeat(32)}
+record
+ts\tplace\tlabel\tcheck\tidentity\tstream_uuid
+2026-03-01T00:00:00.000Z\trun\t-\t-\t-\t-
+2026-02-01T00:00:00.000Z\tshare\t2026-01\t-\t-\t-
+2026-02-01T00:00:00.000Z\tserver\t2026-01\tdeep\t${"ab".repeat(32)}\t22-bb
+`,
+  ],
   fingerprints: ["dev@2026-01\ndev@2026-02\n", ""],
   drills: [
     'left\n{"at":"2026-03-31T04:00:00.000Z","label":"2026-03","result":"same","durationMs":4200,"tree":{"files":7,"bytes":70},"artifacts":{"count":3,"bytes":50},"why":[]}\n',
