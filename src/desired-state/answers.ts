@@ -73,11 +73,11 @@ export const CHECKS: { readonly [Flag in keyof InitFlags]-?: (text: string) => V
   user: (text) => verdict("userName", text),
   serverUser: (text) => verdict("userName", text),
   dataset: (text) => parseDatasetName(text) !== undefined || verdict("name", text),
-  path: isPath,
-  snapshots: isPath,
+  path: isPathOrHome,
+  snapshots: isPathOrHome,
   owner: (text) => verdict("userName", text),
   repository: isPath,
-  workingCopy: (text) => text === "none" || isPath(text),
+  workingCopy: (text) => text === "none" || isPathOrHome(text),
   accountId: (text) => verdict("accountId", text),
   endpoint: (text) => {
     const parsed = parseEndpoint(text);
@@ -117,16 +117,24 @@ export function datasetDefaults(flags: InitFlags, { home, user }: Person) {
   const owner = flags.owner ?? flags.user ?? user;
   // someone else's home is not ours to guess from
   const base = owner === user ? home : `/home/${owner}`;
+  const expanded = (text: string | undefined): string | undefined => text?.replace(HOME, base);
   const repository = flags.repository ?? `/srv/btrfs-backups/${name}`;
   const bothLocal = (flags.workstation ?? "local") === "local" && flags.server === "local";
   return {
     name,
-    path: flags.path ?? `${base}/code`,
+    path: expanded(flags.path) ?? `${base}/code`,
     owner,
-    snapshots: flags.snapshots ?? `${base}/snapshots`,
+    snapshots: expanded(flags.snapshots) ?? `${base}/snapshots`,
     repository,
-    workingCopy: flags.workingCopy ?? (bothLocal ? "none" : besideRepository(repository, name)),
+    workingCopy: expanded(flags.workingCopy) ?? (bothLocal ? "none" : besideRepository(repository, name)),
   };
+}
+
+/** In front of a path: the home of the dataset's owner, on whichever machine. */
+const HOME = /^~(?=\/)/;
+
+function isPathOrHome(text: string): Verdict {
+  return isPath(text.replace(HOME, "/home"));
 }
 
 /** `/srv/work/dev` for `/srv/btrfs-backups/dev`: the server's Btrfs may be there alone. */

@@ -73,11 +73,14 @@ async function askDataset(given: InitFlags, person: Person): Promise<InitFlags> 
   ) => {
     flags = { ...flags, [flag]: await ask(message, flag, datasetDefaults(flags, person)[flag]) };
   };
-  await next("Who owns the code?", "owner");
-  await next("The Btrfs subvolume on the workstation:", "path");
-  await next("The folder for its snapshots, beside it:", "snapshots");
-  await next("The repository on the server:", "repository");
-  await next("A working copy on the server (none, or where):", "workingCopy");
+  await next("Whose folder is it that is to be backed up (a user of the workstation)?", "owner");
+  await next(
+    "Folder to back up, on the workstation (~ is their home; it becomes a Btrfs subvolume):",
+    "path",
+  );
+  await next("Folder for its read-only snapshots (on the same Btrfs, not inside it):", "snapshots");
+  await next("Folder for the backups, on the server (on Btrfs):", "repository");
+  await next("Folder on the server for a writable copy of the newest state (or: none):", "workingCopy");
   const { owner, path, snapshots, repository, workingCopy } = flags;
   return { dataset, owner, path, snapshots, repository, workingCopy };
 }

@@ -77,6 +77,17 @@ for (const { name, flags } of valid) {
   });
 }
 
+test("init: ~ is the home of the dataset's owner", () => {
+  const paths = { path: "~/code", snapshots: "~/snaps", workingCopy: "~/copy" };
+  const placesOf = (flags: InitFlags) => {
+    const [spec = assert.fail()] = desiredBy(starter({ server: "ls", ...paths, ...flags })).datasets;
+    return [spec.path, spec.snapshots, spec.workingCopy];
+  };
+  assert.deepEqual(placesOf({}), ["/home/chuck/code", "/home/chuck/snaps", "/home/chuck/copy"]);
+  assert.deepEqual(placesOf({ owner: "ann" }), ["/home/ann/code", "/home/ann/snaps", "/home/ann/copy"]);
+  assert.match(troubleOf(() => starter({ server: "ls", path: "~ann/code" })).why ?? "", /--path wants/);
+});
+
 test("init: the starter, word for word", () => {
   const text = starter({ server: "backup.lan", ...R2 });
   assert.equal(
