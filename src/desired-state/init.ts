@@ -50,7 +50,7 @@ ${answers.cloud === null ? NO_CLOUD : cloudLines(answers.cloud)}
 encryption:
   recovery_recipients: []
 
-# For a systemd timer that runs \`devbackup apply\`; checked already, but this version installs none:
+# For a systemd timer that runs \`devbackup apply\` on one of the hosts; see the manual, "Schedule":
 # schedule:
 #   on: server
 #   calendar: "*-*-01 03:00:00"
