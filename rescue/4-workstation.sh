@@ -23,6 +23,7 @@ btrfs filesystem df "$SNAPSHOTS" >/dev/null 2>&1 || stop "$SNAPSHOTS is not on B
 on_server() {
   words=$BECOME
   for word in "$@"; do words="$words '$(printf %s "$word" | sed "s/'/'\\\\''/g")'"; done
+  # $SSH is a command and its options
   # shellcheck disable=SC2086
   ${SUDO_USER:+sudo -u "$SUDO_USER" --} $SSH -- "$SERVER" "$words" </dev/null
 }

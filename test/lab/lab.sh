@@ -57,6 +57,7 @@ build() {
   local b=$CACHE/base t
   echo "lab.sh: building the machines' image, once, in $CACHE (2 to 3 minutes)" >&2
   rm -rf "$b" "$CACHE/debs"; mkdir -p "$CACHE/debs"
+  # these are apt-get's and awk's
   # shellcheck disable=SC2016
   [ -n "$MIRROR" ] || MIRROR=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
     awk '$2 == "bookworm" && $3 == "main" { print $1; exit }')
@@ -64,6 +65,7 @@ build() {
   debootstrap --variant=minbase --include="$INCLUDE" bookworm "$b" "$MIRROR" \
     >"$CACHE/debootstrap.log" 2>&1 || die "debootstrap failed, see $CACHE/debootstrap.log"
   # btrfs-progs too, so that a test can take it away
+  # a list of packages
   # shellcheck disable=SC2086
   chroot "$b" sh -ec 'apt-get clean; apt-get -qq update; apt-get -qq -y -d --reinstall install "$@"' - btrfs-progs $DEBS >/dev/null
   mv "$b"/var/cache/apt/archives/*.deb "$CACHE/debs"
@@ -229,6 +231,7 @@ on() { # HOST SCRIPT ARGS...: as root
 # One file takes all that is free but FREE; where Btrfs promises more than it can give, the
 # file is made a little smaller until it fits.
 fill() {
+  # the machine's own shell expands them
   # shellcheck disable=SC2016
   on "$1" 'set -eu; cd "$1"; rm -f .lab-fill; btrfs filesystem sync .
     size=$(($(df --output=avail -B1 . | tail -n1) - $(numfmt --from=iec "$2")))
@@ -242,6 +245,7 @@ unfill() { on "$1" 'rm -f "$1/.lab-fill"; btrfs filesystem sync "$1"' "${MNT[$1]
 # own, which holds the root file system's mount: all of it goes when the host is killed.
 supervise() {
   enter "$1"
+  # the shell in there expands them
   # shellcheck disable=SC2016
   exec unshare -m --propagation slave bash -c '
     set -eu; self=$1 h=$2 H=$3 p=$4 debs=$5 base=$6 r=133
