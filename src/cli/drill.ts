@@ -5,12 +5,15 @@ import type { Manifest } from "../domain/manifest.ts";
 import { proofRecord } from "../domain/proof.ts";
 import { DevbackupError, LOOK } from "../domain/trouble.ts";
 import { formatBytes, plural } from "../domain/units.ts";
+import type { Witness } from "../notify/ending.ts";
 import { copiesOf, sourceOf, whereabouts } from "../reconcilers/artifact/copies.ts";
 import { fetch } from "../reconcilers/artifact/fetch.ts";
 import { drill, drillAction } from "../reconcilers/proof/drill.ts";
 import type { View } from "../reconcilers/reconciler.ts";
+import { commandLine } from "./command-line.ts";
 import { load } from "./load.ts";
 import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";
+import { telling } from "./telling.ts";
 import { openTerminal } from "./terminal.ts";
 import { refuseUntrusted } from "./verify.ts";
 
@@ -23,18 +26,27 @@ export interface DrillFlags extends OnServerFlags {
  * backed up, and the proof of it noted. Exit code 6 where it differs, or something stored is damaged or lost.
  */
 export async function drillCommand(flags: DrillFlags): Promise<number> {
-  const loaded = await load(flags, openTerminal(flags));
+  const terminal = openTerminal(flags);
+  const loaded = await load(flags, terminal);
   if (loaded === null) return 1;
   const names =
     flags.dataset === undefined ? loaded.desired.datasets.map(({ name }) => name) : [flags.dataset];
-  for (const dataset of names)
-    await onServer("devbackup drill", { ...flags, ...(names.length > 1 && { dataset }) }, (there) =>
-      drillOne(there, flags.label),
-    );
-  return 0;
+  const command = commandLine("devbackup drill", flags);
+  return telling(
+    loaded,
+    { what: "drill", command, typed: "devbackup drill", whole: false },
+    { flags, terminal },
+    async (witness) => {
+      for (const dataset of names)
+        await onServer("devbackup drill", { ...flags, ...(names.length > 1 && { dataset }) }, (there) =>
+          drillOne(there, flags.label, witness),
+        );
+      return 0;
+    },
+  );
 }
 
-async function drillOne(there: OnServer, wanted: string | undefined): Promise<number> {
+async function drillOne(there: OnServer, wanted: string | undefined, witness: Witness): Promise<number> {
   const { terminal, spec } = there;
   const view = await there.look(true);
   refuseUntrusted(view);
@@ -52,6 +64,9 @@ async function drillOne(there: OnServer, wanted: string | undefined): Promise<nu
   await there
     .carryOut(action, drill.run, () => ({ actions: [], problems: [] }))
     .finally(() => (terminal.json ? tellProof(there, begun) : undefined));
+  witness.say(
+    `${snapshotName(spec.name, label)} could be restored, from ${plural(chain.length, "artifact")} (${formatBytes(bytes)})`,
+  );
   return 0;
 }
 

@@ -11,12 +11,14 @@ import {
   type VerifyReport,
   verifyExitCode,
   verifyJson,
+  verifyLines,
   verifyText,
 } from "../report/verify-text.ts";
 import { commandLine } from "./command-line.ts";
 import { load } from "./load.ts";
 import { rowsOf } from "./manifest.ts";
 import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";
+import { telling } from "./telling.ts";
 import { openTerminal } from "./terminal.ts";
 
 export interface VerifyFlags extends OnServerFlags {
@@ -36,18 +38,27 @@ export async function verifyCommand(flags: VerifyFlags): Promise<number> {
   if (loaded === null) return 1;
   const names =
     flags.dataset === undefined ? loaded.desired.datasets.map(({ name }) => name) : [flags.dataset];
-  const reports: VerifyReport[] = [];
-  for (const dataset of names)
-    await onServer(typed(flags), names.length === 1 ? flags : { ...flags, dataset }, async (there) => {
-      const report = await verify(there, flags);
-      reports.push(report);
-      // where all is well nobody need hear of it
-      (verifyExitCode(report) === 0 ? terminal.say : terminal.answer)(verifyText(report, terminal));
-      return 0;
-    });
-  if (terminal.json) await terminal.document({ formatVersion: 1, datasets: reports.map(verifyJson) });
-  const codes = reports.map(verifyExitCode);
-  return codes.includes(6) ? 6 : codes.includes(1) ? 1 : 0;
+  const command = commandLine(typed(flags), flags);
+  return telling(
+    loaded,
+    { what: "verify", command, typed: "devbackup verify", whole: false },
+    { flags, terminal },
+    async (witness) => {
+      const reports: VerifyReport[] = [];
+      for (const dataset of names)
+        await onServer(typed(flags), names.length === 1 ? flags : { ...flags, dataset }, async (there) => {
+          const report = await verify(there, flags);
+          reports.push(report);
+          // where all is well nobody need hear of it
+          (verifyExitCode(report) === 0 ? terminal.say : terminal.answer)(verifyText(report, terminal));
+          for (const line of verifyLines(report)) witness.say(line);
+          return 0;
+        });
+      if (terminal.json) await terminal.document({ formatVersion: 1, datasets: reports.map(verifyJson) });
+      const codes = reports.map(verifyExitCode);
+      return codes.includes(6) ? 6 : codes.includes(1) ? 1 : 0;
+    },
+  );
 }
 
 const typed = ({ deep, cloud, all }: VerifyFlags): string =>

@@ -50,6 +50,22 @@ export function verifyText(report: VerifyReport, options: TextOptions): string {
   ].join("\n")}\n`;
 }
 
+/** The same for a message: what it comes to, then what is not whole. */
+export function verifyLines(report: VerifyReport): string[] {
+  const asked = report.findings.filter(({ state }) => state !== "not-wanted");
+  const bad = asked.filter(({ state }) => state !== "ok");
+  const copies = plural(asked.length, "copy", "copies");
+  if (bad.length === 0) return [`${report.dataset}: ${copies} looked at, all as they should be`];
+  return [
+    `${report.dataset}: ${copies} looked at, ${bad.length} not known to be whole`,
+    ...bad.map(
+      (finding) =>
+        `- ${thingInWords(finding, report)}: ${[finding.state, finding.why].filter((word) => word !== null).join(": ")}`,
+    ),
+    `what mends what can be mended: ${report.mend}`,
+  ];
+}
+
 /** The same for programs, without `formatVersion`. */
 export const verifyJson = (report: VerifyReport) => {
   const { dataset, server, rows, findings, resumedFrom, checkedBytes, durationMs } = report;

@@ -227,6 +227,14 @@ test("what begins, what is restored, and what died", () => {
     ENDED,
   );
   assert.equal(verified.title, "devbackup: verify: 24 artifacts are whole");
+  const witness = createWitness();
+  witness.say("dev: 5 copies looked at, 1 not known to be whole");
+  const damaged = endMessage({ ...RUN, what: "verify" }, witness.ending(6), ENDED);
+  assert.equal(damaged.occasion, "failure");
+  assert.match(
+    damaged.title,
+    /^devbackup: verify failed with exit code 6: dev: 5 copies looked at, 1 not known/,
+  );
   const lost = lostMessage(RUN, "it was killed by SIGKILL", 137);
   assert.deepEqual(
     [lost.occasion, lost.title],

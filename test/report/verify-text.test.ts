@@ -3,7 +3,13 @@ import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import type { HostName } from "../../src/domain/names.ts";
 import type { Finding } from "../../src/domain/verification.ts";
-import { type VerifyReport, verifyExitCode, verifyJson, verifyText } from "../../src/report/verify-text.ts";
+import {
+  type VerifyReport,
+  verifyExitCode,
+  verifyJson,
+  verifyLines,
+  verifyText,
+} from "../../src/report/verify-text.ts";
 import { DEV, history, label } from "../domain/history.ts";
 
 const MIB = 1024 * 1024;
@@ -126,4 +132,17 @@ test("the same for programs", () => {
   assert.deepEqual(lost, [{ label: "2026-01", costs: ["2026-01"] }]);
   assert.deepEqual(counts, { ok: 3, damaged: 1, missing: 1, notChecked: 0 });
   assert.equal(result, "damaged");
+});
+
+test("for a message: what it comes to, and what is not whole with what mends it", () => {
+  assert.deepEqual(verifyLines(report("2026-01 full 100 ++., 2026-02 incr 9 +++")), [
+    "dev: 5 copies looked at, all as they should be",
+  ]);
+  assert.deepEqual(verifyLines(report("2026-01 full 100 ++., 2026-02 incr 9 x?-")), [
+    "dev: 5 copies looked at, 3 not known to be whole",
+    "- dev@2026-02.incr.from_2026-01.send.zst.age on ls: damaged: sha256 12…, expected ab…",
+    "- dev@2026-02.incr.from_2026-01.send.zst.age in the bucket: not-checked: the bucket does not answer",
+    "- the snapshot dev@2026-02 on ls: missing",
+    "what mends what can be mended: devbackup apply",
+  ]);
 });
