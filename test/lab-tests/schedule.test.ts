@@ -10,7 +10,7 @@ const INSTALLED = "/usr/local/lib/devbackup/current/node /usr/local/lib/devbacku
 
 /** All that a schedule puts on a machine, and what lies around it. */
 const AROUND = `find /usr/local/lib /var/lib/systemd/timers /var/lib/devbackup* /etc/systemd/system /etc/devbackup ~dev/.ssh \\
-  ! -name '*.pub' ! -path /etc/devbackup \\( -type d -printf '%y %m %U %p\\n' -o -printf '%y %m %U %s %p\\n' \\) 2>/dev/null | sort
+  ! -name '*.pub' ! -name authorized_keys ! -path /etc/devbackup \\( -type d -printf '%y %m %U %p\\n' -o -printf '%y %m %U %s %p\\n' \\) 2>/dev/null | sort
   cat ~dev/.ssh/authorized_keys; systemctl list-units --all --no-legend 'devbackup*'`;
 
 const OWN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA6rWI3G1sz07DnfFlrouTcysQlj2P+jpNSOEWD9OJ3X my own";

@@ -262,6 +262,23 @@ describe("a schedule in the plan", () => {
         );
     });
 
+  test("what was installed from a machine of its kind stays, and what is older is told of", () => {
+    for (const [version, warned] of [
+      ["0.1.0", []],
+      ["0.0.9", ["schedule-program-kept"]],
+    ] as const) {
+      const name = `${version}-ffffffffffff`;
+      const plan = planWith({
+        onLs: known({ ...setUpOn(ls), machine: "aarch64", current: name, programs: [name] }),
+      });
+      assert.deepEqual([plan.problems, plan.actions], [[], []]);
+      assert.deepEqual(
+        plan.warnings.map(({ code }) => code),
+        warned,
+      );
+    }
+  });
+
   test("the timer is started last, and the old schedule goes when the new one stands", () => {
     const ids = planWith({ wanted: wantedOn(ws) }).actions.map(({ id }) => id as string);
     assert.deepEqual(ids.slice(3), ["schedule:ws", ...ids.slice(4)]);
@@ -300,6 +317,7 @@ describe("what stands in the way of a schedule, and nothing of it is planned", (
     {
       name: "a program that was not built",
       wanted: { ...wantedOn(ls), program: null },
+      onLs: there({}),
       code: "schedule-unbuilt",
       next: /npm run build/,
     },

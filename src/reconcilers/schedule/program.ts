@@ -1,5 +1,6 @@
 import { fileName, type HostName } from "../../domain/names.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
+import type { Warning } from "../../plan/plan.ts";
 import type { Host } from "../../transport/host.ts";
 import { localHost } from "../../transport/local-host.ts";
 import { pipe } from "../../transport/pipe.ts";
@@ -9,6 +10,7 @@ import type { Reconciler, Tools } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { dueOf, programId, proposeOn } from "./common.ts";
 import { PROGRAMS } from "./schedule-facts.ts";
+import { fits } from "./schedule-problems.ts";
 import type { ProgramFile } from "./wanted.ts";
 
 interface Input {
@@ -25,6 +27,8 @@ export const scheduledProgram: Reconciler<Input> = {
     const due = dueOf(view);
     if (due === null || due.wanted.program === null) return {};
     const { current, programs } = due.there;
+    if (!fits(due.wanted, due.there))
+      return { warnings: kept(due.wanted.on, due.wanted.program.name, current) };
     const { on, program } = due.wanted;
     const { name } = program;
     const former = programs.filter((each) => each !== name);
@@ -34,7 +38,7 @@ export const scheduledProgram: Reconciler<Input> = {
         proposeOn<Input>("schedule-program", on, {
           id: programId(on),
           change: current === null ? "create" : "update",
-          summary: `install devbackup ${name.slice(0, name.lastIndexOf("-"))}, and the Node that runs it`,
+          summary: `install devbackup ${versionOf(name)}, and the Node that runs it`,
           reason: current === null ? "its schedule needs it" : `${current} is there, and this is ${name}`,
           details: [
             `${PROGRAMS}/${name}`,
@@ -69,6 +73,21 @@ export const scheduledProgram: Reconciler<Input> = {
     return name;
   },
 };
+
+const versionOf = (name: string): string => name.slice(0, name.lastIndexOf("-"));
+
+/** Builds of one version for different machines are never the same. */
+const kept = (on: HostName, name: string, current: string | null): Warning[] =>
+  current === null || versionOf(current) === versionOf(name)
+    ? []
+    : [
+        {
+          code: "schedule-program-kept",
+          host: on,
+          dataset: null,
+          text: `its schedule runs devbackup ${versionOf(current)}, and this is ${versionOf(name)}, for another kind of machine: apply from one of its kind, ${on} itself for one, brings it up to date`,
+        },
+      ];
 
 /** What only a schedule's own actions ask for. */
 export function toInstall({ scheduled }: Tools): ReturnType<NonNullable<Tools["scheduled"]>> {

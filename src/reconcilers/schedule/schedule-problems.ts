@@ -110,7 +110,14 @@ function anothers(on: HostName, desired: DesiredState, { foreign, standpoint }: 
   ];
 }
 
-function programProblems({ on, program }: WantedSchedule, { machine, system }: ScheduleFacts): Problem[] {
+/** Whether what runs devbackup here runs there, too, as far as that can be told beforehand. */
+export const fits = ({ program }: WantedSchedule, { machine, system }: ScheduleFacts): boolean =>
+  program !== null && program.machine === machine && program.system === system;
+
+/** What was installed from a machine that fits does its work, wherever else apply is run. */
+function programProblems(wanted: WantedSchedule, facts: ScheduleFacts): Problem[] {
+  const { on, program } = wanted;
+  if (fits(wanted, facts) || facts.current !== null) return [];
   if (program === null)
     return [
       says(
@@ -120,12 +127,11 @@ function programProblems({ on, program }: WantedSchedule, { machine, system }: S
         "npm run build, and then bin/devbackup",
       ),
     ];
-  if (program.machine === machine && program.system === system) return [];
   return [
     says(
       on,
       "schedule-other-machine",
-      `it is ${system} on ${machine}, and what runs devbackup here is for ${program.system} on ${program.machine}`,
+      `it is ${facts.system} on ${facts.machine}, and what runs devbackup here is for ${program.system} on ${program.machine}`,
       `apply from a machine of its kind, ${on} itself for one: what is installed there is what apply runs with`,
     ),
   ];
