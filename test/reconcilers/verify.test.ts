@@ -217,40 +217,42 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
   test("one that is set aside keeps all that it holds, and the next increment is received onto the new one", async (context) => {
     const { disk, spec, entry, look } = repository(context);
     const folder = hydratedFolder(spec.repository);
-    const damaged = await entry("2026-02");
-    const mark = damagedSnapshotMark(spec, "dev@2026-02");
-    const input = { folder, name: "dev@2026-02", mark, lock: serverLock(spec) };
-    const run = () =>
-      setAsideSnapshot.run(
-        { host: spec.server, input } as Parameters<typeof setAsideSnapshot.run>[0],
-        toolsFor(host),
-      );
-    writeFileSync(mark, "another's uuid\n");
-    await assert.rejects(run(), /could not be set aside/);
-    writeFileSync(mark, `${damaged.uuid}\n`);
+    const setAside = async (at: string, uuid: string) => {
+      const name = `dev@${at}`;
+      const mark = damagedSnapshotMark(spec, name);
+      writeFileSync(mark, `${uuid}\n`);
+      const input = { folder, name, mark, lock: serverLock(spec) };
+      const action = { host: spec.server, input } as Parameters<typeof setAsideSnapshot.run>[0];
+      return setAsideSnapshot.run(action, toolsFor(host));
+    };
+    await assert.rejects(setAside("2026-02", "another's"), /could not be set aside/);
+    const said = await setAside("2026-02", (await entry("2026-02")).uuid);
+    assert.match(said ?? "", /kept as \S+\/set-aside\.dev@2026-02\.\S+; to let go of it/);
     // one that was cut off behind its first step begins again
-    shell('btrfs property set -f -ts "$1" ro false', join(folder, "dev@2026-02"));
-    assert.equal((await entry("2026-02")).damaged, true);
-    assert.match((await run()) ?? "", /kept as \S+\/set-aside\.dev@2026-02\.\S+; to let go of it/);
-    assert.equal(entryOf(await look(), "dev@2026-02"), undefined);
-    const [aside = assert.fail()] = readdirSync(folder).filter((name) => name.startsWith("set-aside."));
-    assert.deepEqual(readdirSync(join(folder, aside)), ["2026-01", "2026-02"]);
-    assert.match(shell('btrfs property get -ts "$1" ro', join(folder, aside)), /ro=true/);
+    shell('btrfs property set -f -ts "$1" ro false', join(folder, "dev@2026-03"));
+    await setAside("2026-03", (await entry("2026-03")).uuid);
+    for (const at of ["2026-02", "2026-03"]) {
+      assert.equal(entryOf(await look(), `dev@${at}`), undefined);
+      const [aside = assert.fail()] = readdirSync(folder).filter((name) => name.includes(`aside.dev@${at}.`));
+      assert.ok(readdirSync(join(folder, aside)).includes(at));
+      assert.match(shell('btrfs property get -ts "$1" ro', join(folder, aside)), /ro=true/);
+    }
     assert.deepEqual(readdirSync(join(spec.repository, "tmp")), []);
     shell(
-      `cd "$1"; btrfs -q subvolume delete "$2/dev@2026-03"
-       btrfs -q send -p snapshots/dev@2026-01 snapshots/dev@2026-02 2>/dev/null | btrfs -q receive "$2"
+      `cd "$1"; btrfs -q send -p snapshots/dev@2026-01 snapshots/dev@2026-02 2>/dev/null | btrfs -q receive "$2"
        btrfs -q send -p snapshots/dev@2026-02 snapshots/dev@2026-03 2>/dev/null | btrfs -q receive "$2"`,
       ...[disk.path, folder],
     );
     assert.equal((await entry("2026-03")).parentUuid, (await entry("2026-02")).uuid);
   });
 
-  test("all of it at the back of every queue, with progress; nothing is begun once it is to end", async (context) => {
+  test("all of it from the disk, at the back of every queue, with progress; nothing is begun once it is to end", async (context) => {
     const { spec, artifacts } = repository(context);
     const seen = join(spec.repository, "seen");
-    const openssl = `#!/bin/sh\n{ ionice; nice; } >>${seen}\nsleep 1.5\nexec /usr/bin/openssl "$@"\n`;
+    const openssl = `#!/bin/sh\n{ ionice; nice; fincore -n -b -o RES "$(readlink /proc/$$/fd/0)" | tr -d ' '; } >>${seen}\nsleep 1.5\nexec /usr/bin/openssl "$@"\n`;
     const on = withProgram(context, "openssl", openssl);
+    // what is not on the disk yet can't be forgotten
+    shell('sync -f "$1"; cat "$1"/artifacts/*/* >/dev/null', spec.repository);
     const told: number[] = [];
     const ending = new AbortController();
     const tools = toolsFor(on, { signal: ending.signal, progress: (bytes) => void told.push(bytes) });
@@ -260,7 +262,7 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
       told: () => ending.abort(new Error("told to end")),
     });
     await assert.rejects(verifying, /told to end/);
-    assert.equal(readFileSync(seen, "utf8"), "idle\n19\n");
+    assert.equal(readFileSync(seen, "utf8"), "idle\n19\n0\n");
     assert.equal(told.at(-1), things[0]?.sizeBytes);
     assert.ok(readFileSync(join(spec.repository, "locks/verify.group"), "utf8").trim().length > 0);
   });
