@@ -18,6 +18,7 @@ import { manifestProbe, stateEnvProbe, storeProbe } from "./manifest/store.ts";
 import { drillsProbe } from "./proof/drills.ts";
 import { fingerprintsProbe } from "./proof/fingerprint-files.ts";
 import { extractedProbe, targetProbe } from "./receive/extract.ts";
+import { lackingProbe } from "./receive/lacking.ts";
 import { marksOnServer, marksOnWorkstation } from "./receive/receive-script.ts";
 import { baseFolder, workingCopyProbe } from "./receive/working-copy.ts";
 import type { Probe } from "./reconciler.ts";
@@ -54,6 +55,7 @@ export const datasetProbes = (spec: DatasetSpec, target: RestoreTarget | null) =
     ),
     target: targetProbe(spec, target),
     extracted: extractedProbe(spec),
+    lacking: lackingProbe(spec, target),
     pushedManifest: pushedManifestProbe(spec),
     pushedSignature: pushedSignatureProbe(spec),
     signKey: signKeyProbe(spec),

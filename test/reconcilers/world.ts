@@ -173,6 +173,7 @@ export function settled(text: string, withCloud = true): { facts: DatasetFacts; 
     pushedEscrow: known({ sha256: E1, etag: "e", sizeBytes: 7 }),
     verified: known({ record: NEVER_VERIFIED, damagedObjects: new Map() }),
     journal: absent,
+    lacking: known(new Map()),
     workstationHooks: known(new Map()),
     serverHooks: known(new Map()),
     signKey: known({ rights: "400 0", derived: SIGNER, published: SIGNER }),

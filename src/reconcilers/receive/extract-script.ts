@@ -18,17 +18,18 @@ export const NO_SUCH_PATH = 44;
  * is in them; a link among them is refused: it may lead out of the tree.
  */
 export const packScript = (tree: AbsolutePath, paths: readonly string[]): string =>
-  `${SCRATCH}${NO_LINK_ABOVE}${sh`
+  `${SCRATCH}${HAS_PATH}${sh`
 cd ${tree} || exit 1
 for p in ${paths}; do
-  no_link_above "$p" && { [ -e "./$p" ] || [ -L "./$p" ] || { echo "there is no $p in it" >&2; false; }; } || exit ${NO_SUCH_PATH}
+  has_path "$p" || exit ${NO_SUCH_PATH}
 done
 { tar -c --format=posix --numeric-owner --acls --xattrs --xattrs-include='*' -S ${paths.length === 0 ? ["."] : paths.flatMap(withFoldersAbove)} || : >"$w/failed"; } |
 zstd -q -c -T0 -1 || exit 1
 [ ! -e "$w/failed" ] || { echo "tar failed" >&2; exit 1; }`}`;
 
-const NO_LINK_ABOVE = `
-no_link_above() {
+/** A shell function: `has_path PATH`, whether the tree that one stands in holds it, and no link leads out of it on the way. */
+export const HAS_PATH = `
+has_path() {
   above=. rest=$1
   while [ "$rest" != "\${rest#*/}" ]; do
     above=$above/\${rest%%/*} rest=\${rest#*/}
@@ -37,6 +38,7 @@ no_link_above() {
       return 1
     fi
   done
+  [ -e "./$1" ] || [ -L "./$1" ] || { echo "there is no $1 in it" >&2; return 1; }
 }
 `;
 

@@ -25,6 +25,7 @@ import {
   WHICH_FOLDER,
 } from "./extract-script.ts";
 import { hydrateId } from "./hydrate.ts";
+import { lackingProblems } from "./lacking.ts";
 import { sendScript } from "./receive.ts";
 
 /** What stands where a label is to be brought, beside what is there. */
@@ -128,6 +129,8 @@ export const extract: Reconciler<Input> = {
           ),
         ],
       };
+    const lacking = done ? [] : lackingProblems(spec, facts, course.target);
+    if (lacking.length > 0) return { problems: lacking };
     const name = snapshotName(spec.name, course.target);
     // a subvolume inside a dataset would be left out of its backups
     const nested = datasets
