@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
-import { known } from "../../src/domain/fact.ts";
+import { type Fact, known, unknown } from "../../src/domain/fact.ts";
+import type { JournalRun } from "../../src/domain/journal.ts";
 import type { Label } from "../../src/domain/label.ts";
 import type { Manifest } from "../../src/domain/manifest.ts";
 import type { Sha256 } from "../../src/domain/names.ts";
@@ -11,7 +12,7 @@ import { monthlyCostUsd } from "../../src/status/cloud.ts";
 import { growthPerLabel, monthsLeft, nextAnchor, typicalIncrement } from "../../src/status/forecast.ts";
 import { history, label } from "../domain/history.ts";
 import { desired, SRV, taken } from "../reconcilers/world.ts";
-import { type Given, statusIn, store } from "./states.ts";
+import { type Given, NOW, statusIn, store } from "./states.ts";
 
 const SPEC = desired().datasets[0] ?? assert.fail();
 const spec = (some: Partial<DatasetSpec> = {}): DatasetSpec => ({ ...SPEC, ...some });
@@ -190,4 +191,21 @@ test("drills: the newest good one says how long a restore takes, the newest bad 
   assert.deepEqual(bad.because, [
     "ls: the drill of 2026-05 on 2026-05-31 did not restore what was backed up: notes/a: another content",
   ]);
+});
+
+test("applies: the newest fifty, newest last, with their age", () => {
+  const run = (at: number): JournalRun => ({
+    startedAt: new Date(Date.UTC(2026, 4, 1, 0, at)).toISOString(),
+    ...{ who: "chuck@ws", result: "done", durationMs: 1, planned: 1, done: 1, failed: null },
+  });
+  const of = (journal: Fact<readonly JournalRun[]>) =>
+    statusIn({ rows: "2026-06 full 100", change: { journal } }).datasets[0]?.applies;
+  const runs = Array.from({ length: 60 }, (_, at) => run(at));
+  const applies = of(known(runs)) ?? assert.fail();
+  assert.deepEqual(
+    applies.map(({ startedAt }) => startedAt),
+    runs.slice(10).map(({ startedAt }) => startedAt),
+  );
+  assert.equal(applies.at(-1)?.ageMs, Date.parse(NOW) - Date.UTC(2026, 4, 1, 0, 59));
+  assert.equal(of(unknown("it was not asked")), null);
 });

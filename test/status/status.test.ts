@@ -38,7 +38,9 @@ const rows: readonly {
   given: Given;
   matrix: string;
   verdict: Status["verdict"];
+  /** The first of the reasons, and how many there are. */
   because?: RegExp;
+  reasons?: number;
 }[] = [
   {
     name: "nothing yet",
@@ -126,6 +128,7 @@ const rows: readonly {
     verdict: "in-doubt",
     because:
       /^ls: artifacts\/incr\/dev@2026-05\S+ is missing on the server and missing in the bucket; it costs 1 label/,
+    reasons: 1,
   },
   {
     name: "an object that was there is missed; the newest waits to be sent",
@@ -202,7 +205,7 @@ const rows: readonly {
 ];
 
 describe("status", () => {
-  for (const { name, given, matrix: expected, verdict, because } of rows)
+  for (const { name, given, matrix: expected, verdict, because, reasons } of rows)
     test(name, () => {
       const status = statusIn(given);
       assert.equal(matrix(only(status)), expected);
@@ -211,6 +214,7 @@ describe("status", () => {
         [verdict, true],
         status.because.join("\n"),
       );
+      if (reasons !== undefined) assert.equal(status.because.length, reasons, status.because.join("\n"));
       if (because !== undefined) assert.match(status.because[0] ?? "", because);
     });
 });
