@@ -162,6 +162,11 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     assert(ls.hydrated.get(name)?.damaged === true, `${name} was not found damaged`);
     ls.hydrated.delete(name);
   },
+  verify: ({ ls, now }, { input }) => {
+    const { label } = input as { label: Label };
+    assert.equal(label, ls.manifest?.at(-1)?.label, "what it comes behind is not there yet");
+    ls.record = { ...ls.record, share: { label, at: now } };
+  },
   "working-copy": (world, { input }) => {
     const { ls } = world;
     const { name, label } = input as { name: string; label: Label };

@@ -6,7 +6,7 @@ import { type Manifest, type ManifestRow, renderManifest } from "../../src/domai
 import type { ManifestCopy } from "../../src/domain/manifest-copy.ts";
 import { knownSigner, type NewestSeen } from "../../src/domain/memory.ts";
 import type { AgeRecipient, HostName, Sha256, Signer } from "../../src/domain/names.ts";
-import { NEVER_VERIFIED } from "../../src/domain/verification.ts";
+import { NEVER_VERIFIED, type VerificationRecord } from "../../src/domain/verification.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { doubtfulKey } from "../../src/reconcilers/cloud/cloud.ts";
 import type { Pushed } from "../../src/reconcilers/cloud/pushed.ts";
@@ -93,6 +93,8 @@ export interface World {
     damaged: Map<string, string>;
     /** By the artifact's file name: what verification found in the bucket. */
     damagedObjects: Map<string, ObjectMark>;
+    /** Of verifications, which come to nothing here but that they were done. */
+    record: VerificationRecord;
     hydrated: Map<string, Subvolume | null>;
     fingerprints: Set<Label>;
     copy: { uuid: string; parentUuid: string | null; written: boolean } | null;
@@ -111,7 +113,7 @@ const TOOLS = [...WS_TOOLS, "curl", "flock", "ssh-keygen"];
 
 /** Two machines on which nothing of ours has been yet, but for the dataset. */
 export function newWorld(all: DesiredState, spec: DatasetSpec, now: Date): World {
-  const desired = { ...all, datasets: [spec] };
+  const desired = { ...all, datasets: [spec], verify: { share: 0.1 } };
   return {
     desired,
     spec,
@@ -152,6 +154,7 @@ export const emptyServer = (): World["ls"] => ({
   waiting: [],
   damaged: new Map(),
   damagedObjects: new Map(),
+  record: NEVER_VERIFIED,
   hydrated: new Map(),
   fingerprints: new Set(),
   copy: null,
@@ -313,7 +316,7 @@ function factsOf(world: World): DatasetFacts {
     pushedSignature: absentOr(ls.pushed.signature),
     pushedEscrow: absentOr(ls.pushed.escrow),
     journal: absent,
-    verified: known({ record: NEVER_VERIFIED, damagedObjects: new Map(ls.damagedObjects) }),
+    verified: known({ record: ls.record, damagedObjects: new Map(ls.damagedObjects) }),
     lacking: known(new Map()),
     workstationHooks: known(new Map()),
     serverHooks: known(new Map()),
