@@ -29,24 +29,24 @@ function figure({ dataset }: DatasetStatus, chain: DrawnChain, places: readonly 
     made.length === 0
       ? "not made yet"
       : `${plural(made.filter(({ type }) => type === "increment").length, "increment")}, ${formatBytes(bytes)} in all`;
-  return html`<figure>
+  return html`<figure class="${chain.lines.length > 1 ? "long" : ""}">
 <figcaption><b>Anchor <span class="label">${chain.anchor}</span></b>: ${size}</figcaption>
-${chain.lines.map((line, at) => {
-  const before = chain.lines[at - 1];
-  if (line.kind === "drawn")
-    return drawing({
-      id: `chain-${dataset}-${chain.anchor}-${at}`,
-      chain,
-      slots: line.slots,
-      places,
-      goesOn: at > 0,
-    });
-  if (before?.kind === "told") return null;
-  const after = chain.lines.findIndex((other, index) => index > at && other.kind === "drawn");
-  const told = chain.lines.slice(at, after === -1 ? undefined : after).flatMap(({ slots }) => slots);
-  const count = told.filter(({ kind }) => kind === "label").length;
-  return html`<p class="more">${plural(count, "more label")}, nothing amiss, in the table below.</p>\n`;
-})}</figure>
+<div class="lines">${chain.lines.map((line, at) => {
+    const before = chain.lines[at - 1];
+    if (line.kind === "drawn")
+      return drawing({
+        id: `chain-${dataset}-${chain.anchor}-${at}`,
+        chain,
+        slots: line.slots,
+        places,
+        goesOn: at > 0,
+      });
+    if (before?.kind === "told") return null;
+    const after = chain.lines.findIndex((other, index) => index > at && other.kind === "drawn");
+    const told = chain.lines.slice(at, after === -1 ? undefined : after).flatMap(({ slots }) => slots);
+    const count = told.filter(({ kind }) => kind === "label").length;
+    return html`<p class="more">${plural(count, "more label")}, nothing amiss, in the table below.</p>\n`;
+  })}</div></figure>
 `;
 }
 

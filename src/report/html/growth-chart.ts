@@ -25,6 +25,9 @@ export function growthCharts(dataset: DatasetStatus): Html {
     (slot): slot is Sized => slot.kind === "label" && slot.sizeBytes !== null,
   );
   if (labels.length === 0) return html`<p class="quiet">Nothing is stored yet.</p>\n${meter(dataset, 0)}`;
+  const [only] = labels;
+  if (labels.length === 1 && only !== undefined)
+    return html`<p class="quiet">${only.label} alone so far: ${formatBytes(only.sizeBytes)}.</p>\n${meter(dataset, only.sizeBytes)}`;
   const each = Math.ceil(labels.length / MOST_BARS);
   const bars: Bar[] = [];
   for (let at = 0; at < labels.length; at += each) bars.push(barOf(labels.slice(at, at + each)));

@@ -53,7 +53,8 @@ dd { font-size: 14px; color: var(--quiet) }
 dd b { display: block; font-size: 18px; font-weight: 600; line-height: 1.35; color: var(--ink) }
 dd b.bad { color: var(--bad) } dd b.warn { color: var(--warn) }
 
-.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); gap: 26px 40px }
+.figures, .long .lines { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); gap: 26px 40px }
+.long, .lines .more { grid-column: 1 / -1 }
 figure svg { display: block; width: 100%; max-width: 440px; height: auto; overflow: visible }
 svg text { fill: currentColor; font-size: 12px } svg .mid { text-anchor: middle } svg .end { text-anchor: end }
 figcaption { font-size: 14px; margin: 0 0 10px } figcaption b { color: var(--ink); font-weight: 600 }
@@ -100,7 +101,7 @@ footer { margin-top: 44px; padding-top: 14px; padding-bottom: 40px; border-top: 
   thead { display: table-header-group }
   tr, figure svg, .facts div, .verdict, .notes li, .key, .meter { break-inside: avoid }
   h2, h3, figcaption, caption { break-after: avoid }
-  .figures { grid-template-columns: 1fr 1fr; gap: 14px 24px }
+  .figures, .long .lines { grid-template-columns: 1fr 1fr; gap: 14px 24px }
   .facts { grid-template-columns: repeat(4, 1fr) } dd b { font-size: 11pt }
   .dataset + .dataset { break-before: page }
 }

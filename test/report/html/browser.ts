@@ -5,12 +5,15 @@ const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/go
   existsSync,
 );
 
+/** A machine that does much else besides is slow, and no page is wrong for it. */
+const PATIENCE_MS = 180_000;
+
 /** Why pages can't be looked at here; false where they can. */
 export const withoutBrowser = CHROMIUM === undefined && "no Chromium: apt-get install chromium";
 
 export const openBrowser = (): Promise<Browser> =>
   // its own sandbox needs what root in a container has not
-  chromium.launch({ executablePath: CHROMIUM ?? "", args: ["--no-sandbox"] });
+  chromium.launch({ executablePath: CHROMIUM ?? "", args: ["--no-sandbox"], timeout: PATIENCE_MS });
 
 /** A page that was opened, and what it did besides being shown. */
 export interface Opened {
@@ -28,6 +31,7 @@ export async function openPage(
   options: BrowserContextOptions,
 ): Promise<Opened> {
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const requests: string[] = [];
   const complaints: string[] = [];
