@@ -41,6 +41,7 @@ test("what the restricted login refuses is done by the administrator's, opened o
   assert.equal(opened, 0);
   assert.equal((await both.run("other")).stdout, "by the administrator");
   assert.equal(await (await both.start("other")).firstLine, "by the administrator");
+  assert.equal((await (await both.administrator?.())?.run("allowed"))?.stdout, "by the administrator");
   await both.close();
   assert.deepEqual([opened, closed], [1, ["closed"]]);
 });

@@ -1,5 +1,6 @@
 import { renderStandpoint, SCHEDULE_FOLDER, SCHEDULE_KNOWN_HOSTS } from "../../desired-state/standpoint.ts";
 import type { HostName } from "../../domain/names.ts";
+import { AGAIN } from "../../domain/trouble.ts";
 import { sha256Of } from "../../transport/hash.ts";
 import { sh } from "../../transport/quote.ts";
 import type { Reconciler } from "../reconciler.ts";
@@ -73,6 +74,7 @@ export const schedule: Reconciler<Input> = {
       what: "the schedule could not be set up",
       stdin: [...files.map(({ content }) => content), ...values].join(""),
       timeoutMs: 5 * 60_000,
+      next: `where ${on} can't log in to another host: schedule.reach, with the address that it has for ${on}; then: ${AGAIN}`,
     });
     return null;
   },
