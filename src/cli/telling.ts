@@ -15,6 +15,9 @@ interface Told {
   readonly whole: boolean;
 }
 
+/** Whoever waits longer than that at a terminal wants to know for what. */
+const SLOW_MS = 2_000;
+
 /** Nobody is declared to be told. */
 const UNTOLD: Witness = { note: () => {}, refused: () => {}, saw: () => {}, say: () => {} };
 
@@ -49,7 +52,8 @@ export async function telling(
     error instanceof Error ? error : new Error(String(error)),
   );
   const exitCode = typeof end === "number" ? end : await showError(end, flags, typed);
-  await told.end(end);
+  const slow = setTimeout(() => terminal.say("Telling those whom notify declares …\n"), SLOW_MS);
+  await told.end(end).finally(() => clearTimeout(slow));
   return exitCode;
 }
 
