@@ -6,7 +6,7 @@ import { type Paint, wrapAfter } from "./lines.ts";
 
 const NAME_WIDTH = 13;
 
-/** One line each, or a few: `chain        3 artifacts since 2026-04 …`. */
+/** One line each, or a few: `chain        the anchor 2026-04, 100 MiB, and …`. */
 export const factLines = (
   dataset: DatasetStatus,
   { datasets, away }: Status,

@@ -2,6 +2,7 @@ import type { HostName } from "../domain/names.ts";
 import { printable } from "../domain/printable.ts";
 import { AGAIN } from "../domain/trouble.ts";
 import { plural } from "../domain/units.ts";
+import { whyOverdue } from "../status/doubts.ts";
 import type { DatasetStatus, Doubt, Status, Verdict } from "../status/status.ts";
 import { type Paint, painter, type TextOptions, wrap, wrapAfter } from "./lines.ts";
 import { factLines, generalLines } from "./status-facts.ts";
@@ -89,17 +90,15 @@ const isOf = ({ workstation, server }: DatasetStatus, host: HostName): boolean =
 
 /** What to do for it is said where nothing else has to be seen to first. */
 function overdueLines(
-  { because, doubts }: DatasetStatus,
+  dataset: DatasetStatus,
   { width, inWords = (said) => said }: StatusTextOptions,
   paint: Paint,
 ): string[] {
-  const why = because.filter((reason) => OVERDUE.test(reason));
   return [
-    ...why.flatMap((reason) => wrap(printable(reason), width, INDENT)).map((line) => paint("yellow", line)),
-    ...(doubts.length > 0 ? [] : [`${INDENT}${paint("bold", "next:")} ${printable(inWords(AGAIN))}`]),
+    ...wrap(printable(whyOverdue(dataset)), width, INDENT).map((line) => paint("yellow", line)),
+    ...(dataset.doubts.length > 0 ? [] : [`${INDENT}${paint("bold", "next:")} ${printable(inWords(AGAIN))}`]),
   ];
 }
-const OVERDUE = /^(no backup is registered|the newest backup, )/;
 
 const WEIGHT = {
   damage: { word: "damage:", style: "red" },

@@ -20,7 +20,10 @@ const ADVICE = [
 /** The history shows it, and whether it went on for too long is `overdue`. */
 const SHOWN = "period-missed";
 
-/** What a plan says of one dataset, or with null of none: what is in doubt, and what is advice. Nothing of hosts that are `away`. */
+/**
+ * What a plan says of one dataset, or with null of none: what is in doubt, and what is advice. Nothing of hosts that are
+ * `away`.
+ */
 export function saidOf(
   { problems, warnings, actions }: Plan,
   about: DatasetName | null,
@@ -131,7 +134,8 @@ export function judge(
 
 const DAY_MS = 86_400_000;
 
-function whyOverdue({ newest, overdue }: Pick<DatasetStatus, "newest" | "overdue">): string {
+/** In words, of a dataset that is. */
+export function whyOverdue({ newest, overdue }: Pick<DatasetStatus, "newest" | "overdue">): string {
   if (newest === null) return "no backup is registered";
   const days = plural(Math.floor(newest.ageMs / DAY_MS), "day");
   return `the newest backup, ${newest.label}, is ${days} old: more than the ${overdue.allowed} that are allowed`;

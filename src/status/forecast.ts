@@ -24,7 +24,10 @@ export function typicalIncrement(rows: Manifest): number | null {
   return low === undefined || high === undefined ? null : Math.round((low + high) / 2);
 }
 
-/** When the rule makes the next anchor, if nothing is missed and increments go on as they did. `pending` ends at the current label. */
+/**
+ * When the rule makes the next anchor, if nothing is missed and increments go on as they did. `pending` ends at the
+ * current label.
+ */
 export function nextAnchor(
   { anchor: rule }: DatasetSpec,
   rows: Manifest,
@@ -65,14 +68,10 @@ export function nextAnchor(
 const MOST_AHEAD = 3660;
 
 /** As the rule sees it: the last anchor and what builds on it. */
-const linksOf = (rows: Manifest): Link[] => [
-  ...rows.slice(
-    Math.max(
-      0,
-      rows.findLastIndex(({ parent }) => parent === null),
-    ),
-  ),
-];
+function linksOf(rows: Manifest): Link[] {
+  const anchorAt = rows.findLastIndex(({ parent }) => parent === null);
+  return rows.slice(Math.max(0, anchorAt));
+}
 
 function whyBy(links: readonly Link[], label: Label, rule: DatasetSpec["anchor"]): NextAnchor["by"] {
   const [anchor] = links;

@@ -77,7 +77,10 @@ function snapshotLabels({ spec, facts }: Looked["view"]): Label[] {
     .filter((label) => label !== undefined);
 }
 
-/** By label: what lies among the artifacts, here or in the bucket, and has no row and none in waiting. Whole or not, nobody can say. */
+/**
+ * By label: what lies among the artifacts, on the server or in the bucket, and has no row and none in waiting. Whether it
+ * is whole nobody can say.
+ */
 function strayArtifacts({ view: { spec, facts, cloud }, rows, pending }: Looked): Map<Label, ArtifactRef> {
   const expected = new Set(
     [...rows, ...pending.filter(({ made }) => made !== null)].map(({ label }) => label),
@@ -171,7 +174,7 @@ function placesOf({ view, rows, pending, actions }: Looked, stray: ReadonlyMap<L
   });
 }
 
-/** Of a row, by its manifest's signature: one that is yet to be signed, or of which the next write is begun, is no damage. */
+/** Of a row, by its manifest's signature: one that is yet to be signed, or whose next write is begun, is no damage. */
 const SIGNED = {
   good: "whole",
   ahead: "whole",

@@ -150,7 +150,11 @@ function dueOf(
       held.add(id);
   return actions
     .filter(({ id }) => !held.has(id))
-    .map(({ id, host, stage, label, summary, hazard }) => ({ id, host, stage, label, summary, hazard }));
+    .map(({ id, host, stage, label, summary, hazard, approvedBy }) => ({
+      ...{ id, host, stage, label, summary },
+      // what the desired state lets through waits for nobody
+      hazard: approvedBy === undefined ? hazard : "none",
+    }));
 }
 
 function overdueOf(

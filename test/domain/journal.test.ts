@@ -56,6 +56,14 @@ const rows: readonly { name: string; text: string; runs: readonly JournalRun[] }
     runs: [run({ result: "failed", durationMs: 10_000, planned: 2, done: 1, failed: "sign:dev" })],
   },
   {
+    name: "a process id that comes again is another run",
+    text: started("00:00", 1, "a") + finished("01:00", 1, "done") + did("10:05", 1, "rebuild:dev"),
+    runs: [
+      run({ planned: 1, done: 0 }),
+      run({ startedAt: "2026-03-01T03:10:00.000Z", durationMs: 5000, planned: 1, done: 1 }),
+    ],
+  },
+  {
     name: "what was cut off, and what others wrote, is passed over",
     text: `ed","actions":["a"]}\nnull\n[1]\n{"ts":"yesterday"}\n${started("00:00", 1, "a")}${finished("01:00", 1, "done")}{"ts":"2026-`,
     runs: [run({ planned: 1, done: 0 })],

@@ -209,3 +209,21 @@ test("applies: the newest fifty, newest last, with their age", () => {
   assert.equal(applies.at(-1)?.ageMs, Date.parse(NOW) - Date.UTC(2026, 4, 1, 0, 59));
   assert.equal(of(unknown("it was not asked")), null);
 });
+
+test("due: what the desired state lets through waits for nobody", () => {
+  const hazards = (auto: boolean) =>
+    statusIn({
+      rows: "2026-04 full 100, 2026-05 incr 10, 2026-06 incr 12",
+      spec: { retention: { ...LAST, auto } },
+    }).datasets[0]?.due.map(({ id, hazard }) => [id.split(":")[0], hazard]);
+  const waiting = hazards(false) ?? assert.fail();
+  assert.ok(waiting.length > 0, "nothing is let go");
+  assert.ok(
+    waiting.every(([, hazard]) => hazard === "destructive"),
+    JSON.stringify(waiting),
+  );
+  assert.deepEqual(
+    hazards(true),
+    waiting.map(([kind]) => [kind, "none"]),
+  );
+});
