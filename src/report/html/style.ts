@@ -85,6 +85,7 @@ footer { margin-top: 44px; padding-top: 14px; padding-bottom: 40px; border-top: 
   h1 { font-size: 24px }
   .facts div { padding: 10px 12px 11px }
   dd b { font-size: 17px }
+  caption { position: sticky; left: 0; max-width: calc(100vw - 34px); padding-left: 10px }
   th, td { padding: 6px 10px }
   table.labels tbody th, table.labels thead th:first-child { position: sticky; left: 0; background: var(--card);
     box-shadow: 1px 0 var(--line) }

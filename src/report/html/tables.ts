@@ -9,7 +9,7 @@ import type {
   PlaceName,
 } from "../../status/status.ts";
 import { PLACE_NAMES, sign, standingCell, type Tone } from "./signs.ts";
-import { ago, day, time } from "./words.ts";
+import { ago, day, minute, time } from "./words.ts";
 
 /** A table that scrolls within itself where it is too wide, by keys too. */
 export const table = (
@@ -96,7 +96,7 @@ export function drillTable({ dataset, drills }: DatasetStatus): Html {
   if (drills.length === 0)
     return html`<p class="quiet">No drill yet. <code>devbackup drill</code> restores the newest label beside what is there, compares it with what was backed up, and keeps the proof.</p>\n`;
   const row = ({ at, ageMs, label, result, durationMs, sizeBytes, why }: DrillStatus): Html =>
-    html`<tr><th scope="row">${time(at)}</th><td class="quiet">${ago(ageMs)}</td><td class="label">${label}</td>${
+    html`<tr><th scope="row">${minute(at)}</th><td class="quiet">${ago(ageMs)}</td><td class="label">${label}</td>${
       result === "proven" ? said("well", "proven") : said("bad", "failed")
     }<td class="number">${formatDuration(durationMs)}</td><td class="number">${sizeBytes === null ? "" : formatBytes(sizeBytes)}</td><td class="wide">${why ?? ""}</td></tr>\n`;
   return table(
@@ -144,7 +144,7 @@ export function applyTable({ dataset, server, applies }: DatasetStatus): Html {
   if (applies === null) return html`<p class="quiet">The journal on ${server} could not be read.</p>\n`;
   if (applies.length === 0) return html`<p class="quiet">No apply has changed anything yet.</p>\n`;
   const row = ({ startedAt, who, result, durationMs, planned, done, failed }: ApplyStatus): Html =>
-    html`<tr><th scope="row">${time(startedAt)}</th><td>${who}</td>${resultCell(result)}<td class="number">${done} of ${planned}</td><td class="number">${
+    html`<tr><th scope="row">${minute(startedAt)}</th><td>${who}</td>${resultCell(result)}<td class="number">${done} of ${planned}</td><td class="number">${
       durationMs === null ? "" : formatDuration(durationMs)
     }</td><td class="wide">${failed ?? ""}</td></tr>\n`;
   return table(

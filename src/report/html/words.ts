@@ -5,6 +5,10 @@ import { formatAge, plural } from "../../domain/units.ts";
 export const time = (at: string): Html =>
   html`<time datetime="${at}">${at.slice(0, 16).replace("T", " ")}${at.length > 16 ? " UTC" : ""}</time>`;
 
+/** In a table: whose times are UTC says the page. */
+export const minute = (at: string): Html =>
+  html`<time datetime="${at}">${at.slice(0, 16).replace("T", " ")}</time>`;
+
 /** The day alone. */
 export const day = (at: string): Html => html`<time datetime="${at}">${at.slice(0, 10)}</time>`;
 
