@@ -1,13 +1,12 @@
 import { DevbackupError, LOOK } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
-import type { Finding } from "../domain/verification.ts";
+import { type Finding, thingInWords } from "../domain/verification.ts";
 import { memoryProblems } from "../reconcilers/keys/memory.ts";
 import { isAuthentic } from "../reconcilers/manifest/sign.ts";
 import type { Tools, View } from "../reconcilers/reconciler.ts";
 import type { Thing } from "../reconcilers/verify/things.ts";
 import { verifyDataset } from "../reconcilers/verify/verify-dataset.ts";
 import {
-  thingInWords,
   type VerifyReport,
   verifyExitCode,
   verifyJson,

@@ -1,4 +1,7 @@
+import { artifactFile, snapshotName } from "./artifact.ts";
 import { type Label, parseLabel } from "./label.ts";
+import { type Manifest, refOf } from "./manifest.ts";
+import type { DatasetName, HostName } from "./names.ts";
 
 /** Where something lies that can be verified: an artifact, its object, the snapshot that was received from it. */
 export type VerifiedPlace = "server" | "bucket" | "hydrated";
@@ -170,3 +173,18 @@ export function parseRecord(text: string): VerificationRecord {
 const isPlace = (text: string): text is VerifiedPlace => Object.hasOwn(CHECKS, text);
 const isCheck = (place: VerifiedPlace, text: string): text is VerifyCheck =>
   CHECKS[place].some((check) => check === text);
+
+/** `dev@2026-02.incr.from_2026-01.send.zst.age on ls`, `… in the bucket`, `the snapshot dev@2026-02 on ls`. */
+export function thingInWords(
+  { place, label }: Pick<Finding, "place" | "label">,
+  of: { readonly dataset: DatasetName; readonly server: HostName; readonly rows: Manifest },
+): string {
+  const { dataset, server, rows } = of;
+  const row = rows.find((each) => each.label === label);
+  const file = row === undefined ? snapshotName(dataset, label) : artifactFile(refOf(dataset, row));
+  return {
+    server: `${file} on ${server}`,
+    bucket: `${file} in the bucket`,
+    hydrated: `the snapshot ${snapshotName(dataset, label)} on ${server}`,
+  }[place];
+}

@@ -1,11 +1,10 @@
-import { artifactFile, snapshotName } from "../domain/artifact.ts";
 import type { Label } from "../domain/label.ts";
 import { labelsResting } from "../domain/lineage.ts";
-import { type Manifest, type ManifestRow, refOf } from "../domain/manifest.ts";
+import type { Manifest, ManifestRow } from "../domain/manifest.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { printable } from "../domain/printable.ts";
 import { formatBytes, formatDuration, plural } from "../domain/units.ts";
-import type { Finding, VerifiedPlace } from "../domain/verification.ts";
+import { type Finding, thingInWords, type VerifiedPlace } from "../domain/verification.ts";
 import { typeOf } from "./chain-text.ts";
 import { painter, type TextOptions, wrapAfter } from "./lines.ts";
 import { type Column, fitting, headingLine, rowLine } from "./table.ts";
@@ -88,20 +87,6 @@ export const verifyJson = (report: VerifyReport) => {
     result: ["ok", "not-checked", "damaged"][[0, 1, 6].indexOf(verifyExitCode(report))],
   };
 };
-
-/** `the artifact dev@2026-02.… on ls`. */
-export function thingInWords(
-  { place, label }: Pick<Finding, "place" | "label">,
-  { dataset, server, rows }: Pick<VerifyReport, "dataset" | "server" | "rows">,
-): string {
-  const row = rows.find((each) => each.label === label);
-  const file = row === undefined ? snapshotName(dataset, label) : artifactFile(refOf(dataset, row));
-  return {
-    server: `${file} on ${server}`,
-    bucket: `${file} in the bucket`,
-    hydrated: `the snapshot ${snapshotName(dataset, label)} on ${server}`,
-  }[place];
-}
 
 type At = ReadonlyMap<string, Finding>;
 

@@ -1,13 +1,13 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
-import { artifactFile, snapshotName } from "../../domain/artifact.ts";
+import { snapshotName } from "../../domain/artifact.ts";
 import { compareLabels, type Label } from "../../domain/label.ts";
-import { refOf } from "../../domain/manifest.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import { formatBytes, plural } from "../../domain/units.ts";
 import {
   type Finding,
   leastRecentFirst,
   shareOf,
+  thingInWords,
   type VerificationRecord,
 } from "../../domain/verification.ts";
 import { copiesOf } from "../artifact/copies.ts";
@@ -97,16 +97,11 @@ const isSound =
       : copiesOf(row, view)[place] === "whole";
 
 function foundDamage(spec: DatasetSpec, wrong: readonly Finding[], things: readonly Thing[]): DevbackupError {
-  const named = wrong.map(({ place, label, state, why }) => {
-    const row = things.find((thing) => thing.label === label)?.row;
-    const file = row === undefined ? label : artifactFile(refOf(spec.name, row));
-    const thing = {
-      server: `${file} on ${spec.server}`,
-      bucket: `${file} in the bucket`,
-      hydrated: `the snapshot ${snapshotName(spec.name, label)} on ${spec.server}`,
-    }[place];
-    return `${thing} is ${state}${why === null ? "" : `: ${why}`}`;
-  });
+  const words = { dataset: spec.name, server: spec.server, rows: things.map(({ row }) => row) };
+  const named = wrong.map(
+    (finding) =>
+      `${thingInWords(finding, words)} is ${finding.state}${finding.why === null ? "" : `: ${finding.why}`}`,
+  );
   return new DevbackupError({
     code: "verify-damage",
     exitCode: 6,
