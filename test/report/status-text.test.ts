@@ -168,7 +168,7 @@ describe("status", () => {
   });
 
   test("the JSON document is plain data, with the names of the manual", () => {
-    const status = statusIn({ ...THREE, change: { journal } });
+    const status = statusIn({ ...THREE, change: { journal, drills, verified } });
     const again = JSON.parse(jsonLine(status)) as Status;
     assert.deepEqual(again, status);
     assert.deepEqual(Object.keys(status), [
@@ -178,7 +178,11 @@ describe("status", () => {
     const manual = readFileSync(join(import.meta.dirname, "../../docs/manual.md"), "utf8");
     const [dataset] = again.datasets;
     const [label] = dataset?.history ?? [];
-    for (const part of [again, dataset, label, again.cloud])
+    for (const part of [
+      ...[again, dataset, label, again.cloud, dataset?.verification],
+      ...[dataset?.drills[0], dataset?.applies?.[0], dataset?.newest, dataset?.overdue, dataset?.chain],
+      ...[dataset?.nextAnchor, dataset?.space, dataset?.space.server, dataset?.restore],
+    ])
       for (const name of Object.keys(part ?? {}))
         assert.ok(manual.includes(`\`${name}\``), `${name} is not in the manual`);
   });
