@@ -14,7 +14,7 @@ import { commandLine } from "./command-line.ts";
 import { load } from "./load.ts";
 import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";
 import { telling } from "./telling.ts";
-import { openTerminal } from "./terminal.ts";
+import { openTerminal, showError } from "./terminal.ts";
 import { refuseUntrusted } from "./verify.ts";
 
 export interface DrillFlags extends OnServerFlags {
@@ -37,10 +37,18 @@ export async function drillCommand(flags: DrillFlags): Promise<number> {
     { what: "drill", command, typed: "devbackup drill", whole: false },
     { flags, terminal },
     async (witness) => {
+      const found: DevbackupError[] = [];
       for (const dataset of names)
         await onServer("devbackup drill", { ...flags, ...(names.length > 1 && { dataset }) }, (there) =>
           drillOne(there, flags.label, witness),
-        );
+        ).catch((error: unknown) => {
+          // what is wrong with one dataset says nothing of the next
+          if (!(error instanceof DevbackupError) || error.trouble.exitCode !== 6) throw error;
+          found.push(error);
+        });
+      const last = found.pop();
+      for (const error of found) await showError(error, flags);
+      if (last !== undefined) throw last;
       return 0;
     },
   );
@@ -63,7 +71,8 @@ async function drillOne(there: OnServer, wanted: string | undefined, witness: Wi
   const action = drillAction(view, label, "asked for");
   await there
     .carryOut(action, drill.run, () => ({ actions: [], problems: [] }))
-    .finally(() => (terminal.json ? tellProof(there, begun) : undefined));
+    // a host that is lost meanwhile is told by the drill itself
+    .finally(() => (terminal.json ? tellProof(there, begun).catch(() => undefined) : undefined));
   witness.say(
     `${snapshotName(spec.name, label)} could be restored, from ${plural(chain.length, "artifact")} (${formatBytes(bytes)})`,
   );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
@@ -63,9 +63,9 @@ nowhere//" folder/link; ln -s absent l; mkfifo pipe; mknod zero c 1 5; mknod dis
           spec.path,
           join(spec.snapshots, `dev@${of}`),
         ),
-      take: (of: typeof FIRST, base: typeof FIRST | null = null) =>
+      take: (of: typeof FIRST, base: typeof FIRST | null = null, repository = spec.repository) =>
         fingerprint.run(
-          { input: { dataset: spec, label: of, base } } as Action<
+          { input: { dataset: { ...spec, repository }, label: of, base } } as Action<
             Parameters<typeof fingerprint.run>[0]["input"]
           >,
           tools as unknown as Tools,
@@ -74,8 +74,10 @@ nowhere//" folder/link; ln -s absent l; mkfifo pipe; mknod zero c 1 5; mknod dis
         const found = await compareWithFingerprint(host, spec, of, tree as AbsolutePath, tools.signal);
         return { ...found, first: found.first.map(differenceInWords) };
       },
-      records: (of: typeof FIRST) =>
-        zstdDecompressSync(execFileSync("cat", [fingerprintFile(spec, of)])).toString("latin1"),
+      records: (of: typeof FIRST, repository = spec.repository) =>
+        zstdDecompressSync(execFileSync("cat", [fingerprintFile({ ...spec, repository }, of)])).toString(
+          "latin1",
+        ),
       left: () => [readdirSync(spec.snapshots), readdirSync(join(spec.repository, "tmp"))],
     };
   }
@@ -141,6 +143,28 @@ nowhere//" folder/link; ln -s absent l; mkfifo pipe; mknod zero c 1 5; mknod dis
       assert.equal(records(SECOND).replace("2026-02", "2026-01"), all);
       rmSync(fingerprintFile(spec, SECOND));
     }
+  });
+
+  test("where there is no room for it, there is none, and none that lacks a part", async (context) => {
+    const { spec, snapshot, take, records } = place(context);
+    const { path: full, fill, unfill } = smallDisk(context, 128);
+    for (const folder of ["tmp", "fingerprints"]) mkdirSync(join(full, folder));
+    shell('for i in $(seq 4000); do echo "$i" >"$1/of-a-name-that-is-long-$i"; done', spec.path);
+    snapshot(FIRST);
+    const repository = full as AbsolutePath;
+    await take(FIRST, null, repository);
+    const [all, file] = [records(FIRST, repository), fingerprintFile({ ...spec, repository }, FIRST)];
+    let refused = 0;
+    for (const kibibytes of [0, 200, 800, 1600]) {
+      rmSync(file);
+      fill(kibibytes * 1024);
+      await take(FIRST, null, repository).catch(() => refused++);
+      unfill();
+      if (existsSync(file)) assert.equal(records(FIRST, repository), all, `${kibibytes} KiB`);
+      else await take(FIRST, null, repository);
+      assert.deepEqual(readdirSync(join(full, "tmp")), []);
+    }
+    assert.ok(refused > 1);
   });
 
   const tree = (disk: string) => join(disk, "received/copy");

@@ -68,13 +68,13 @@ const RECORDS_SENT = 100;
 export const COMPARE = `
 count() { tr -dc '\\0' | wc -c; }
 count_files() { cut -z -d ' ' -f 6 | tr '\\0' '\\n' | awk '{ files++; bytes += $1 } END { printf "files %.0f %.0f\\n", files, bytes }'; }
+only() { comm -z "$1" "$w/expected" "$w/found" >"$w/only" && sed -z "s/^/$2 /" "$w/only"; }
 compare() {
   zstd -q -d -c -- "$1" >"$w/fingerprint" || return
   [ "$(head -z -n 1 "$w/fingerprint" | tr -d '\\0')" = "$2" ] || { echo "$1 is no fingerprint that this version reads" >&2; return 1; }
-  tail -z -n +2 "$w/fingerprint" | sorted -z >"$w/expected"
+  { tail -z -n +2 "$w/fingerprint" || failed tail; } | sorted -z >"$w/expected"
   list_tree | sorted -z >"$w/found"
-  { comm -z -23 "$w/expected" "$w/found" | sed -z 's/^/- /'; comm -z -13 "$w/expected" "$w/found" | sed -z 's/^/+ /'; } |
-    sorted -z -t ' ' -k 10 >"$w/differing"
+  { only -23 - && only -13 + || failed comm; } | sorted -z -t ' ' -k 10 >"$w/differing"
   [ ! -e "$w/failed" ] || { cat "$w/failed" >&2; return 1; }
   sed -z -n '/^[^ ]* f /p' "$w/found" | count_files
   echo "differing $(cut -z -d ' ' -f 10- "$w/differing" | sed -z 's|//.*||' | sort -z -u | count)"

@@ -89,4 +89,4 @@ else
   list_inodes | cut -z -d ' ' -f 2- | count_files
   echo "no fingerprint"
 fi
-cd / && umount "$d/tree"`}`;
+cd / && umount "$d/tree" || :`}`;

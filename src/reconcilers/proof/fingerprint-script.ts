@@ -63,10 +63,9 @@ umask 077
 t=${listingFile(spec)} f=${fingerprintFile(spec, label)} base=${base === null ? "" : fingerprintFile(spec, base)}
 trap 'rm -rf -- "$w" "$t" "$f.new"' EXIT
 count() { tr -dc '\0' | wc -c; }
-zstd -q -d -c -- "$t" >"$w/listing" || exit 1
-sed -z -n '/^=/p' "$w/listing" >"$w/same"
-sed -z '/^=/d' "$w/listing" >"$w/own"
-: >"$w/taken"
+zstd -q -d -c -- "$t" >"$w/listing" &&
+  sed -z -n '/^=/p' "$w/listing" >"$w/same" &&
+  sed -z '/^=/d' "$w/listing" >"$w/own" && : >"$w/taken" || exit 1
 if [ -n "$base" ]; then
   { zstd -q -d -c -- "$base" || failed zstd; } | tail -z -n +2 | sorted -m `}${BY_REST} - "$w/same" |
     uniq ${REST_ALONE}${sh` -D | sed -z '/^=/d' >"$w/taken"

@@ -41,7 +41,7 @@ list_others() {
     -type l -printf 'l %m %U %G %s %n %T@ %p//%l\\0' -o \\
     -type b -exec stat --printf 'b %a %u %g - %h %.10Y %n//%t:%T\\0' {} + -o \\
     -type c -exec stat --printf 'c %a %u %g - %h %.10Y %n//%t:%T\\0' {} + -o \\
-    -printf '%y %m %U %G - %n %T@ %p\\0' \\) || failed find; } | sed -z "s/^/$(in_place_of_hash -) /"
+    -printf '%y %m %U %G - %n %T@ %p\\0' \\) || failed find; } | sed -z "s/^/$(in_place_of_hash -) /" || failed sed
 }
 with_hashes() {
   sorted -z -t ' ' -k 8 >"$w/files"
@@ -58,12 +58,12 @@ with_hashes() {
 }
 list_tree() {
   list_others
-  list_inodes | sed -z 's/^[^ ]* [^ ]* //' | with_hashes
+  list_inodes | { sed -z 's/^[^ ]* [^ ]* //' || failed sed; } | with_hashes
 }
 list_tree_on() {
   list_others
   list_inodes | comm -z -1 "$1" - >"$w/compared" || failed comm
   sed -z -n "s/^\\t[^ ]* [^ ]* /$(in_place_of_hash =) /p" "$w/compared" || failed sed
-  sed -z -n 's/^[^\\t ]* [^ ]* //p' "$w/compared" | with_hashes
+  { sed -z -n 's/^[^\\t ]* [^ ]* //p' "$w/compared" || failed sed; } | with_hashes
 }
 `;
