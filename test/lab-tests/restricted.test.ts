@@ -71,6 +71,7 @@ describe("a login that may run devbackup's own scripts alone", { skip: whyNoLab(
     await lab.must("ls", `rm ${REPOSITORY}/artifacts/incr/*`);
     await expectExit(lab, 0, ["apply", "--yes", "--label", "2026-02", ...args]);
     await lab.must("ls", `ls ${REPOSITORY}/artifacts/incr/*`);
+    await expectExit(lab, 0, ["verify", "--deep", "--cloud", ...args]);
     await expectExit(lab, 0, ["restore", "2026-01", "--to", "/home/dev/back", "--yes", ...args]);
     assert.equal(await lab.must("ws", "cat /home/dev/back/file"), "one\n");
   });
@@ -132,6 +133,7 @@ describe("a login that may run devbackup's own scripts alone", { skip: whyNoLab(
     await lab.must("ws", "echo three >/home/dev/code/file");
     await expectExit(lab, 0, ["apply", "--yes", "--label", "2026-03", ...args]);
     assert.equal((await manifestOf(lab)).length, 3);
+    await expectExit(lab, 0, ["verify", ...args]);
     const refused = await lab.devbackup(["restore", "2026-01", "--to", "/home/dev/again", "--yes", ...args]);
     assert.notEqual(refused.exitCode, 0);
     assert.match(refused.stdout + refused.stderr, /restricted login does not do this/);
