@@ -1,7 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { isPrivate } from "../desired-state/endpoint.ts";
-import type { Attempt, Patience } from "../transport/bucket/retry.ts";
-import { withRetries } from "../transport/bucket/retry.ts";
+import { type Attempt, type Patience, withRetries } from "../transport/bucket/retry.ts";
 import { Undelivered } from "./undelivered.ts";
 
 /** One POST. Header values are ASCII. */

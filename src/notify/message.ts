@@ -43,9 +43,11 @@ export function occasionOf({
   warnings,
 }: Pick<Ending, "exitCode" | "unapproved" | "warnings">): Occasion {
   if (exitCode !== 0) return "failure";
-  const worthIt = warnings.some(({ code }) => !AS_DECLARED.includes(code));
-  return worthIt || unapproved.length > 0 ? "warning" : "success";
+  return worthSeeing(warnings).length + unapproved.length > 0 ? "warning" : "success";
 }
+
+const worthSeeing = (warnings: readonly Warning[]): Warning[] =>
+  warnings.filter(({ code }) => !AS_DECLARED.includes(code));
 
 /** That a run begins to carry out `plan`. */
 export const startMessage = (run: Run, plan: Plan | null): Message =>
@@ -165,7 +167,7 @@ function sizeOf(made: readonly Made[], { newest }: Ending): number | null {
   return sizes.every((size) => size !== undefined) ? sizes.reduce((sum, size) => sum + size, 0) : null;
 }
 
-const toSee = ({ unapproved, warnings }: Ending): string[] => [
+const toSee = ({ unapproved, warnings: all }: Ending, warnings = worthSeeing(all)): string[] => [
   ...(unapproved.length === 0
     ? []
     : [`${plural(unapproved.length, "action")} wait${unapproved.length === 1 ? "s" : ""} for approval`]),

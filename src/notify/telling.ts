@@ -109,11 +109,12 @@ async function tellEnd(
   const { occasion, title } = news.message;
   const before = await runs.lastWrong(files);
   const at = now();
-  const again = before?.title === title && at.getTime() - Date.parse(before.at) < SAME_AGAIN_MS;
-  await tell({
-    ...news,
-    forPeople: before !== null && occasion === "success" ? true : news.forPeople && !(again && !byHand),
-  });
+  const again =
+    before?.title === title &&
+    ending.done.length === 0 &&
+    at.getTime() - Date.parse(before.at) < SAME_AGAIN_MS;
+  const over = before !== null && occasion === "success";
+  await tell({ ...news, forPeople: over || (news.forPeople && (byHand || !again)) });
   if (again) return;
   const wrong = occasion === "success" ? null : { title, at: at.toISOString() };
   await runs.noteWrong(files, wrong).catch(() => undefined);

@@ -179,3 +179,12 @@ export const SSH_ANSWERS = [
 export const KNOWN_HOSTS = [
   `# Host backup.lan found: line 3 \nbackup.lan ${SIGNER} comment\n# Host backup.lan found: line 4 REVOKED\n@revoked * ssh-rsa AAAAB3NzaC1yc2E=\n@cert-authority * ${SIGNER}\n`,
 ];
+
+export const TEXTFILES = [
+  [
+    "# HELP devbackup_last_exit_code What the last run ended with; 0 is good.",
+    ...["# TYPE devbackup_last_exit_code gauge", "devbackup_last_exit_code 0", "devbackup_warnings 1"],
+    'devbackup_last_success_timestamp_seconds{dataset="dev"} 1772334123',
+    ...['devbackup_artifact_bytes{dataset="dev"} 327155712', "devbackup_last_run_duration_seconds 123.5", ""],
+  ].join("\n"),
+];

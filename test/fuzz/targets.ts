@@ -11,6 +11,7 @@ import { parseManifest, parseRow, renderManifest, renderRow } from "../../src/do
 import { parseAbsolutePath } from "../../src/domain/names.ts";
 import { printableText } from "../../src/domain/printable.ts";
 import { DevbackupError } from "../../src/domain/trouble.ts";
+import { type RunFigures, renderMetrics } from "../../src/notify/prometheus.ts";
 import { readAnswers } from "../../src/observe/merge.ts";
 import { firstDrift } from "../../src/plan/drift.ts";
 import { parseSavedPlan } from "../../src/plan/saved.ts";
@@ -53,6 +54,12 @@ async function onlyTrouble(work: () => unknown): Promise<void> {
 }
 
 const shown = (text: string): void => assert.equal(printableText(text), text);
+
+/** A run that could tell nothing: all else is kept. */
+const FAILED: RunFigures = {
+  ...{ endedAt: new Date("2026-03-01T03:00:00Z"), durationMs: 1_000, exitCode: 4 },
+  ...{ unapproved: null, warnings: null, datasets: ["dev"], sound: new Set(), newest: new Map() },
+};
 
 const STATE = desired();
 const [SPEC = assert.fail()] = STATE.datasets;
@@ -253,6 +260,17 @@ export const TARGETS: readonly Target[] = [
         for (const number of [connectTimeoutMs, keepAlive.intervalMs, keepAlive.countMax])
           assert(Number.isSafeInteger(number) && number >= 0, String(number));
       });
+    },
+  },
+  {
+    // of Prometheus, as it was before the run: others may write there, too
+    name: "textfile",
+    inputs: recorded.TEXTFILES,
+    holds: (input) => {
+      const text = renderMetrics(FAILED, input);
+      for (const line of text.split("\n").slice(0, -1))
+        assert.match(line, /^(?:# (?:HELP|TYPE) .+|devbackup_[a-z_]+(?:\{dataset="dev"\})? \d+(?:\.\d+)?)$/);
+      assert.equal(renderMetrics(FAILED, text), text);
     },
   },
   {

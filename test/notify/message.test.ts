@@ -83,7 +83,7 @@ const ALL_DONE = done(snapshot.id, artifact.id, hydrate.id);
 test("a backup: label, size and time in the title; a warning that the run has settled is none", () => {
   const message = told(0, ALL, ...ALL_DONE, finished({ warnings: [noCloud] }));
   assert.equal(message.occasion, "success");
-  assert.equal(message.title, "devbackup: dev@2026-03 backed up (312 MiB, 2 min); 1 warning");
+  assert.equal(message.title, "devbackup: dev@2026-03 backed up (312 MiB, 2 min)");
   assert.match(message.text, /^By root@ls, begun \S+, took 2 min, exit code 0\.\n3 actions done\.\n/);
   assert.match(message.text, /Newest registered: dev@2026-03, 312 MiB, 2026-03-01T03:01:00Z\./);
   assert.match(message.text, /Warnings:\n- dev on ls: no cloud is declared/);
