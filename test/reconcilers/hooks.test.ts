@@ -110,7 +110,7 @@ describe("hooks around a snapshot", { skip: noRoot, concurrency: true }, () => {
     {
       name: "is not there",
       before: ["/nowhere/dump"],
-      what: /was not found$/,
+      what: /ended with exit code 127 \(not found\)$/,
       why: /\/nowhere\/dump/,
     },
     {

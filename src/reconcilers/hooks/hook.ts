@@ -70,9 +70,8 @@ export function readFailed(stdout: string): ReadonlyMap<string, FailedStep> {
 export function howItEnded({ code }: FailedStep, hook: Hook): string {
   if (code === "late")
     return `was ended by its time-out, after ${formatDuration(hook.timeoutMs)} (\`hooks.timeout\`)`;
-  if (code === 127) return "was not found";
-  if (code === 126) return "cannot be executed";
-  return `ended with exit code ${code}`;
+  const means = code === 127 ? " (not found)" : code === 126 ? " (can't be executed)" : "";
+  return `ended with exit code ${code}${means}`;
 }
 
 /** What a hook that failed has to say for itself. */
