@@ -21,30 +21,30 @@ import { fingerprint } from "./proof/fingerprint.ts";
 import { extract } from "./receive/extract.ts";
 import { hydrate } from "./receive/hydrate.ts";
 import { receive } from "./receive/receive.ts";
-import { workingCopy } from "./receive/working-copy.ts";
 import { setAsideSnapshot } from "./receive/set-aside-snapshot.ts";
+import { workingCopy } from "./receive/working-copy.ts";
 import { worktree } from "./receive/worktree.ts";
 import type { Reconciler } from "./reconciler.ts";
 import { retention } from "./retention/retention.ts";
-import { snapshot } from "./snapshot/snapshot.ts";
-import { subvolume } from "./snapshot/subvolume.ts";
-import { verifyShare } from "./verify/share.ts";
 import { scheduleKey, scheduleLogin } from "./schedule/login.ts";
 import { scheduledProgram } from "./schedule/program.ts";
 import { schedule } from "./schedule/schedule.ts";
 import { unschedule } from "./schedule/unschedule.ts";
+import { snapshot } from "./snapshot/snapshot.ts";
+import { subvolume } from "./snapshot/subvolume.ts";
+import { verifyShare } from "./verify/share.ts";
 
 /** Every kind of thing that is brought into line, in the order of one backup. */
 export const RECONCILERS: readonly Reconciler[] = [
   packages,
   restrict,
-  layout,
-  subvolume,
   scheduledProgram,
   scheduleKey,
   scheduleLogin,
   schedule,
   unschedule,
+  layout,
+  subvolume,
   keys,
   signKey,
   escrow,

@@ -33,7 +33,9 @@ const BY: Record<"restricted" | "administrator" | "elsewhere", readonly string[]
     "receive",
     "retention",
   ],
-  administrator: ["packages", "restrict", "layout", "key", "sign-key", "escrow", "set-aside"].concat(SCHEDULE),
+  administrator: ["packages", "restrict", "layout", "key", "sign-key", "escrow", "set-aside"].concat(
+    SCHEDULE,
+  ),
   elsewhere: [
     "subvolume",
     "hooks",
