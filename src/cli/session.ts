@@ -70,7 +70,8 @@ export function openSession(
     ));
   const schedules = async (): Promise<Pick<ObserveOptions, "schedule">> => {
     if (!asksForSchedule(desired, request)) return {};
-    return { schedule: texts === undefined ? {} : { wanted: (await scheduled(texts))?.wanted ?? null } };
+    if (texts === undefined) return { schedule: {} };
+    return { schedule: { wanted: desired.schedule && ((await scheduled(texts))?.wanted ?? null) } };
   };
   const host = (name: HostName): Promise<Host> => {
     const spec = desired.hosts.get(name);

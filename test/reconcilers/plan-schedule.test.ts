@@ -36,7 +36,6 @@ const wantedOn = (on: HostName): WantedSchedule => ({
 });
 
 const BARE: ScheduleFacts = {
-  systemd: 252,
   machine: "x86_64",
   system: "Linux",
   current: null,
@@ -112,7 +111,12 @@ function planWith({
         asked:
           wanted === null
             ? absent
-            : known({ calendar: { kind: "taken", next: "tomorrow" }, identities: new Set(), ...asked }),
+            : known({
+                calendar: { kind: "taken", next: "tomorrow" },
+                identities: new Set(),
+                systemd: 252,
+                ...asked,
+              }),
       },
     },
     request,
@@ -303,11 +307,11 @@ describe("what stands in the way of a schedule, and nothing of it is planned", (
     },
     {
       name: "an older systemd",
-      onLs: there({ systemd: 249 }),
+      asked: { systemd: 249 },
       code: "schedule-systemd",
       next: /250 or newer/,
     },
-    { name: "no systemd", onLs: there({ systemd: null }), code: "schedule-systemd", next: /cron/ },
+    { name: "no systemd", asked: { systemd: null }, code: "schedule-systemd", next: /cron/ },
     {
       name: "another kind of processor",
       onLs: there({ machine: "aarch64" }),

@@ -19,8 +19,6 @@ export const LOGINS = "/etc/devbackup/schedule-logins";
 
 /** What of schedules there is on one host. */
 export interface ScheduleFacts {
-  /** Of systemd; null where there is none. */
-  readonly systemd: number | null;
   /** `uname -m` and `uname -s`. */
   readonly machine: string;
   readonly system: string;
@@ -58,6 +56,8 @@ export interface LetIn {
 
 /** What is asked of the host of a schedule alone, because the desired state says it. */
 export interface AskedFacts {
+  /** The version; null where there is none. */
+  readonly systemd: number | null;
   /** What its systemd makes of the calendar; `next` null for never. */
   readonly calendar:
     | { readonly kind: "taken"; readonly next: string | null }
@@ -81,7 +81,6 @@ export const scheduleProbe = (host: HostName): Probe<ScheduleFacts> => ({
   host,
   script: `${AS_USER}${sh`
 p=${PROGRAMS} s=${SCHEDULE_FOLDER} l=${LOGINS} c=${loginComment("")}
-systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/systemd \1/p'
 echo "machine $(uname -m)"; echo "system $(uname -s)"
 [ ! -L "$p/current" ] || echo "current $(readlink -- "$p/current")"
 for d in "$p"/[0-9]*-????????????; do [ ! -d "$d" ] || echo "program $(basename "$d")"; done
@@ -97,8 +96,10 @@ for f in "$s"/credentials/*.mark; do
 done
 [ ! -f "$s/id_ed25519" ] || [ ! -f "$s/id_ed25519.pub" ] || echo "key $(head -n 1 -- "$s/id_ed25519.pub")"
 [ ! -f "$s/standpoint.json" ] || echo "standpoint $(tr -d '\n' <"$s/standpoint.json")"
-echo "timer $(systemctl is-enabled ${TIMER} 2>/dev/null) $(systemctl is-active ${TIMER} 2>/dev/null)"
-TZ=UTC systemctl show -p NextElapseUSecRealtime -p LastTriggerUSec -- ${TIMER} 2>/dev/null
+if [ -f ${`${UNITS}/${TIMER}`} ]; then
+  echo "timer $(systemctl is-enabled ${TIMER} 2>/dev/null) $(systemctl is-active ${TIMER} 2>/dev/null)"
+  TZ=UTC systemctl show -p NextElapseUSecRealtime -p LastTriggerUSec -- ${TIMER} 2>/dev/null
+fi
 for f in /etc/ssh/ssh_host_*_key.pub; do [ ! -f "$f" ] || echo "hostkey $(head -n 1 -- "$f")"; done
 for f in "$l"/*; do
   [ -f "$f" ] || continue
@@ -114,7 +115,6 @@ done
     const machine = one("machine");
     if (machine === null) return unknown("its system could not be read");
     return known({
-      systemd: one("systemd") === null ? null : Number(one("systemd")),
       machine,
       system: one("system") ?? "",
       current: one("current"),
@@ -158,8 +158,8 @@ export const askedProbe = ({ schedule, hosts }: DesiredState): Probe<AskedFacts>
   schedule && {
     host: schedule.on,
     script: sh`
-command -v systemd-analyze >/dev/null || { echo "there is no systemd-analyze" >&2; exit 1; }
-for f in ${["/", ...restrictedIdentities(hosts)]}; do [ ! -f "$f" ] || echo "identity $f"; done
+v=$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p'); echo "systemd $v"
+for f in ${restrictedIdentities(hosts)}; do [ ! -f "$f" ] || echo "identity $f"; done
 if said=$(systemd-analyze calendar -- ${schedule.calendar} 2>&1); then echo taken; else echo refused; fi
 printf '%s\n' "$said"`,
     parse: parseAsked,
@@ -173,6 +173,8 @@ const restrictedIdentities = (hosts: DesiredState["hosts"]): string[] =>
 
 function parseAsked(stdout: string): Fact<AskedFacts> {
   const identities = new Set([...stdout.matchAll(/^identity (.+)$/gm)].map(([, path = ""]) => path));
+  const version = /^systemd (\d+)$/m.exec(stdout)?.[1];
+  const systemd = version === undefined ? null : Number(version);
   const verdict = /^(taken|refused)$/m.exec(stdout);
   if (verdict === null) return unknown("systemd-analyze gave no answer");
   const said = stdout.slice(verdict.index + verdict[0].length);
@@ -180,7 +182,8 @@ function parseAsked(stdout: string): Fact<AskedFacts> {
     return known({
       calendar: { kind: "refused", why: said.trim().replaceAll("\n", "; ") },
       identities,
+      systemd,
     });
   const next = /^ *Next elapse: (.+)$/m.exec(said)?.[1] ?? null;
-  return known({ calendar: { kind: "taken", next: next === "never" ? null : next }, identities });
+  return known({ calendar: { kind: "taken", next: next === "never" ? null : next }, identities, systemd });
 }

@@ -19,9 +19,9 @@ export function scheduleProblems(
   const { on } = wanted;
   const facts = there.get(on);
   if (facts?.kind !== "known") return [notLookedAt(on, "its schedule", facts)];
-  const { systemd } = facts.value;
-  if (systemd === null || systemd < OLDEST_SYSTEMD) return [tooOld(on, systemd)];
   if (asked.kind !== "known") return [notLookedAt(on, "the calendar", asked)];
+  const { systemd } = asked.value;
+  if (systemd === null || systemd < OLDEST_SYSTEMD) return [tooOld(on, systemd)];
   return [
     ...calendarProblems(wanted, asked.value),
     ...anothers(on, desired, facts.value),
