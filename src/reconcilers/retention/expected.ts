@@ -62,11 +62,10 @@ export function expectedOf(view: View): Expected {
 export function verdictsOf(view: View, expected: Expected) {
   const { retention } = view.spec;
   const { all, rules, copies, onWorkstation, onServer, workingCopyAt } = expected;
+  // how the chains will be told apart is known only when it is made
+  const isOpen = isMaking(view) && view.course.pending.some(({ decision }) => decision.kind === "open");
   const artifacts = (place: "server" | "bucket", locked: (label: Label) => string | null): Verdict[] =>
-    // how its chains will be told apart is known only when it is made
-    view.course.pending.some(({ decision }) => decision.kind === "open") && isMaking(view)
-      ? []
-      : artifactVerdicts(place, { rules, all, copies, locked });
+    isOpen ? [] : artifactVerdicts(place, { rules, all, copies, locked });
   return {
     workstationSnapshots:
       onWorkstation === null
@@ -77,7 +76,7 @@ export function verdictsOf(view: View, expected: Expected) {
             held: (label) => (onServer?.get(label) !== undefined ? null : whyNotAgain(expected, label)),
           }),
     serverSnapshots:
-      onServer === null
+      onServer === null || isOpen
         ? []
         : snapshotVerdicts({
             ...{ rule: retention.serverSnapshots, all },
@@ -154,10 +153,13 @@ function hydratedThen(
   toReceive: readonly Label[],
 ): ReadonlyMap<Label, Subvolume | null> {
   const then = new Map<Label, Subvolume | null>();
+  const newest = all.at(-1)?.label;
+  // by the time when they are received, all of them have their rows: it is the newest's chain alone that is missed
+  const chain = new Set((newest === undefined ? [] : (chainOf(all, newest) ?? [])).map(({ label }) => label));
   for (const { label } of all) {
     const entry = entryOf(facts.hydrated, snapshotName(spec.name, label));
     if (isHydrated(entry)) then.set(label, entry);
-    else if (toReceive.includes(label)) then.set(label, null);
+    else if (toReceive.includes(label) && chain.has(label)) then.set(label, null);
   }
   return then;
 }
