@@ -153,7 +153,20 @@ function asTrouble(error: unknown): DevbackupError {
 }
 
 async function toolsOf(
-  { desired, request, host, bucket, escrow, trust, keepEscrow, scheduled, now, signal, emit, ...lock }: Running,
+  {
+    desired,
+    request,
+    host,
+    bucket,
+    escrow,
+    trust,
+    keepEscrow,
+    scheduled,
+    now,
+    signal,
+    emit,
+    ...lock
+  }: Running,
   { id }: Action,
 ): Promise<Tools> {
   const hosts = new Map<HostName, Host>();
