@@ -36,7 +36,7 @@ describe("a bucket whose locks cover the key", () => {
           "<InitiateMultipartUploadResult><UploadId>U</UploadId></InitiateMultipartUploadResult>",
         );
       else if (method === "PUT" && url.includes("partNumber")) response.writeHead(200, { etag: '"part"' });
-      else if (method === "DELETE") response.writeHead(204);
+      else if (method === "DELETE" && /uploadId|unlocked/.test(url)) response.writeHead(204);
       else response.writeHead(409, { "content-type": "application/xml" }).write(REFUSED);
       response.end();
     });
@@ -76,6 +76,14 @@ describe("a bucket whose locks cover the key", () => {
       assert.equal((await bucket.upload(host, request)).etag, "e");
     });
   }
+
+  test("an object there is not deleted, and it is told as a lock; another one is", async () => {
+    const { code, what, state } = await troubleOf(bucket.delete("dev/artifacts/locked"));
+    assert.equal(code, "cloud-locked");
+    assert.match(what, /cannot delete dev\/artifacts\/locked$/);
+    assert.match(state ?? "", /can't be replaced or deleted before its lock ends/);
+    await bucket.delete("dev/artifacts/unlocked");
+  });
 
   const DAYS = (rule: string) =>
     `<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>${rule}</ObjectLockConfiguration>`;
