@@ -70,6 +70,11 @@ const ROWS: readonly Row[] = [
     warnings: ["cloud-unknown"],
   },
   {
+    name: "what was found damaged in the bucket can't be read: no artifact goes from the server",
+    change: { verified: unknown("input/output error") },
+    retention: { serverArtifacts: chains(1) },
+  },
+  {
     name: "what the bucket has lost is sent again first, and then it goes from the server",
     bucket: bucketOf(new Map([...inFive].filter(([at]) => at !== key("2026-02")))),
     retention: { serverArtifacts: chains(1) },
