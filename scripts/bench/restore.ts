@@ -114,6 +114,7 @@ async function desiredState(lab: Lab): Promise<{ config: string; identity: strin
       chain: {
         ...{ path: "/home/dev/chain", snapshots: "/home/dev/snapshots", owner: "dev" },
         ...{ repository: REPOSITORY, working_copy: "/srv/work/chain" },
+        retention: { workstation_snapshots: "all", server_snapshots: "all" },
       },
     },
     encryption: { recovery_recipients: [recipient] },

@@ -21,6 +21,7 @@ const dataset = (name: string): Changes => ({
   owner: "dev",
   repository: `/srv/btrfs-backups/${name}`,
   working_copy: null,
+  retention: { workstation_snapshots: "all", server_snapshots: "all" },
 });
 
 describe("apply", { skip: whyNoLab() }, () => {

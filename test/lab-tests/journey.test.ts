@@ -238,6 +238,7 @@ describe("fresh machines, backed up from the first month on", { skip: whyNoLab()
           repository: "/srv/btrfs-backups/rules",
           working_copy: null,
           anchor: rule,
+          retention: { workstation_snapshots: "all", server_snapshots: "all" },
         },
       },
       cloud: undefined,

@@ -54,6 +54,7 @@ export async function startBench(seed: number): Promise<Bench> {
           [name]: {
             ...{ path: source, snapshots, repository, working_copy: workingCopy },
             ...{ owner: "dev", cadence: "daily", anchor: { max_incremental_ratio: 100 } },
+            retention: { workstation_snapshots: "all", server_snapshots: "all" },
           },
         },
       });
