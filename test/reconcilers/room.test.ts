@@ -262,3 +262,17 @@ test("datasets that share a disk need room together", () => {
     /^1.17 GiB free at \/srv\/dev; needed: about 800 MiB .*, about 800 MiB .*, and 64/,
   );
 });
+
+test("where what retention lets go on the server would do, the way to it is named; elsewhere it is not", () => {
+  const full = { rows: `2024-01 full ${400 * MIB}, 2025-01 full ${400 * MIB}`, target: "2026-04" };
+  const nextOf = (given: Partial<Case>) =>
+    planOf({ ...full, change: server(free(600)), ...given })
+      .problems.map(({ next }) => next)
+      .join();
+  const retention = { serverArtifacts: { kind: "chains", count: 1 } } as const;
+  const named =
+    /^devbackup apply --only retention --approve retention frees 400 MiB of artifacts that the bucket has; or /;
+  assert.match(nextOf({ retention }), named);
+  for (const no of [{}, { retention, cloud: false }, { retention, change: server(free(100)) }])
+    assert.match(nextOf(no), /^free some space there/);
+});
