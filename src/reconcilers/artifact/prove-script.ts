@@ -26,7 +26,8 @@ export interface Proving {
  * the script ends with {@link DAMAGED}, and a mark stays, so that nobody builds on the file until it is another one:
  * `HASH SIZE MTIME CTIME`, `unreadable` for the hash where it could not be read to its end. Sets `a`, the path.
  */
-export const proveScript = ({ path, sha256, damagedMark: mark }: Proving): string => `${sh`
+export const proveScript = ({ path, sha256, damagedMark: mark }: Proving): string =>
+  `${sh`
 a=${path} damaged=${`${parentOf(mark)}/`}"$(basename -- "$a")"${DAMAGED_SUFFIX} expected=${sha256}
 `}${PROVING}`;
 
