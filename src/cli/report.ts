@@ -33,7 +33,7 @@ export async function reportCommand(flags: ReportFlags): Promise<number> {
   if (out !== STDOUT) await refuseOther(file);
   const asked = dataset === undefined ? {} : { dataset };
   const { desired, request } = readRequest(loaded.desired, asked, new Date());
-  const session = openSession(desired, request, [], terminal.warn);
+  const session = openSession(desired, request, [], terminal.warn, "all", loaded.texts);
   try {
     const status = await statusNow(session, desired, request);
     const page = reportPage({

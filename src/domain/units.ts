@@ -54,6 +54,26 @@ export function formatAge(ageMs: number): string {
   return days < 730 ? plural(Math.floor(days / 30.437), "month") : plural(Math.floor(days / 365.25), "year");
 }
 
+/** Of an age: `3 days ago`, `just now`. */
+export function formatAgo(ageMs: number): string {
+  const age = formatAge(ageMs);
+  return age === "just now" ? age : `${age} ago`;
+}
+
+/** How long something may go on by a guess, so no more of it than is of use: `23 months`, `2 years`. */
+export function formatMonths(months: number): string {
+  if (months < 1) return "less than a month";
+  if (months < 24) return plural(Math.floor(months), "month");
+  return months < 240 ? plural(Math.floor(months / 12), "year") : "more than 20 years";
+}
+
+/** Of a bill, to the cent, and less than one as that. */
+export const formatUsd = (amount: number): string =>
+  amount > 0 && amount < 0.01 ? "less than $0.01" : `$${amount.toFixed(2)}`;
+
+/** Of an RFC 3339 time in UTC, to the minute: `2026-11-22 13:27`. */
+export const formatMinute = (ts: string): string => ts.slice(0, 16).replace("T", " ");
+
 /** RFC 3339 by the clock of whoever reads it: `2026-11-22T07:12:07+01:00`. */
 export function formatLocalTime(date: Date): string {
   const minutes = -date.getTimezoneOffset();

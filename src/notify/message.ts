@@ -2,6 +2,7 @@ import type { Occasion } from "../desired-state/desired-state.ts";
 import { printable, printableLines } from "../domain/printable.ts";
 import type { Trouble } from "../domain/trouble.ts";
 import { formatBytes, formatDuration, formatLocalTime, plural } from "../domain/units.ts";
+import { ADVICE } from "../plan/advice.ts";
 import type { Plan, Warning } from "../plan/plan.ts";
 import type { Ending } from "./ending.ts";
 
@@ -33,9 +34,6 @@ const MOST_TITLE = 120;
 const WHY_LINES = 4;
 const WHY_COLUMNS = 300;
 
-/** These only say once more what was declared: they stand in every message, and are no reason to send one. */
-const AS_DECLARED = ["no-cloud", "no-recovery-recipient", "not-backed-up"];
-
 /** A failure is an exit code that is not 0; a warning is what a person has to see to although it is. */
 export function occasionOf({
   exitCode,
@@ -47,7 +45,7 @@ export function occasionOf({
 }
 
 const worthSeeing = (warnings: readonly Warning[]): Warning[] =>
-  warnings.filter(({ code }) => !AS_DECLARED.includes(code));
+  warnings.filter(({ code }) => !ADVICE.includes(code));
 
 /** That a run begins to carry out `plan`. */
 export const startMessage = (run: Run, plan: Plan | null): Message =>

@@ -1,6 +1,6 @@
 import { chainOf } from "../domain/lineage.ts";
 import type { Manifest, ManifestRow } from "../domain/manifest.ts";
-import { formatBytes, plural } from "../domain/units.ts";
+import { formatBytes, formatMinute, plural } from "../domain/units.ts";
 import { painter, type TextOptions } from "./lines.ts";
 import { type Column, descent, fitting, headingLine, rowLine } from "./table.ts";
 
@@ -57,5 +57,5 @@ export function typeOf({ parent }: ManifestRow): string {
 
 /** To the minute. */
 export function madeAt({ ts }: ManifestRow): string {
-  return ts.slice(0, 16).replace("T", " ");
+  return formatMinute(ts);
 }

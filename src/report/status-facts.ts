@@ -1,5 +1,13 @@
 import { printable } from "../domain/printable.ts";
-import { formatAge, formatBytes, formatDuration, plural } from "../domain/units.ts";
+import {
+  formatAgo,
+  formatBytes,
+  formatDuration,
+  formatMinute,
+  formatMonths,
+  formatUsd,
+  plural,
+} from "../domain/units.ts";
 import { STAGES } from "../plan/plan.ts";
 import type { ApplyStatus, CloudStatus, DatasetStatus, Room, SpaceStatus, Status } from "../status/status.ts";
 import { type Paint, wrapAfter } from "./lines.ts";
@@ -46,7 +54,7 @@ export const generalLines = ({ cloud, schedule }: Status, width: number, paint: 
         "schedule",
         schedule === null
           ? "none: devbackup apply runs when somebody runs it"
-          : `on ${schedule.on}, ${schedule.calendar}${schedule.nextRunAt === null ? "" : `; next ${minute(schedule.nextRunAt)}`}`,
+          : `on ${schedule.on}, ${schedule.calendar}${schedule.nextRunAt === null ? "" : `; next ${formatMinute(schedule.nextRunAt)} UTC`}`,
       ],
     ],
     width,
@@ -63,7 +71,7 @@ const named = (facts: readonly (readonly [string, string])[], width: number, pai
 function newest({ newest: found, overdue }: DatasetStatus): string {
   if (found === null) return "none yet";
   const since = overdue.since === null ? "" : `, overdue since ${overdue.since.slice(0, 10)}`;
-  return `${found.label}, ${ago(found.ageMs)} (at most ${overdue.allowed})${since}`;
+  return `${found.label}, ${formatAgo(found.ageMs)} (at most ${overdue.allowed})${since}`;
 }
 
 function due(
@@ -115,26 +123,19 @@ const roomOf = (found: Room | null): string =>
 
 function growth({ growthBytesPerLabel, monthsLeft }: SpaceStatus): string {
   if (growthBytesPerLabel === null || monthsLeft === null) return "";
-  return `, ${formatBytes(growthBytesPerLabel)} a label: ${howLong(monthsLeft)}`;
-}
-
-function howLong(months: number): string {
-  if (months < 1) return "less than a month";
-  if (months < 24) return `about ${plural(Math.floor(months), "month")}`;
-  const years = Math.floor(months / 12);
-  return years > 50 ? "more than 50 years" : `about ${years} years`;
+  return `, ${formatBytes(growthBytesPerLabel)} a label: ${formatMonths(monthsLeft)}`;
 }
 
 function restore({ restore: { estimateMs, because }, drills }: DatasetStatus): string {
-  const good = drills.findLast(({ result }) => result === "proven");
+  const good = drills.findLast(({ result }) => result !== "failed");
   if (estimateMs === null || good === undefined) return because;
-  return `about ${formatDuration(estimateMs)}, ${because}, ${ago(good.ageMs)}`;
+  return `about ${formatDuration(estimateMs)}, ${because}, ${formatAgo(good.ageMs)}`;
 }
 
 const verified = ({ verification }: DatasetStatus): string =>
   verification === null
     ? "not yet"
-    : `${ago(verification.ageMs)}: ${verification.what}, ${verification.result}`;
+    : `${formatAgo(verification.ageMs)}: ${verification.what}, ${verification.result}`;
 
 function lastApply(applies: readonly ApplyStatus[] | null): string {
   if (applies === null) return "not known";
@@ -142,7 +143,7 @@ function lastApply(applies: readonly ApplyStatus[] | null): string {
   if (last === undefined) return "none yet";
   const took = last.durationMs === null ? "" : ` in ${formatDuration(last.durationMs)}`;
   const what = `${last.done} of ${plural(last.planned, "action")}${took}`;
-  return `${ago(last.ageMs)} by ${last.who}: ${RESULT[last.result] ?? last.result}, ${what}${last.failed === null ? "" : `; ${last.failed} failed`}`;
+  return `${formatAgo(last.ageMs)} by ${last.who}: ${RESULT[last.result] ?? last.result}, ${what}${last.failed === null ? "" : `; ${last.failed} failed`}`;
 }
 
 const RESULT: Readonly<Record<string, string>> = {
@@ -158,13 +159,6 @@ function cloudText({ bucket, objects, bytes, monthlyCostUsd, unknown }: CloudSta
       ? ""
       : monthlyCostUsd === 0
         ? "; nothing to pay up to 10 GB"
-        : `; about $${monthlyCostUsd.toFixed(2)} a month`;
+        : `; about ${formatUsd(monthlyCostUsd)} a month`;
   return `${bucket}: ${plural(objects, "object")}, ${formatBytes(bytes)}${cost}`;
 }
-
-const ago = (ms: number): string => {
-  const age = formatAge(ms);
-  return age === "just now" ? age : `${age} ago`;
-};
-
-const minute = (ts: string): string => `${ts.slice(0, 16).replace("T", " ")} UTC`;

@@ -3,20 +3,11 @@ import type { Label } from "../domain/label.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { AGAIN } from "../domain/trouble.ts";
 import { plural } from "../domain/units.ts";
+import { ADVICE } from "../plan/advice.ts";
 import { approveCommand } from "../plan/approval.ts";
 import type { Plan, Problem, Warning } from "../plan/plan.ts";
 import type { DatasetStatus, Doubt, LabelStatus, Standing, Verdict } from "./status.ts";
 
-/** Said in every plan until something is declared or done once: no word about what is stored. */
-const ADVICE = [
-  "no-cloud",
-  "no-recovery-recipient",
-  "no-escrow",
-  "escrow-untested",
-  "bucket-unlocked",
-  "open-to-user",
-  "restriction-outdated",
-];
 /** The history shows it, and whether it went on for too long is `overdue`. */
 const SHOWN = "period-missed";
 

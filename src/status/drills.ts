@@ -12,9 +12,10 @@ export function drillsOf({ facts, takenAt }: View): Pick<DatasetStatus, "drills"
       const at = proof.at.toISOString();
       return {
         ...{ at, ageMs: ageMs(at, takenAt), label: proof.label, durationMs: proof.durationMs },
-        result: isGood(proof) ? "proven" : "failed",
+        result: RESULT[proof.result],
         sizeBytes: proof.tree?.bytes ?? null,
-        why: isGood(proof) ? null : (proof.why[0] ?? proof.result),
+        why:
+          proof.result === "restored" ? NOT_COMPARED : isGood(proof) ? null : (proof.why[0] ?? proof.result),
       };
     }),
     restore:
@@ -24,10 +25,13 @@ export function drillsOf({ facts, takenAt }: View): Pick<DatasetStatus, "drills"
   };
 }
 
+const RESULT = { same: "proven", restored: "restored", differs: "failed", failed: "failed" } as const;
+const NOT_COMPARED = "there was no fingerprint to compare it with";
+
 /** That the newest drill was none that proves anything. */
 export function drillInDoubt({ spec }: View, drills: DatasetStatus["drills"]): Doubt[] {
   const last = drills.at(-1);
-  if (last === undefined || last.result === "proven") return [];
+  if (last === undefined || last.result !== "failed") return [];
   const text = `the drill of ${last.label} on ${last.at.slice(0, 10)} did not restore what was backed up: ${last.why}`;
   return [{ code: "drill-failed", host: spec.server, weight: "damage", text, next: "devbackup drill" }];
 }

@@ -202,10 +202,11 @@ export interface DrillStatus {
   readonly at: string;
   readonly ageMs: number;
   readonly label: Label;
-  readonly result: "proven" | "failed";
+  /** `proven`: it is what was backed up. `restored`: whole, and there was no fingerprint to compare it with. */
+  readonly result: "proven" | "restored" | "failed";
   readonly durationMs: number;
   readonly sizeBytes: number | null;
-  /** Why it failed; else null. */
+  /** Why it failed, or proves less; else null. */
   readonly why: string | null;
 }
 

@@ -40,7 +40,7 @@ const warning = (code: string, text: string): Warning => ({
   text,
 });
 const noCloud = warning("no-cloud", "no cloud is declared: there is no off-site copy");
-const untested = warning("escrow-untested", "its escrow has never been tested");
+const overdueDrill = warning("drill-overdue", "its last drill was long ago");
 const row: ManifestRow = {
   ...{ ts: "2026-03-01T03:01:00Z", label: label("2026-03"), parent: null, sizeBytes: 312 << 20 },
   ...{ sha256: "9f".repeat(32) as ManifestRow["sha256"], localPath: "artifacts/anchors/x", objectKey: null },
@@ -76,7 +76,7 @@ const told = (end: number | Error, ...events: readonly ApplyEvent[]): Message =>
 const ALL = started({
   actions: [snapshot, artifact, hydrate],
   labels: { dev: label("2026-03") },
-  warnings: [untested],
+  warnings: [overdueDrill],
 });
 const ALL_DONE = done(snapshot.id, artifact.id, hydrate.id);
 
@@ -99,7 +99,7 @@ test("what waits for approval is a warning, with the command that approves it", 
       because: "unapproved",
       detail: "devbackup apply --approve retention:dev@2025-01",
     },
-    finished({ result: "left-undone", remaining: [deletion], warnings: [untested] }),
+    finished({ result: "left-undone", remaining: [deletion], warnings: [overdueDrill] }),
   );
   assert.equal(message.occasion, "warning");
   assert.equal(message.title, "devbackup: nothing to do; 1 action waits for approval; 1 warning");
@@ -131,7 +131,7 @@ test("a failure: what, where, why, and what to type next, once each", () => {
   next: devbackup plan
 
 Warnings:
-- dev on ls: its escrow has never been tested
+- dev on ls: its last drill was long ago
 `,
   );
 });

@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   formatAge,
+  formatAgo,
   formatBytes,
   formatClock,
   formatDuration,
+  formatMonths,
   formatRate,
   formatStamp,
+  formatUsd,
   plural,
 } from "../../src/domain/units.ts";
 
@@ -53,6 +56,34 @@ const rows: readonly [string, (value: number) => string, readonly (readonly [num
       [HOUR + 2 * MINUTE + 59 * SECOND, "1 h 2 min"],
       [2 * DAY + 3 * HOUR, "2 d 3 h"],
       [-5, "0 s"],
+    ],
+  ],
+  [
+    "ago",
+    formatAgo,
+    [
+      [5, "just now"],
+      [3 * DAY, "3 days ago"],
+    ],
+  ],
+  [
+    "months",
+    formatMonths,
+    [
+      [0.9, "less than a month"],
+      [1, "1 month"],
+      [23.9, "23 months"],
+      [24, "2 years"],
+      [240, "more than 20 years"],
+    ],
+  ],
+  [
+    "a bill",
+    formatUsd,
+    [
+      [0, "$0.00"],
+      [0.004, "less than $0.01"],
+      [1.5, "$1.50"],
     ],
   ],
   [

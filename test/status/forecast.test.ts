@@ -184,7 +184,7 @@ test("drills: the newest good one says how long a restore takes, the newest bad 
   assert.deepEqual(
     bad.drills.map(({ result, why }) => [result, why]),
     [
-      ["proven", null],
+      ["restored", "there was no fingerprint to compare it with"],
       ["failed", "notes/a: another content"],
     ],
   );

@@ -1,7 +1,6 @@
 import { type Html, html } from "../../domain/html.ts";
-import { formatBytes } from "../../domain/units.ts";
+import { formatBytes, formatMonths } from "../../domain/units.ts";
 import type { DatasetStatus, LabelStatus, Room } from "../../status/status.ts";
-import { monthsLeft } from "./words.ts";
 
 const WIDTH = 330;
 const TOP = 22;
@@ -134,7 +133,7 @@ function meter({ dataset, server, space }: DatasetStatus, sum: number): Html {
   ];
   return html`<figure class="meter">
 <figcaption><b>Room on ${server}</b>, around ${path}${
-    space.monthsLeft === null ? null : html`: enough for ${monthsLeft(space.monthsLeft)} at this pace`
+    space.monthsLeft === null ? null : html`: enough for ${formatMonths(space.monthsLeft)} at this pace`
   }</figcaption>
 <svg role="img" aria-labelledby="${id}-t ${id}-d" viewBox="0 0 ${WIDTH} 18">
 <title id="${id}-t">The disk of ${server}, ${formatBytes(sizeBytes)}</title>

@@ -1,8 +1,15 @@
 import { type Html, html } from "../../domain/html.ts";
-import { formatBytes, formatDuration, plural } from "../../domain/units.ts";
+import {
+  formatAgo,
+  formatBytes,
+  formatDuration,
+  formatMonths,
+  formatUsd,
+  plural,
+} from "../../domain/units.ts";
 import type { CloudStatus, DatasetStatus, Status } from "../../status/status.ts";
 import type { Tone } from "./signs.ts";
-import { ago, day, monthsLeft, time, usd } from "./words.ts";
+import { day, time } from "./words.ts";
 
 interface FactShown {
   readonly name: string;
@@ -44,7 +51,7 @@ export function surroundings({ schedule, cloud }: Status): Html {
 }
 
 const costs = ({ monthlyCostUsd }: CloudStatus): string =>
-  monthlyCostUsd === null ? "" : `, ${usd(monthlyCostUsd)} a month by R2’s prices`;
+  monthlyCostUsd === null ? "" : `, ${formatUsd(monthlyCostUsd)} a month by R2’s prices`;
 
 const facts = (shown: readonly FactShown[]): Html => html`<dl class="facts">
 ${shown.map(
@@ -65,7 +72,7 @@ function newest({ newest: found, overdue }: DatasetStatus): FactShown {
   const since = overdue.since === null ? null : html`, overdue since ${day(overdue.since)}`;
   return {
     name: `Newest backup, ${found.label}`,
-    value: ago(found.ageMs),
+    value: formatAgo(found.ageMs),
     ...(tone && { tone }),
     about: html`${overdue.allowed} are allowed${since}`,
   };
@@ -101,9 +108,12 @@ function lastDrill({ drills }: DatasetStatus): FactShown {
   const last = drills.at(-1);
   if (last === undefined)
     return { name: "Last drill", value: "none yet", about: "devbackup drill proves a restore" };
-  return last.result === "proven"
-    ? { name: "Last drill", value: "proven", about: html`${last.label}, ${ago(last.ageMs)}` }
-    : { name: "Last drill", value: "failed", tone: "bad", about: html`${last.label}, ${ago(last.ageMs)}` };
+  return {
+    name: "Last drill",
+    value: last.result,
+    ...(last.result === "failed" && { tone: "bad" as const }),
+    about: html`${last.label}, ${formatAgo(last.ageMs)}`,
+  };
 }
 
 function lastVerification({ verification }: DatasetStatus): FactShown {
@@ -114,7 +124,7 @@ function lastVerification({ verification }: DatasetStatus): FactShown {
     name: "Last verification",
     value: result === "whole" ? "all whole" : "damage found",
     ...(result === "damaged" && { tone: "bad" as const }),
-    about: `${what}, ${ago(ageMs)}`,
+    about: `${what}, ${formatAgo(ageMs)}`,
   };
 }
 
@@ -126,7 +136,7 @@ function room({ space, server, workstation }: DatasetStatus): FactShown {
   const free = Math.min(space.server.freeBytes, space.server.quotaLeftBytes ?? Number.POSITIVE_INFINITY);
   const pace =
     space.growthBytesPerLabel === null ? "" : ` at ${formatBytes(space.growthBytesPerLabel)} a label`;
-  const lasts = space.monthsLeft === null ? "" : `enough for ${monthsLeft(space.monthsLeft)}${pace}`;
+  const lasts = space.monthsLeft === null ? "" : `enough for ${formatMonths(space.monthsLeft)}${pace}`;
   return {
     name: `Room on ${server}`,
     value: `${formatBytes(free)} free`,

@@ -1,5 +1,5 @@
 import { type Html, html } from "../../domain/html.ts";
-import { formatBytes, formatDuration, plural } from "../../domain/units.ts";
+import { formatAgo, formatBytes, formatDuration, plural } from "../../domain/units.ts";
 import type {
   ApplyStatus,
   DatasetStatus,
@@ -9,7 +9,7 @@ import type {
   PlaceName,
 } from "../../status/status.ts";
 import { PLACE_NAMES, sign, standingCell, type Tone } from "./signs.ts";
-import { ago, day, minute, time } from "./words.ts";
+import { day, minute, time } from "./words.ts";
 
 /** A table that scrolls within itself where it is too wide, by keys too. */
 export const table = (
@@ -96,8 +96,8 @@ export function drillTable({ dataset, drills }: DatasetStatus): Html {
   if (drills.length === 0)
     return html`<p class="quiet">No drill yet. <code>devbackup drill</code> restores the newest label beside what is there, compares it with what was backed up, and keeps the proof.</p>\n`;
   const row = ({ at, ageMs, label, result, durationMs, sizeBytes, why }: DrillStatus): Html =>
-    html`<tr><th scope="row">${minute(at)}</th><td class="quiet">${ago(ageMs)}</td><td class="label">${label}</td>${
-      result === "proven" ? said("well", "proven") : said("bad", "failed")
+    html`<tr><th scope="row">${minute(at)}</th><td class="quiet">${formatAgo(ageMs)}</td><td class="label">${label}</td>${
+      result === "failed" ? said("bad", "failed") : said("well", result)
     }<td class="number">${formatDuration(durationMs)}</td><td class="number">${sizeBytes === null ? "" : formatBytes(sizeBytes)}</td><td class="wide">${why ?? ""}</td></tr>\n`;
   return table(
     `drills-${dataset}`,
@@ -121,7 +121,7 @@ export function verificationLine({ verification }: DatasetStatus): Html {
     return html`<p class="quiet">Nothing was verified yet. <code>devbackup verify</code> reads the artifacts and asks for the objects again.</p>\n`;
   const { at, ageMs, result, what } = verification;
   const tone = result === "whole" ? "well" : "bad";
-  return html`<ul class="notes"><li>${sign(tone)}<span>Verified ${time(at)}, ${ago(ageMs)}: ${what}: <b>${result === "whole" ? "all whole" : "damage found"}</b></span></li></ul>\n`;
+  return html`<ul class="notes"><li>${sign(tone)}<span>Verified ${time(at)}, ${formatAgo(ageMs)}: ${what}: <b>${result === "whole" ? "all whole" : "damage found"}</b></span></li></ul>\n`;
 }
 
 /** By the word of the journal. */
