@@ -5,7 +5,7 @@ import { NEVER_VERIFIED } from "../domain/verification.ts";
 import { checkArtifact } from "../reconcilers/verify/check-artifact.ts";
 import { differsScript, wholeScript } from "../reconcilers/verify/check-snapshot.ts";
 import { gently, readScript } from "../reconcilers/verify/gently.ts";
-import { markObject } from "../reconcilers/verify/record.ts";
+import { markObject, objectMarkFile } from "../reconcilers/verify/record.ts";
 import { verifyShare } from "../reconcilers/verify/share.ts";
 import type { Thing } from "../reconcilers/verify/things.ts";
 import { STAND_IN } from "./pattern.ts";
@@ -34,7 +34,7 @@ export async function verifying(
     await gently(host, spec).run(`set -eu\n${script}`);
   const object = { key: "", etag: "", sizeBytes, lastModified: STAND_IN.now };
   for (const row of rows)
-    await markObject(gently(host, spec), spec, row, object, { by: "sha256", found: sha256 });
+    await markObject(gently(host, spec), objectMarkFile(spec, row), object, { by: "sha256", found: sha256 });
 }
 
 /** What `devbackup verify --deep --cloud` does besides. */

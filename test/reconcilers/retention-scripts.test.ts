@@ -10,11 +10,12 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import { type AbsolutePath, fileName, type HostName } from "../../src/domain/names.ts";
+import { type AbsolutePath, fileName, type HostName, type Sha256 } from "../../src/domain/names.ts";
 import type { Tools } from "../../src/reconcilers/reconciler.ts";
 import { deleteArtifact, deleteArtifacts } from "../../src/reconcilers/retention/delete-artifacts.ts";
 import { deleteSnapshots } from "../../src/reconcilers/retention/delete-snapshots.ts";
 import type { Bucket, BucketHead } from "../../src/transport/bucket/bucket.ts";
+import type { Hashed } from "../../src/transport/bucket/hash.ts";
 import { sha256Of } from "../../src/transport/hash.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 import { history } from "../domain/history.ts";
@@ -24,6 +25,7 @@ import { desired } from "./world.ts";
 
 const LS = "ls" as HostName;
 const MIB = 1024 ** 2;
+const MISSING: Hashed = { kind: "missing" };
 /** Of btrfs, what only looks is let by. */
 const TOOLS = ["btrfs", "rm", "sync"];
 
@@ -145,7 +147,7 @@ describe("artifacts that go", () => {
     sha256: sha256Of(content),
   }));
 
-  function place(context: TestContext, head: Partial<BucketHead> | undefined) {
+  function place(context: TestContext, head: Partial<BucketHead> | undefined, hashed: Hashed = MISSING) {
     const top = shell("mktemp -d /var/tmp/retention-XXXXXX").trim();
     context.after(() => shell('rm -rf "$1"', top));
     const [declared = assert.fail()] = desired().datasets;
@@ -153,19 +155,26 @@ describe("artifacts that go", () => {
     for (const folder of ["artifacts/anchors", "tmp"])
       mkdirSync(join(spec.repository, folder), { recursive: true });
     const file = join(spec.repository, row.localPath);
-    const marks = [".damaged", ".upload"].map((end) => join(spec.repository, "tmp", fileName(file) + end));
+    const inTmp = (end: string) => join(spec.repository, "tmp", fileName(file) + end);
+    const marks = [".damaged", ".upload"].map(inTmp);
+    const objectMark = inTmp(".object-damaged");
     const key = `dev/${row.localPath}`;
     const deleted: string[] = [];
+    const seen = { etag: "e", lastModified: new Date("2026-01-02T00:00:00Z") };
     const bucket: Partial<Bucket> = {
-      head: async () => head as BucketHead | undefined,
+      head: async () => head && ({ ...seen, ...head } as BucketHead),
+      hash: async () => hashed,
       delete: async (each) => void deleted.push(each),
     };
     const { host, killAt } = killable(top);
+    const lost = { yes: false };
     const tools = {
       host: () => host,
       bucket: async () => bucket,
       signal: new AbortController().signal,
-      assertHeld: () => {},
+      assertHeld: () => {
+        if (lost.yes) throw new Error("the lock is another's");
+      },
     };
     const letGo = (kind: "files" | "objects") =>
       deleteArtifacts(
@@ -178,7 +187,7 @@ describe("artifacts that go", () => {
       writeFileSync(file, text);
     };
     put();
-    return { spec, file, marks, deleted, letGo, killAt, put, key };
+    return { file, marks, objectMark, deleted, letGo, killAt, put, key, lost };
   }
 
   test("of the server: the file and its marks", async (context) => {
@@ -191,13 +200,38 @@ describe("artifacts that go", () => {
   for (const [what, head] of [
     ["gone", undefined],
     ["of another size", { sizeBytes: 99, sha256: row.sha256 }],
-    ["another by its hash", { sizeBytes: 100, sha256: "0".repeat(64) }],
   ] as const)
     test(`of the server, where the object is ${what} by now: it stays`, async (context) => {
       const { letGo, file } = place(context, head);
       const { code, exitCode } = await troubleOf(letGo("files"));
       assert.deepEqual([code, exitCode], ["retention-last-copy", 6]);
       assert(existsSync(file));
+    });
+
+  const noNote = { sizeBytes: 100 };
+  const bytes = (sha256: Sha256): Hashed => ({ kind: "hashed", sha256, sizeBytes: 100, etag: "e" });
+
+  test("of the server, where the object has no note: it is read, and the file goes where it is the same", async (context) => {
+    const { letGo, file } = place(context, noNote, bytes(row.sha256));
+    assert.equal(await letGo("files"), "1 artifact, 100 B came free");
+    assert(!existsSync(file));
+  });
+
+  const other = "0".repeat(64) as Sha256;
+  for (const [what, head, hashed, marked] of [
+    ["has no note, and is another", noNote, bytes(other), "sha256"],
+    ["has no note, and goes while it is read", noNote, MISSING, null],
+    ["has no note, and is replaced while it is read", noNote, { kind: "changed", why: "412" }, null],
+    ["is noted as another", { ...noNote, sha256: other }, MISSING, "note"],
+  ] as const)
+    test(`of the server, where the object ${what}: it stays, and the next plan knows`, async (context) => {
+      const { letGo, file, objectMark } = place(context, head, hashed);
+      assert.equal((await troubleOf(letGo("files"))).code, "retention-last-copy");
+      assert(existsSync(file));
+      assert.equal(
+        existsSync(objectMark) ? readFileSync(objectMark, "utf8") : null,
+        marked && `e 2026-01-02T00:00:00.000Z ${marked} ${other}\n`,
+      );
     });
 
   test("of the server, where the file has changed since: it stays", async (context) => {
@@ -215,8 +249,8 @@ describe("artifacts that go", () => {
       killAt(call);
       whole = await survives(letGo("files"));
       killAt(0);
-      // a mark never stays behind its file: nobody would look for it again
-      assert(existsSync(file) || !marks.some(existsSync), `killed at call ${call}`);
+      // what is known of a file stays known as long as it is there
+      assert(!existsSync(file) || marks.every(existsSync), `killed at call ${call}`);
       await letGo("files");
       assert.deepEqual([file, ...marks].filter(existsSync), [], `killed at call ${call}`);
       assert(call < 20, "it was never not killed");
@@ -224,13 +258,22 @@ describe("artifacts that go", () => {
   });
 
   test("of the bucket: the server's is read to its end first", async (context) => {
-    const { letGo, deleted, key, put, marks } = place(context, undefined);
+    const { letGo, deleted, key, put, marks, objectMark } = place(context, undefined);
+    writeFileSync(objectMark, "");
     assert.equal(await letGo("objects"), "1 object, 100 B came free");
     assert.deepEqual(deleted, [key]);
+    assert(!existsSync(objectMark));
     put("y".repeat(100));
     const { code, exitCode } = await troubleOf(letGo("objects"));
     assert.deepEqual([code, exitCode], ["artifact-damaged", 6]);
     assert.deepEqual(deleted, [key]);
     assert.match(readFileSync(marks[0] ?? "", "utf8"), /^[0-9a-f]{64} 100 /);
+  });
+
+  test("of the bucket, where the lock was lost while the server's was read: it stays", async (context) => {
+    const { letGo, deleted, lost } = place(context, undefined);
+    lost.yes = true;
+    await assert.rejects(letGo("objects"), /the lock is another's/);
+    assert.deepEqual(deleted, []);
   });
 });

@@ -2,7 +2,7 @@ import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { parseSha256 } from "../../domain/names.ts";
 import type { Bucket } from "../../transport/bucket/bucket.ts";
 import type { Host } from "../../transport/host.ts";
-import { markObject } from "./record.ts";
+import { markObject, objectMarkFile } from "./record.ts";
 import type { Thing } from "./things.ts";
 
 /** `unnoted`: the store tells nothing of what it is, and only a download would. */
@@ -23,7 +23,7 @@ export async function checkNote(
   if (found.sha256 === undefined)
     return { kind: "unnoted", why: "it was stored without a SHA-256: devbackup verify --cloud reads it" };
   if (found.sha256 === row.sha256 && found.sizeBytes === row.sizeBytes) return OK;
-  await markObject(host, spec, row, object, {
+  await markObject(host, objectMarkFile(spec, row), object, {
     by: "note",
     found: parseSha256(found.sha256) ?? "none",
   });
@@ -43,7 +43,7 @@ export async function checkBytes(
   if (hashed.kind === "missing") return GONE;
   if (hashed.kind === "changed") return { kind: "unnoted", why: `it was replaced meanwhile: ${hashed.why}` };
   if (hashed.sha256 === row.sha256) return OK;
-  await markObject(host, spec, row, object, { by: "sha256", found: hashed.sha256 });
+  await markObject(host, objectMarkFile(spec, row), object, { by: "sha256", found: hashed.sha256 });
   return { kind: "damaged", why: `sha256 ${hashed.sha256}, expected ${row.sha256}` };
 }
 

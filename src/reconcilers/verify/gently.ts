@@ -5,21 +5,23 @@ import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
 import { watchBytes } from "../../transport/watch-size.ts";
 
+type At = Pick<DatasetSpec, "repository">;
+
 /** Holds the process group of what verifies there, for {@link watchRead}. Nothing rests on it. */
-const groupFile = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "locks/verify.group");
+const groupFile = ({ repository }: At): AbsolutePath => joinPath(repository, "locks/verify.group");
 
 /**
  * `host` with all that is run there at the back of every queue: it reads all that there is, and nobody waits for it
  * (ionice(1), nice(1)). What it leaves behind, marks, is bound to the very thing that was read: another run need not wait.
  */
-export const gently = (host: Host, spec: DatasetSpec): Host => ({
+export const gently = (host: Host, at: At): Host => ({
   ...host,
-  run: (script, options) => host.run(`${gentlyLines(spec)}${script}`, options),
+  run: (script, options) => host.run(`${gentlyLines(at)}${script}`, options),
 });
 
-export const gentlyLines = (spec: DatasetSpec): string => `${sh`
+const gentlyLines = (at: At): string => `${sh`
 { ionice -c 3 -p "$$"; renice -n 19 -p "$$"; } >/dev/null 2>&1 || :
-{ read -r _ _ _ _ group _ <"/proc/$$/stat" && (umask 077; echo "$group" >${groupFile(spec)}); } 2>/dev/null || :
+{ read -r _ _ _ _ group _ <"/proc/$$/stat" && (umask 077; echo "$group" >${groupFile(at)}); } 2>/dev/null || :
 `}${LET_GO}
 `;
 

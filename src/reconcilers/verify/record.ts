@@ -95,15 +95,14 @@ export const writeRecord = (host: Host, spec: DatasetSpec, record: VerificationR
     stdin: renderRecord(record),
   });
 
-/** Has the next plan know that the object is not the artifact of `row`. */
+/** Has the next plan know that the object is not the artifact that `file`, of {@link objectMarkFile}, is named after. */
 export const markObject = (
   host: Host,
-  spec: DatasetSpec,
-  row: Pick<ManifestRow, "localPath">,
+  file: AbsolutePath,
   { etag, lastModified }: BucketObject,
   { by, found }: Pick<ObjectMark, "by" | "found">,
 ): Promise<unknown> =>
-  expectSuccess(host, `umask 077${replaceFile(objectMarkFile(spec, row))}`, {
+  expectSuccess(host, `umask 077${replaceFile(file)}`, {
     ...failure,
     stdin: `${etag} ${lastModified.toISOString()} ${by} ${found}\n`,
   });
