@@ -1,3 +1,5 @@
+import { OWN_FOLDER } from "../reconcilers/machine/own-folder.ts";
+
 /**
  * What a restricted login runs instead of whatever it asks for (sshd(8), AUTHORIZED_KEYS FILE FORMAT, `command`): as
  * the login it becomes root through the one command that sudo allows it, and as root it reads a framed script from
@@ -13,7 +15,7 @@ export const FILTER = `#!/bin/sh
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 export PATH LC_ALL
 umask 022
-here=/usr/local/lib/devbackup
+here=${OWN_FOLDER}
 refuse() { echo "devbackup-refused $1" >&2; exit 126; }
 [ $# = 0 ] || refuse "no arguments are taken"
 if [ "$(id -u)" != 0 ]; then

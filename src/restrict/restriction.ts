@@ -1,8 +1,8 @@
 import type { DesiredState, HostSpec } from "../desired-state/desired-state.ts";
 import type { AbsolutePath } from "../domain/names.ts";
+import { OWN_FOLDER } from "../reconcilers/machine/own-folder.ts";
 import {
   AUTHORIZED_KEYS,
-  RESTRICTION_FOLDER,
   type Restriction,
   type RestrictionFile,
   SUDOERS_FILE,
@@ -20,7 +20,7 @@ export async function restrictionOf(
   const allowed = await allowedScripts(desired, name, level);
   const { cloud } = desired;
   const own = (file: string, lines: readonly string[], mode = "600"): RestrictionFile => ({
-    path: `${RESTRICTION_FOLDER}/${file}` as AbsolutePath,
+    path: `${OWN_FOLDER}/${file}` as AbsolutePath,
     mode,
     content: lines.map((line) => `${line}\n`).join(""),
   });
@@ -45,11 +45,11 @@ export async function restrictionOf(
 
 /** One command, and no argument to it (sudoers(5), Cmnd_List: `""`). Bulk bytes go past sudo, not through a terminal of it. */
 const sudoers = (login: string): string => `# Written by devbackup, which sees when it is changed.
-Defaults!${RESTRICTION_FOLDER}/restricted env_reset, !setenv, !requiretty, !use_pty
-${login} ALL=(root) NOPASSWD: ${RESTRICTION_FOLDER}/restricted ""
+Defaults!${OWN_FOLDER}/restricted env_reset, !setenv, !requiretty, !use_pty
+${login} ALL=(root) NOPASSWD: ${OWN_FOLDER}/restricted ""
 `;
 
 /** `restrict`: no terminal, no forwarding of ports, agent or X11, no start-up file (sshd(8)). */
 const authorizedKeys = (publicKey: string): string => `# Written by devbackup, which sees when it is changed.
-restrict,command="${RESTRICTION_FOLDER}/restricted" ${publicKey} devbackup
+restrict,command="${OWN_FOLDER}/restricted" ${publicKey} devbackup
 `;

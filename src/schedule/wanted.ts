@@ -10,7 +10,7 @@ import {
   type Standpoint,
   secretsOf,
 } from "../desired-state/standpoint.ts";
-import type { HostName, Sha256 } from "../domain/names.ts";
+import type { HostName } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { ToInstall, WantedSchedule, WantedSecret } from "../reconcilers/schedule/wanted.ts";
 import { readSecret } from "../transport/secret.ts";
@@ -92,7 +92,7 @@ const identityOf = ({ restrict, connection }: HostSpec): string =>
   restrict === undefined || connection.kind === "local" ? SCHEDULE_IDENTITY : (connection.identityFile ?? "");
 
 /**
- * What tells a secret from another one lies beside its credential, for root alone to read; all the same it is made so
+ * The digest that tells a secret from another one lies beside its credential, for root alone to read; all the same it is made so
  * that trying out what it might be made from takes its time (RFC 7914, with Node's costs).
  */
 async function wantedSecret(
@@ -102,8 +102,8 @@ async function wantedSecret(
 ): Promise<WantedSecret> {
   try {
     const { value } = await readSecret(ref, env);
-    const mark = (await promisify(scrypt)(value, `devbackup ${name}`, 32)) as Buffer;
-    return { kind: "read", mark: mark.toString("hex") as Sha256 };
+    const digest = (await promisify(scrypt)(value, `devbackup ${name}`, 32)) as Buffer;
+    return { kind: "read", digest: digest.toString("hex") };
   } catch (error) {
     if (!(error instanceof DevbackupError)) throw error;
     const { what, why, next = "" } = error.trouble;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { renderStandpoint, type Standpoint } from "../../src/desired-state/standpoint.ts";
 import { absent, type Fact, known, unknown } from "../../src/domain/fact.ts";
-import type { HostName, Sha256 } from "../../src/domain/names.ts";
+import type { HostName } from "../../src/domain/names.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
 import type { AskedFacts, ScheduleFacts } from "../../src/reconcilers/schedule/schedule-facts.ts";
@@ -14,7 +14,7 @@ import { lookAt } from "./world.ts";
 const [ws, ls] = ["ws", "ls"] as [HostName, HostName];
 const NAME = "0.1.0-0123456789ab";
 const KEY = "ssh-ed25519 AAAAkey";
-const MARK = "5e".repeat(32) as Sha256;
+const DIGEST = "5e".repeat(32);
 const FOLDER = "/etc/devbackup/schedule";
 const IDENTITY = `${FOLDER}/id_ed25519`;
 
@@ -32,7 +32,7 @@ const wantedOn = (on: HostName): WantedSchedule => ({
   program: { name: NAME, machine: "x86_64", system: "Linux" },
   texts: [{ name: "devbackup.yaml", text: "version: 1 # mine\n" }],
   standpoint: standpointOn(on),
-  secrets: new Map([["notify-1", { kind: "read", mark: MARK }]]),
+  secrets: new Map([["notify-1", { kind: "read", digest: DIGEST }]]),
 });
 
 const BARE: ScheduleFacts = {
@@ -68,7 +68,7 @@ const setUpOn = (on: HostName): ScheduleFacts => ({
     ["/etc/systemd/system/devbackup.timer", file(timerFile(wantedOn(on)), "644")],
   ]),
   units: ["/etc/systemd/system/devbackup.service", "/etc/systemd/system/devbackup.timer"],
-  secrets: new Map([["notify-1", MARK]]),
+  secrets: new Map([["notify-1", DIGEST]]),
   publicKey: KEY,
   standpoint: standpointOn(on),
   timer: "enabled active",
@@ -186,7 +186,7 @@ describe("a schedule in the plan", () => {
     },
     {
       name: "a secret that is needed no more",
-      onLs: known({ ...setUpOn(ls), secrets: new Map([...setUpOn(ls).secrets, ["notify-2", MARK]]) }),
+      onLs: known({ ...setUpOn(ls), secrets: new Map([...setUpOn(ls).secrets, ["notify-2", DIGEST]]) }),
       actions: ["schedule:ls"],
       says: /notify-2 is needed no more/,
     },

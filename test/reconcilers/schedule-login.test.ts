@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import {
   chownSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
@@ -14,39 +12,18 @@ import {
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { HostName } from "../../src/domain/names.ts";
-import type { Action } from "../../src/plan/plan.ts";
-import type { Tools } from "../../src/reconcilers/reconciler.ts";
 import { scheduleLogin } from "../../src/reconcilers/schedule/login.ts";
-import { LOGINS } from "../../src/reconcilers/schedule/schedule-facts.ts";
-import type { Host } from "../../src/transport/host.ts";
+import { makeHost, NOBODY, noRoot } from "./schedule-host.ts";
 
-const noRoot = process.getuid?.() !== 0 ? "needs root: it becomes another user" : false;
 const LINE = "restrict ssh-ed25519 AAAA devbackup-schedule-of-ls";
-const NOBODY = 65534;
 
 /** A home of the user nobody, and what lets a schedule in there. */
 function makeHome(context: TestContext) {
-  const folder = mkdtempSync("/tmp/login-");
-  context.after(() => rmSync(folder, { recursive: true }));
-  const home = join(folder, "home");
-  mkdirSync(home);
-  chownSync(home, NOBODY, NOBODY);
-  spawnSync("chmod", ["755", folder]);
-  const letIn = async (line: string | null = LINE) => {
-    const run: Host["run"] = async (script) => {
-      const before = `getent() { echo "nobody:x:${NOBODY}:${NOBODY}::${home}:/bin/sh"; }`;
-      const moved = script.replaceAll(LOGINS, join(folder, "logins"));
-      const { status, stdout, stderr } = spawnSync("sh", ["-c", `${before}\n${moved}`], { encoding: "utf8" });
-      return { exitCode: status ?? -1, stdout, stderr };
-    };
-    const input = { on: "ls", user: "nobody", datasets: ["dev"], line };
-    await scheduleLogin.run(
-      { id: "test", host: "ws", input } as unknown as Action<never>,
-      { host: () => ({ name: "ws" as HostName, run }) as unknown as Host } as unknown as Tools,
-    );
-  };
-  const file = join(home, ".ssh/authorized_keys");
-  return { folder, home, file, letIn, keys: () => readFileSync(file, "utf8") };
+  const host = makeHost(context);
+  const letIn = (line: string | null = LINE) =>
+    host.carryOut(scheduleLogin, { on: "ls" as HostName, user: "nobody", datasets: ["dev"], line });
+  const file = join(host.home, ".ssh/authorized_keys");
+  return { ...host, file, letIn, keys: () => readFileSync(file, "utf8") };
 }
 
 test("a schedule is let in by one line, and no other is touched", { skip: noRoot }, async (context) => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DesiredState } from "../../src/desired-state/desired-state.ts";
 import type { HostName } from "../../src/domain/names.ts";
-import { RESTRICTION_FOLDER } from "../../src/reconcilers/machine/restrict.ts";
+import { OWN_FOLDER } from "../../src/reconcilers/machine/own-folder.ts";
 import { type Allowed, allowedScripts } from "../../src/restrict/allowed.ts";
 import { FILTER } from "../../src/restrict/filter.ts";
 import { framed } from "../../src/transport/host.ts";
@@ -43,7 +43,7 @@ export async function install(
   file("allowed-signals", allowed.signals);
   file("address", [`${desired.cloud?.endpoint}/${desired.cloud?.bucket}/`]);
   const filter = join(folder, "restricted");
-  writeFileSync(filter, FILTER.replaceAll(RESTRICTION_FOLDER, folder), { mode: 0o755 });
+  writeFileSync(filter, FILTER.replaceAll(OWN_FOLDER, folder), { mode: 0o755 });
   const feed: Installed["feed"] = (input, args = []) => {
     const [program = "sh", ...options] = shell;
     const { status, stdout, stderr } = spawnSync(program, [...options, filter, ...args], {

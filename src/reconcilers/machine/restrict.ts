@@ -13,6 +13,7 @@ import {
   warning,
 } from "../reconciler.ts";
 import { expectSuccess, SCRATCH } from "../run-script.ts";
+import { OWN_FOLDER } from "./own-folder.ts";
 
 /** A restricted login as it should stand on its host. */
 export interface Restriction {
@@ -37,8 +38,6 @@ export interface RestrictionFacts {
   readonly login: string | null;
 }
 
-/** Where everything of a restricted login lies; root's alone to write. A schedule's programs may lie here, too. */
-export const RESTRICTION_FOLDER = "/usr/local/lib/devbackup";
 /** Its home holds the one key and nothing that it could write to. */
 export const RESTRICTED_HOME = "/var/lib/devbackup-login";
 export const SUDOERS_FILE = "/etc/sudoers.d/devbackup-restricted";
@@ -51,7 +50,7 @@ export const IN_FOLDER = [
   "address",
   "login",
 ];
-const FILES = [...IN_FOLDER.map((name) => `${RESTRICTION_FOLDER}/${name}`), SUDOERS_FILE, AUTHORIZED_KEYS];
+const FILES = [...IN_FOLDER.map((name) => `${OWN_FOLDER}/${name}`), SUDOERS_FILE, AUTHORIZED_KEYS];
 
 export const restrictionProbe = (host: HostName): Probe<RestrictionFacts> => ({
   host,
@@ -59,7 +58,7 @@ export const restrictionProbe = (host: HostName): Probe<RestrictionFacts> => ({
 for f in ${FILES}; do
   if [ -e "$f" ]; then echo "file $(stat -c '%a %u' -- "$f") $(sha256sum <"$f" | cut -c1-64) $f"; fi
 done
-login=$(head -n 1 -- ${`${RESTRICTION_FOLDER}/login`} 2>/dev/null) && id -u -- "$login" >/dev/null 2>&1 && echo "login $login"
+login=$(head -n 1 -- ${`${OWN_FOLDER}/login`} 2>/dev/null) && id -u -- "$login" >/dev/null 2>&1 && echo "login $login"
 :`,
   parse: (stdout) =>
     known({
@@ -187,7 +186,7 @@ if id -u -- "$login" >/dev/null 2>&1; then
 else
   useradd --system --user-group --home-dir "$home" --no-create-home --shell /bin/sh --password '*' -- "$login"
 fi
-for d in ${RESTRICTION_FOLDER} "$home" "$home/.ssh"; do mkdir -p -- "$d"; chown root:root "$d"; chmod 755 "$d"; done
+for d in ${OWN_FOLDER} "$home" "$home/.ssh"; do mkdir -p -- "$d"; chown root:root "$d"; chmod 755 "$d"; done
 `}${put.join("\n")}`;
 }
 
@@ -201,8 +200,8 @@ if [ -n "$login" ] && [ "$(getent passwd "$login" | cut -d: -f6)" = "$home" ]; t
   if id -u -- "$login" >/dev/null 2>&1; then echo "$why" >&2; exit 1; fi
 fi
 rm -rf --one-file-system -- "$home"
-rm -f -- ${IN_FOLDER.map((name) => `${RESTRICTION_FOLDER}/${name}`)}
-[ ! -d ${RESTRICTION_FOLDER} ] || rmdir --ignore-fail-on-non-empty ${RESTRICTION_FOLDER}`;
+rm -f -- ${IN_FOLDER.map((name) => `${OWN_FOLDER}/${name}`)}
+[ ! -d ${OWN_FOLDER} ] || rmdir --ignore-fail-on-non-empty ${OWN_FOLDER}`;
 
 /** What was looked at on one host, and what should be there; null for no restricted login. */
 export interface LookedAtRestriction {

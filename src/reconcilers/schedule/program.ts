@@ -5,11 +5,11 @@ import type { Host } from "../../transport/host.ts";
 import { localHost } from "../../transport/local-host.ts";
 import { pipe } from "../../transport/pipe.ts";
 import { sh } from "../../transport/quote.ts";
+import { OWN_FOLDER } from "../machine/own-folder.ts";
 import { packagesId } from "../machine/packages.ts";
 import type { Reconciler, Tools } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { dueOf, programId, proposeOn } from "./common.ts";
-import { PROGRAMS } from "./schedule-facts.ts";
 import { fits } from "./schedule-problems.ts";
 import type { ProgramFile } from "./wanted.ts";
 
@@ -41,8 +41,8 @@ export const scheduledProgram: Reconciler<Input> = {
           summary: `install devbackup ${versionOf(name)}, and the Node that runs it`,
           reason: current === null ? "its schedule needs it" : `${current} is there, and this is ${name}`,
           details: [
-            `${PROGRAMS}/${name}`,
-            ...former.map((each) => `${PROGRAMS}/${each} is removed after it`),
+            `${OWN_FOLDER}/${name}`,
+            ...former.map((each) => `${OWN_FOLDER}/${each} is removed after it`),
           ],
           needs: [packagesId(on)],
           input: { name, former },
@@ -114,24 +114,24 @@ export const NODE = "node";
 
 /** Beside those that stand, under a name that nobody takes for one of them. */
 const unpackScript = (name: string): string => sh`set -e; umask 022
-mkdir -p ${PROGRAMS}; cd ${PROGRAMS}
+mkdir -p ${OWN_FOLDER}; cd ${OWN_FOLDER}
 rm -rf -- ${`./${name}.new`}; mkdir ${`./${name}.new`}; cd ${`./${name}.new`}
 tar -xzof -`;
 
 /** Whole, and fit to run there: only then does `current` lead to it, in one step, and only then are others removed. */
 const stand = (name: string, files: readonly ProgramFile[], former: readonly string[]): string => {
   const node = fileName(files.find(({ path }) => path === NODE)?.here ?? NODE);
-  return sh`cd ${`${PROGRAMS}/${name}.new`}
+  return sh`cd ${`${OWN_FOLDER}/${name}.new`}
 [ ${node} = ${NODE} ] || mv -T -- ./${node} ./${NODE}
 sha256sum --quiet -c - >&2
 chown -R root:root .; chmod -R u=rwX,go=rX .; chmod 755 ./${NODE}
 ./${NODE} --version >/dev/null
 ./${NODE} ./devbackup.mjs --version >/dev/null
 sync -f .
-cd ${PROGRAMS}
+cd ${OWN_FOLDER}
 rm -rf -- ./${name}; mv -T -- ${`./${name}.new`} ./${name}
 ln -sfn -- ${name} current.new; mv -T -- current.new current; sync -f .
-for d in ${former} *.new; do rm -rf -- "./$d"; done`;
+for d in ${former} [0-9]*.new; do rm -rf -- "./$d"; done`;
 };
 
 const installFailed = (host: HostName, why: string): DevbackupError =>

@@ -3,15 +3,14 @@ import { parseStandpoint, SCHEDULE_FOLDER, type Standpoint } from "../../desired
 import { type Fact, known, unknown } from "../../domain/fact.ts";
 import type { HostName } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
+import { OWN_FOLDER } from "../machine/own-folder.ts";
 import type { Probe } from "../reconciler.ts";
 
-/** Where the programs lie, each in a folder VERSION-HASH, and `current`, a link to one of them. */
-export const PROGRAMS = "/usr/local/lib/devbackup";
 export const UNITS = "/etc/systemd/system";
 export const SERVICE = "devbackup.service";
 export const TIMER = "devbackup.timer";
 /** The first line of each unit of ours. */
-export const MARK = "# Written by devbackup, which sees when it is changed.";
+export const WRITTEN_BY_US = "# Written by devbackup, which sees when it is changed.";
 /** What a scheduled run remembers. */
 export const STATE_FOLDER = "devbackup-schedule";
 /** On a host that a schedule logs in to: a file NAME for each, with the user who lets it in, and its datasets. */
@@ -30,7 +29,7 @@ export interface ScheduleFacts {
   /** The units that devbackup wrote, and those of their names that it did not. */
   readonly units: readonly string[];
   readonly foreign: readonly string[];
-  /** Of each credential, what tells its secret from another one. */
+  /** Of each credential, the digest of its secret. */
   readonly secrets: ReadonlyMap<string, string>;
   /** Of the key that its runs log in with: `ssh-ed25519 AAAA…`; null where there is none. */
   readonly publicKey: string | null;
@@ -80,7 +79,7 @@ as_user() {
 export const scheduleProbe = (host: HostName): Probe<ScheduleFacts> => ({
   host,
   script: `${AS_USER}${sh`
-p=${PROGRAMS} s=${SCHEDULE_FOLDER} l=${LOGINS} c=${loginComment("")}
+p=${OWN_FOLDER} s=${SCHEDULE_FOLDER} l=${LOGINS} c=${loginComment("")}
 echo "machine $(uname -m)"; echo "system $(uname -s)"
 [ ! -L "$p/current" ] || echo "current $(readlink -- "$p/current")"
 for d in "$p"/[0-9]*-????????????; do [ ! -d "$d" ] || echo "program $(basename "$d")"; done
@@ -88,10 +87,10 @@ for f in ${[`${UNITS}/${SERVICE}`, `${UNITS}/${TIMER}`]} "$s"/standpoint.json "$
   if [ -f "$f" ]; then echo "file $(stat -c '%a %u' -- "$f") $(sha256sum <"$f" | cut -c1-64) $f"; fi
 done
 for f in ${[`${UNITS}/${SERVICE}`, `${UNITS}/${TIMER}`]}; do
-  if [ ! -f "$f" ]; then continue; elif [ "$(head -n 1 -- "$f")" = ${MARK} ]; then echo "unit $f"; else echo "foreign $f"; fi
+  if [ ! -f "$f" ]; then continue; elif [ "$(head -n 1 -- "$f")" = ${WRITTEN_BY_US} ]; then echo "unit $f"; else echo "foreign $f"; fi
 done
-for f in "$s"/credentials/*.mark; do
-  n=$(basename "$f" .mark)
+for f in "$s"/credentials/*.digest; do
+  n=$(basename "$f" .digest)
   [ ! -f "$f" ] || [ ! -f "$s/credentials/$n" ] || echo "secret $n $(head -n 1 -- "$f")"
 done
 [ ! -f "$s/id_ed25519" ] || [ ! -f "$s/id_ed25519.pub" ] || echo "key $(head -n 1 -- "$s/id_ed25519.pub")"
@@ -124,7 +123,7 @@ done
       ),
       units: all("unit").map((path) => path.join(" ")),
       foreign: all("foreign").map((path) => path.join(" ")),
-      secrets: new Map(all("secret").map(([name = "", mark = ""]) => [name, mark])),
+      secrets: new Map(all("secret").map(([name = "", digest = ""]) => [name, digest])),
       publicKey: publicKeyOf(all("key")[0]),
       standpoint: parseStandpoint(one("standpoint") ?? "") ?? null,
       timer: one("timer") ?? "",

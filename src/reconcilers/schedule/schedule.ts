@@ -23,8 +23,8 @@ interface Input {
   readonly files: readonly ScheduleFile[];
   /** Files of an earlier desired state. */
   readonly stale: readonly string[];
-  /** Credentials whose secrets are to be put there, by what tells them from others; and those to be removed. */
-  readonly secrets: readonly (readonly [name: string, mark: string])[];
+  /** Credentials whose secrets are to be put there, with their digests; and those to be removed. */
+  readonly secrets: readonly (readonly [name: string, digest: string])[];
   readonly former: readonly string[];
   /** What each other host is tried with before the timer is started. */
   readonly logins: readonly (readonly [host: HostName, argv: readonly string[]])[];
@@ -111,7 +111,9 @@ function inputOf({ wanted, there, looked }: Due): Input {
     files,
     stale: [...there.files.keys()].filter((path) => path.startsWith(states) && !paths.has(path)),
     secrets: [...wanted.secrets].flatMap(([name, secret]) =>
-      secret.kind === "read" && there.secrets.get(name) !== secret.mark ? [[name, secret.mark] as const] : [],
+      secret.kind === "read" && there.secrets.get(name) !== secret.digest
+        ? [[name, secret.digest] as const]
+        : [],
     ),
     former: [...there.secrets.keys()].filter((name) => !wanted.secrets.has(name)),
     logins: [...wanted.standpoint.reach].map(([name, { address, port, user, identityFile }]) => [
@@ -161,10 +163,10 @@ function setUpScript({ files, stale, secrets, former, logins }: Input, values: r
   const put = (some: readonly ScheduleFile[]) =>
     some.map(({ path }) => sh`mv -T -- ${`${path}.new`} ${path}`).join("\n");
   const encrypt = secrets.map(
-    ([name, mark], index) => sh`f=${`${CREDENTIALS}/${name}`}
+    ([name, digest], index) => sh`f=${`${CREDENTIALS}/${name}`}
 dd bs=${Buffer.byteLength(values[index] ?? "")} count=1 iflag=fullblock 2>/dev/null | systemd-creds encrypt --name=${name} - "$f.new"
 [ -s "$f.new" ]; chmod 600 "$f.new"; sync "$f.new"; mv -T -- "$f.new" "$f"
-printf '%s\n' ${mark} >"$f.mark.new"; sync "$f.mark.new"; mv -T -- "$f.mark.new" "$f.mark"`,
+printf '%s\n' ${digest} >"$f.digest.new"; sync "$f.digest.new"; mv -T -- "$f.digest.new" "$f.digest"`,
   );
   const tried = logins.map(
     ([host, argv]) => sh`code=0; said=$(${argv} 2>&1) || code=$?
@@ -181,7 +183,7 @@ chmod 700 ${SCHEDULE_FOLDER}`,
     put(files.filter((file) => !isUnit(file))),
     ...(stale.length + former.length > 0
       ? [
-          sh`rm -f -- ${[...stale, ...former.flatMap((name) => [`${CREDENTIALS}/${name}`, `${CREDENTIALS}/${name}.mark`])]}`,
+          sh`rm -f -- ${[...stale, ...former.flatMap((name) => [`${CREDENTIALS}/${name}`, `${CREDENTIALS}/${name}.digest`])]}`,
         ]
       : []),
     ...tried,

@@ -1,11 +1,12 @@
 import { SCHEDULE_FOLDER } from "../../desired-state/standpoint.ts";
-import { MARK, PROGRAMS, SERVICE, STATE_FOLDER } from "./schedule-facts.ts";
+import { OWN_FOLDER } from "../machine/own-folder.ts";
+import { SERVICE, STATE_FOLDER, WRITTEN_BY_US } from "./schedule-facts.ts";
 import type { WantedSchedule } from "./wanted.ts";
 
 export const CREDENTIALS = `${SCHEDULE_FOLDER}/credentials`;
 
 /** The program as systemd and people call it there. */
-const PROGRAM = `${PROGRAMS}/current/node ${PROGRAMS}/current/devbackup.mjs`;
+const PROGRAM = `${OWN_FOLDER}/current/node ${OWN_FOLDER}/current/devbackup.mjs`;
 const CONFIG = `--config ${SCHEDULE_FOLDER}/desired-state`;
 
 /**
@@ -13,7 +14,7 @@ const CONFIG = `--config ${SCHEDULE_FOLDER}/desired-state`;
  * what is due is found again by looking, whenever that is. Type=oneshot would not be tried again by its exit code
  * (systemd.service(5), RestartForceExitStatus=).
  */
-export const serviceFile = ({ secrets }: Pick<WantedSchedule, "secrets">): string => `${MARK}
+export const serviceFile = ({ secrets }: Pick<WantedSchedule, "secrets">): string => `${WRITTEN_BY_US}
 [Unit]
 Description=devbackup: back up what is due
 Wants=network-online.target
@@ -36,7 +37,7 @@ IOSchedulingClass=idle
 `;
 
 /** A run that was missed while the machine was off is caught up when it is on again. */
-export const timerFile = ({ calendar }: Pick<WantedSchedule, "calendar">): string => `${MARK}
+export const timerFile = ({ calendar }: Pick<WantedSchedule, "calendar">): string => `${WRITTEN_BY_US}
 [Unit]
 Description=devbackup: when ${SERVICE} runs
 

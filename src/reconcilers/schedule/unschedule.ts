@@ -2,6 +2,7 @@ import type { DesiredState } from "../../desired-state/desired-state.ts";
 import { SCHEDULE_FOLDER } from "../../desired-state/standpoint.ts";
 import type { HostName } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
+import { OWN_FOLDER } from "../machine/own-folder.ts";
 import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { proposeOn, scheduleId } from "./common.ts";
@@ -10,7 +11,6 @@ import {
   AS_USER,
   LOGINS,
   loginComment,
-  PROGRAMS,
   type ScheduleFacts,
   SERVICE,
   STATE_FOLDER,
@@ -50,7 +50,7 @@ export const unschedule: Reconciler<Input> = {
             reason: on === null ? "no schedule is declared" : `the schedule is declared for ${on}`,
             details: [
               ...(runs
-                ? [...input.units, SCHEDULE_FOLDER, ...input.programs.map((name) => `${PROGRAMS}/${name}`)]
+                ? [...input.units, SCHEDULE_FOLDER, ...input.programs.map((name) => `${OWN_FOLDER}/${name}`)]
                 : []),
               ...logins.map(
                 (name) =>
@@ -103,10 +103,10 @@ rm -f -- ${["/var/lib/systemd/timers/stamp-devbackup.timer", ...units]}
 systemctl daemon-reload
 systemctl reset-failed ${[SERVICE, TIMER]} 2>/dev/null || :
 rm -rf --one-file-system -- ${[SCHEDULE_FOLDER, `/var/lib/${STATE_FOLDER}`]}
-if cd ${PROGRAMS} 2>/dev/null; then
-  for d in ${programs} *.new; do rm -rf --one-file-system -- "./$d"; done
-  rm -f -- ./current
-  cd /; rmdir --ignore-fail-on-non-empty ${PROGRAMS}
+if cd ${OWN_FOLDER} 2>/dev/null; then
+  for d in ${programs} [0-9]*.new; do rm -rf --one-file-system -- "./$d"; done
+  rm -f -- ./current ./current.new
+  cd /; rmdir --ignore-fail-on-non-empty ${OWN_FOLDER}
 fi`;
   const entered = logins.map((name) => `${sh`f=${`${LOGINS}/${name}`}`}${leave(name)}`);
   return `${AS_USER}

@@ -18,9 +18,9 @@ export interface WantedSchedule {
   readonly secrets: ReadonlyMap<string, WantedSecret>;
 }
 
-/** What tells it from another one, or why it can't be read here. */
+/** Its digest, which tells it from another one, or why it can't be read here. */
 export type WantedSecret =
-  | { readonly kind: "read"; readonly mark: Sha256 }
+  | { readonly kind: "read"; readonly digest: string }
   | { readonly kind: "unreadable"; readonly why: string; readonly next: string };
 
 /** What running it takes besides, on the controller. */
