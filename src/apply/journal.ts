@@ -1,7 +1,8 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { JournalEntry } from "../domain/journal.ts";
 import { jsonLine } from "../domain/printable.ts";
-import { journalFile, journalFolder } from "../reconcilers/machine/journal.ts";
+import { journalFile, logsFolder } from "../reconcilers/machine/journal.ts";
+import { appendTo } from "../reconcilers/run-script.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 import type { Holder } from "./lock.ts";
@@ -17,6 +18,6 @@ export const openJournal =
   async (entry) => {
     const ts = now().toISOString();
     const line = jsonLine({ ts, who, pid, dataset: spec.name, ...entry });
-    const script = sh`umask 027; mkdir -p ${journalFolder(spec)}; cat >>${journalFile(spec, ts.slice(0, 7))}`;
+    const script = `${sh`umask 027; mkdir -p ${logsFolder(spec)}`}${appendTo(journalFile(spec, ts.slice(0, 7)))}`;
     await host.run(script, { stdin: `${line}\n`, timeoutMs: 30_000 }).catch(() => undefined);
   };

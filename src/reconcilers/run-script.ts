@@ -25,6 +25,12 @@ export const replaceFile = (file: AbsolutePath): string => sh`
 f=${file}
 cat >"$f.new"; sync "$f.new"; mv -T -- "$f.new" "$f"; sync "$(dirname -- "$f")"`;
 
+/** The lines on stdin come to stand at the end of `file`, synced; one that was cut off there spoils no other. */
+export const appendTo = (file: AbsolutePath): string => sh`
+f=${file}
+if [ -s "$f" ] && [ -n "$(tail -c 1 -- "$f")" ]; then echo >>"$f"; fi
+cat >>"$f"; sync "$f" "$(dirname -- "$f")"`;
+
 /** Runs `script` and turns a non-zero exit into an error that carries the end of its stderr. */
 export async function expectSuccess(host: Host, script: string, failure: Failure): Promise<RunResult> {
   const { code, what, state, next, ...options } = failure;

@@ -4,9 +4,11 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { openJournal } from "../../src/apply/journal.ts";
 import { absent } from "../../src/domain/fact.ts";
-import type { AbsolutePath } from "../../src/domain/names.ts";
+import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
 import { journalFile, journalProbe } from "../../src/reconcilers/machine/journal.ts";
+import { localHost } from "../../src/transport/local-host.ts";
 import { desired } from "./world.ts";
 
 test("journal: nothing is nothing; of ten years the newest runs are read, whole", (context) => {
@@ -51,4 +53,24 @@ test("journal: nothing is nothing; of ten years the newest runs are read, whole"
       startedAt: `${months.at(-1 - back)}-01T03:00:00Z`,
       ...{ who: "chuck@ws", result: "done", durationMs: 60_000, planned: 30, done: 30, failed: null },
     });
+});
+
+test("journal: an entry that was cut off spoils no other", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "journal-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const [found = assert.fail()] = desired().datasets;
+  const spec = { ...found, repository: folder as AbsolutePath };
+  const host = localHost({ name: "ls" as HostName, become: "none", env: process.env });
+  const at = new Date("2026-03-01T03:00:00Z");
+  const note = openJournal(host, spec, { who: "chuck@ws", pid: 7, since: at.toISOString() }, () => at);
+  await note({ event: "apply-started", actions: ["a"] });
+  appendFileSync(journalFile(spec, "2026-03"), '{"ts":"2026-03-01T03');
+  await note({ event: "apply-finished", result: "done", durationMs: 5 });
+  const probe = journalProbe(spec);
+  const runs = probe.parse(execFileSync("sh", ["-euc", probe.script], { encoding: "utf8" }));
+  assert.ok(runs.kind === "known");
+  assert.deepEqual(
+    runs.value.map(({ result, durationMs }) => [result, durationMs]),
+    [["done", 5]],
+  );
 });

@@ -5,11 +5,11 @@ import { type AbsolutePath, joinPath } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
 import type { Probe } from "../reconciler.ts";
 
-export const journalFolder = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "logs");
+export const logsFolder = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "logs");
 
 /** `month`: `YYYY-MM`. */
 export const journalFile = (spec: DatasetSpec, month: string): AbsolutePath =>
-  joinPath(journalFolder(spec), `apply-${month}.jsonl`);
+  joinPath(logsFolder(spec), `apply-${month}.jsonl`);
 
 /** Some hundred runs, each with its actions. */
 const READ_BYTES = 256 * 1024;
@@ -19,7 +19,7 @@ const READ_FILES = 24;
 export const journalProbe = (spec: DatasetSpec): Probe<readonly JournalRun[]> => ({
   host: spec.server,
   script: sh`
-cd ${journalFolder(spec)} 2>/dev/null || exit 0
+cd ${logsFolder(spec)} 2>/dev/null || exit 0
 set -- apply-[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl
 while [ $# -gt ${READ_FILES} ]; do shift; done
 [ ! -f "$1" ] || cat -- "$@" | tail -c ${READ_BYTES}`,

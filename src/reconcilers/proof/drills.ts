@@ -5,8 +5,9 @@ import { jsonLine } from "../../domain/printable.ts";
 import { type DrillProof, parseProofs, proofRecord } from "../../domain/proof.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
+import { logsFolder } from "../machine/journal.ts";
 import type { Probe } from "../reconciler.ts";
-import { expectSuccess } from "../run-script.ts";
+import { appendTo, expectSuccess } from "../run-script.ts";
 import { drillFolder } from "./drill-script.ts";
 
 export interface DrillFacts {
@@ -16,7 +17,7 @@ export interface DrillFacts {
   readonly left: boolean;
 }
 
-const logFile = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "logs/drills.jsonl");
+const logFile = (spec: DatasetSpec): AbsolutePath => joinPath(logsFolder(spec), "drills.jsonl");
 
 export const drillsProbe = (spec: DatasetSpec): Probe<DrillFacts> => ({
   host: spec.server,
@@ -31,18 +32,12 @@ if [ -e ${logFile(spec)} ]; then tail -n 200 -- ${logFile(spec)}; fi`,
   },
 });
 
-/** Adds one to the log, and has it on the disk. One that was cut off before it spoils no line but its own. */
+/** Adds one to the log, and has it on the disk. */
 export async function recordProof(host: Host, spec: DatasetSpec, proof: DrillProof): Promise<void> {
   const file = logFile(spec);
-  await expectSuccess(host, appendScript(file), {
+  await expectSuccess(host, `umask 027${appendTo(file)}`, {
     code: "drill-not-noted",
     what: `the drill of ${proof.label} could not be noted in ${file}`,
     stdin: `${jsonLine(proofRecord(proof))}\n`,
   });
 }
-
-const appendScript = (file: AbsolutePath): string => sh`
-f=${file}
-umask 027
-if [ -s "$f" ] && [ -n "$(tail -c 1 -- "$f")" ]; then echo >>"$f"; fi
-cat >>"$f"; sync "$f" "$(dirname -- "$f")"`;
