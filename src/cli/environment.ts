@@ -1,4 +1,5 @@
-import type { DesiredState, SecretRef } from "../desired-state/desired-state.ts";
+import type { DesiredState } from "../desired-state/desired-state.ts";
+import { secretsOf } from "../desired-state/standpoint.ts";
 
 /** What was secret in the environment, and has left it. */
 const taken: NodeJS.ProcessEnv = {};
@@ -8,15 +9,11 @@ const taken: NodeJS.ProcessEnv = {};
  * here on inherits it.
  */
 export function takeSecrets(desired: Pick<DesiredState, "cloud" | "notify">): NodeJS.ProcessEnv {
-  for (const { name } of secretsOf(desired).filter((ref) => ref.kind === "env")) {
-    const value = process.env[name];
-    if (value !== undefined) taken[name] = value;
-    delete process.env[name];
+  for (const ref of secretsOf(desired).values()) {
+    if (ref.kind !== "env") continue;
+    const value = process.env[ref.name];
+    if (value !== undefined) taken[ref.name] = value;
+    delete process.env[ref.name];
   }
   return { ...process.env, ...taken };
 }
-
-const secretsOf = ({ cloud, notify }: Pick<DesiredState, "cloud" | "notify">): SecretRef[] => [
-  ...(cloud === null ? [] : [cloud.accessKeyId, cloud.secretAccessKey]),
-  ...notify.flatMap(({ way }) => ("url" in way && typeof way.url !== "string" ? [way.url] : [])),
-];

@@ -28,6 +28,7 @@ export const seenFrom = (
   desired: DesiredState,
   credentials: string,
 ): DesiredState => ({
+  ...desired,
   ...withSecrets(desired, (name) => ({ kind: "file", path: `${credentials}/${name}` })),
   hosts: new Map(
     [...desired.hosts].map(([name, spec]) => [
@@ -48,8 +49,11 @@ const over = (spec: HostSpec, reached: Reached | undefined): HostSpec =>
         connection: { kind: "ssh", ...reached, knownHosts: SCHEDULE_KNOWN_HOSTS },
       };
 
+/** What names secrets. */
+type Naming = Pick<DesiredState, "cloud" | "notify">;
+
 /** Every secret that a run of `desired` may need, by the name of its credential. */
-export function secretsOf(desired: DesiredState): ReadonlyMap<string, SecretRef> {
+export function secretsOf(desired: Naming): ReadonlyMap<string, SecretRef> {
   const found = new Map<string, SecretRef>();
   withSecrets(desired, (name, ref) => {
     found.set(name, ref);
@@ -59,33 +63,35 @@ export function secretsOf(desired: DesiredState): ReadonlyMap<string, SecretRef>
 }
 
 function withSecrets(
-  desired: DesiredState,
+  { cloud, notify }: Naming,
   replace: (name: string, ref: SecretRef) => SecretRef,
-): DesiredState {
-  const { cloud } = desired;
+): Naming {
   const told = ({ on, way }: NotifySpec, index: number): NotifySpec => {
     if (!("url" in way) || typeof way.url === "string") return { on, way };
-    return { on, way: { ...way, url: replace(`notify-${index + 1}`, way.url) } };
+    return { on, way: { ...way, url: replace(`notify-${index}`, way.url) } };
   };
   return {
-    ...desired,
     cloud: cloud && {
       ...cloud,
       accessKeyId: replace("cloud-access-key-id", cloud.accessKeyId),
       secretAccessKey: replace("cloud-secret-access-key", cloud.secretAccessKey),
     },
-    notify: desired.notify.map(told),
+    notify: notify.map(told),
   };
 }
 
-/** The hosts that a schedule's host has to reach, in the order of the file. */
-export const reachedHosts = ({
+/** The hosts that a schedule's host has to reach, in the order of the file: hosts that are local are one machine. */
+export function reachedHosts({
   datasets,
   schedule,
-}: Pick<DesiredState, "datasets" | "schedule">): HostName[] =>
-  [...new Set(datasets.flatMap(({ workstation, server }) => [workstation, server]))].filter(
-    (name) => name !== schedule?.on,
+  hosts,
+}: Pick<DesiredState, "datasets" | "schedule" | "hosts">): HostName[] {
+  const isLocal = (name: HostName | undefined) =>
+    name !== undefined && hosts.get(name)?.connection.kind === "local";
+  return [...new Set(datasets.flatMap(({ workstation, server }) => [workstation, server]))].filter(
+    (name) => name !== schedule?.on && !(isLocal(schedule?.on) && isLocal(name)),
   );
+}
 
 /** As it stands on that host; the same standpoint gives the same text. */
 export const renderStandpoint = ({ host, datasets, reach }: Standpoint): string =>

@@ -50,13 +50,13 @@ describe("a desired state as its schedule's host sees it", () => {
       seen.notify.map(({ way }) => ("url" in way ? way.url : null)),
       [
         "https://ntfy.sh/open",
+        { kind: "file", path: "/run/c/notify-1" },
         { kind: "file", path: "/run/c/notify-2" },
-        { kind: "file", path: "/run/c/notify-3" },
       ],
     );
     assert.deepEqual(
       [...secretsOf(desiredBy(MINIMAL + CLOUD + NOTIFY))].map(([name, { kind }]) => `${name} ${kind}`),
-      ["cloud-access-key-id env", "cloud-secret-access-key file", "notify-2 command", "notify-3 env"],
+      ["cloud-access-key-id env", "cloud-secret-access-key file", "notify-1 command", "notify-2 env"],
     );
   });
 

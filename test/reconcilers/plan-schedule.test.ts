@@ -32,7 +32,7 @@ const wantedOn = (on: HostName): WantedSchedule => ({
   program: { name: NAME, machine: "x86_64", system: "Linux" },
   texts: [{ name: "devbackup.yaml", text: "version: 1 # mine\n" }],
   standpoint: standpointOn(on),
-  secrets: new Map([["notify-1", { kind: "read", digest: DIGEST }]]),
+  secrets: new Map([["notify-0", { kind: "read", digest: DIGEST }]]),
 });
 
 const BARE: ScheduleFacts = {
@@ -68,7 +68,7 @@ const setUpOn = (on: HostName): ScheduleFacts => ({
     ["/etc/systemd/system/devbackup.timer", file(timerFile(wantedOn(on)), "644")],
   ]),
   units: ["/etc/systemd/system/devbackup.service", "/etc/systemd/system/devbackup.timer"],
-  secrets: new Map([["notify-1", DIGEST]]),
+  secrets: new Map([["notify-0", DIGEST]]),
   publicKey: KEY,
   standpoint: standpointOn(on),
   timer: "enabled active",
@@ -180,15 +180,15 @@ describe("a schedule in the plan", () => {
     },
     {
       name: "a secret has changed",
-      onLs: known({ ...setUpOn(ls), secrets: new Map([["notify-1", "other"]]) }),
+      onLs: known({ ...setUpOn(ls), secrets: new Map([["notify-0", "other"]]) }),
       actions: ["schedule:ls"],
-      says: /notify-1 has changed/,
+      says: /notify-0 has changed/,
     },
     {
       name: "a secret that is needed no more",
-      onLs: known({ ...setUpOn(ls), secrets: new Map([...setUpOn(ls).secrets, ["notify-2", DIGEST]]) }),
+      onLs: known({ ...setUpOn(ls), secrets: new Map([...setUpOn(ls).secrets, ["notify-1", DIGEST]]) }),
       actions: ["schedule:ls"],
-      says: /notify-2 is needed no more/,
+      says: /notify-1 is needed no more/,
     },
     {
       name: "its key was made anew",
@@ -341,7 +341,7 @@ describe("what stands in the way of a schedule, and nothing of it is planned", (
       name: "a secret that can't be read here, and is not there either",
       wanted: {
         ...wantedOn(ls),
-        secrets: new Map([["notify-1", { kind: "unreadable", why: "not set", next: "set HC" }]]),
+        secrets: new Map([["notify-0", { kind: "unreadable", why: "not set", next: "set HC" }]]),
       },
       onLs: there({}),
       code: "schedule-secret",
@@ -376,7 +376,7 @@ describe("what stands in the way of a schedule, and nothing of it is planned", (
 
   test("a secret that can't be read here stays what it is where it stands", () => {
     const secrets = new Map([
-      ["notify-1", { kind: "unreadable", why: "not set", next: "" }],
+      ["notify-0", { kind: "unreadable", why: "not set", next: "" }],
     ]) as WantedSchedule["secrets"];
     const plan = planWith({ wanted: { ...wantedOn(ls), secrets } });
     assert.deepEqual([plan.problems, plan.actions], [[], []]);
