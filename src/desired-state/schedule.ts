@@ -39,7 +39,7 @@ export function everyHostReached(
   known: KnownHosts,
   report: Report,
 ): void {
-  for (const name of reachedHosts({ datasets, schedule }))
+  for (const name of reachedHosts({ datasets, schedule, hosts: known.hosts }))
     if (known.hosts.get(name)?.connection.kind === "local" && !schedule.reach.has(name))
       report(
         ["schedule"],

@@ -109,3 +109,19 @@ test("a host that is local here, and that the schedule's host has to reach, need
   );
   assert.deepEqual(problemsOf(`${MINIMAL}schedule: {on: ws, calendar: daily}\n`), []);
 });
+
+test("hosts that are local are one machine, and reach each other without an address", () => {
+  const twoDisks = `version: 1
+hosts:
+  desktop: {role: workstation, connection: local}
+  disk2: {role: server, connection: local}
+${DATASETS}schedule: {on: desktop, calendar: daily}
+`;
+  assert.deepEqual(problemsOf(twoDisks), []);
+  const standpoint = { host: "desktop" as HostName, datasets: ["dev"], reach: new Map() };
+  const { hosts } = seenFrom(standpoint, desiredBy(twoDisks), "");
+  assert.deepEqual(
+    [...hosts.values()].map(({ connection }) => connection.kind),
+    ["local", "local"],
+  );
+});
