@@ -243,6 +243,7 @@ async function changing(recording: Recording, spec: DatasetSpec): Promise<void> 
       kind: "snapshots",
       folder: hydratedFolder(spec.repository),
       lock: serverLock(spec),
+      fromAfar: false,
       snapshots: [{ name: snapshotName(spec.name, label), uuid: STAND_IN.uuid }],
     })}`,
   );

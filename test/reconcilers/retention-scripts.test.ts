@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   existsSync,
@@ -75,12 +77,12 @@ btrfs subvolume show "$2/$3" | sed -n "s/^[[:space:]]*UUID:[[:space:]]*//p"`,
     });
     const lock = join(folder, ".receive.lock") as AbsolutePath;
     const letGo = (snapshots: readonly { name: string; uuid: string }[]) =>
-      deleteSnapshots(LS, { kind: "snapshots", folder, lock, snapshots }, {
+      deleteSnapshots(LS, { kind: "snapshots", folder, lock, fromAfar: true, snapshots }, {
         host: () => host,
         signal: new AbortController().signal,
       } as never);
     const names = () => readdirSync(folder).filter((name) => !name.startsWith("."));
-    return { folder, path, take, letGo, names, killAt };
+    return { folder, path, lock, take, letGo, names, killAt };
   }
 
   test("they are gone, their space is free by then, and the others stand", async (context) => {
@@ -122,6 +124,36 @@ btrfs subvolume show "$2/$3" | sed -n "s/^[[:space:]]*UUID:[[:space:]]*//p"`,
     assert.match((await troubleOf(letGo([good]))).why ?? "", /can be changed by others than root/);
     assert.deepEqual(names(), before);
     assert(existsSync(join(path, "source")));
+  });
+
+  test("who held the lock before is not left standing in it, and a receive that hangs is ended", async (context) => {
+    const { path, lock, take, letGo, names } = place(context);
+    const [first, second] = [take("dev@2026-01"), take("dev@2026-02")];
+    writeFileSync(
+      join(path, "tools/sync"),
+      `#!/bin/sh\ncat ${lock} >>${path}/holder\nexec /usr/bin/sync "$@"\n`,
+    );
+    // does not wait
+    writeFileSync(
+      join(path, "tools/flock"),
+      '#!/bin/sh\n[ "$1" != -w ] || shift 2\nexec /usr/bin/flock -n "$@"\n',
+      {
+        mode: 0o755,
+      },
+    );
+    const hung = spawn("flock", [lock, "sh", "-c", 'echo $PPID >"$0"; echo held; exec sleep 600', lock], {
+      detached: true,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const ended = once(hung, "exit");
+    await once(hung.stdout, "data");
+    await letGo([first]);
+    await ended;
+    // the group of one that was killed, which by now may be anybody's
+    writeFileSync(lock, "4242\n");
+    await letGo([second]);
+    assert.deepEqual(names(), []);
+    assert.equal(readFileSync(join(path, "holder"), "utf8"), "");
   });
 
   test("killed before any one of its commands, the next run ends it", async (context) => {

@@ -137,8 +137,8 @@ take() {
     is=$(moved "$holder")
     if [ "$1" != 0 ] && [ "$is" != "$was" ]; then was=$is silent=0; continue; fi
     silent=$((silent + 1))
-    if [ "$silent" -ge $(($1 + 5)) ]; then kill -s KILL -- "-$holder"
-    elif [ "$silent" -ge "$1" ]; then kill -s TERM -- "-$holder"; fi
+    if [ "$silent" -ge $(($1 + 5)) ]; then kill -s KILL -- "-$holder" || :
+    elif [ "$silent" -ge "$1" ]; then kill -s TERM -- "-$holder" || :; fi
   done
 }
 claim() { read -r _ _ _ _ group _ <"/proc/$$/stat" && echo "$group" >"$lock"; }

@@ -3,6 +3,7 @@ import { formatBytes, plural } from "../../domain/units.ts";
 import { LET_GO } from "../../transport/fence.ts";
 import { sh } from "../../transport/quote.ts";
 import { ENTER } from "../machine/enter.ts";
+import { WAIT_OR_END } from "../receive/receive-script.ts";
 import type { Tools } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { FIELD } from "../snapshot/subvolumes.ts";
@@ -13,6 +14,8 @@ export interface DeleteSnapshots {
   readonly folder: AbsolutePath;
   /** Held meanwhile: a receive that a run which was cut off has begun may build on one of them. */
   readonly lock: AbsolutePath;
+  /** Whether what holds it may receive from another host: that is ended where nothing comes any more. */
+  readonly fromAfar: boolean;
   /** By name, the UUID that was seen; whatever else has that name stays. */
   readonly snapshots: readonly { readonly name: string; readonly uuid: string }[];
 }
@@ -38,17 +41,20 @@ export async function deleteSnapshots(
 
 /**
  * Looks at all of them before it deletes the first, and once more at each before it goes: read-only, and the one that was
- * seen. `btrfs subvolume sync` waits until the space is free (btrfs-subvolume(8)); the lock of the run need not be held for that.
+ * seen. Whoever held the lock before is not left standing in it: who waits for it ends that one. `btrfs subvolume sync` waits
+ * until the space is free (btrfs-subvolume(8)); no lock need be held for that.
  */
 export const deleteSnapshotsScript = ({
   folder,
   lock,
+  fromAfar,
   snapshots,
-}: DeleteSnapshots): string => `${ENTER}${FIELD}${sh`
+}: DeleteSnapshots): string => `${WAIT_OR_END}${ENTER}${FIELD}${sh`
 d=${folder} lock=${lock.startsWith(`${folder}/`) ? `./${fileName(lock)}` : lock}
 set -- ${snapshots.map(({ name, uuid }) => `${uuid}=${name}`)}
-enter_own "$d"; own_file "$lock"; (umask 077; : >>"$lock"); exec 8<>"$lock"; flock 8
-`}${AS_SEEN}
+enter_own "$d"; own_file "$lock"; (umask 077; : >>"$lock"); exec 8<>"$lock"
+`}${fromAfar ? "take 10" : "flock 8"}
+: >"$lock"${AS_SEEN}
 before=$(free) deleted=
 for s; do gone "\${s#*=}" || as_seen "\${s%%=*}" "\${s#*=}"; done
 for s; do
@@ -60,6 +66,7 @@ for s; do
   deleted="$deleted $number"
 done
 ${LET_GO}
+exec 8>&-
 # wakes who frees them, which else is awake only every half minute
 btrfs filesystem sync .
 [ -z "$deleted" ] || btrfs subvolume sync . $deleted >/dev/null

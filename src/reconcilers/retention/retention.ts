@@ -180,9 +180,16 @@ function inputOf(
       return uuid === undefined ? [] : [{ name: snapshotName(spec.name, label), uuid }];
     });
     if (snapshots.length < labels.length) return null;
-    return place === "workstationSnapshots"
-      ? { kind: "snapshots", folder: spec.snapshots, lock: workstationLock(spec), snapshots }
-      : { kind: "snapshots", folder: hydratedFolder(spec.repository), lock: serverLock(spec), snapshots };
+    const fromAfar = place === "workstationSnapshots";
+    return fromAfar
+      ? { kind: "snapshots", folder: spec.snapshots, lock: workstationLock(spec), fromAfar, snapshots }
+      : {
+          kind: "snapshots",
+          folder: hydratedFolder(spec.repository),
+          lock: serverLock(spec),
+          fromAfar,
+          snapshots,
+        };
   }
   if (cloud?.bucket.kind !== "known" || facts.store.kind !== "known") return null;
   const { objects } = cloud.bucket.value;
