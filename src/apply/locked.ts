@@ -1,6 +1,6 @@
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { AGAIN, DevbackupError } from "../domain/trouble.ts";
-import { formatAge, formatLocalTime } from "../domain/units.ts";
+import { formatAgo, formatLocalTime } from "../domain/units.ts";
 import type { Holder } from "./lock.ts";
 
 /** What a lock's script says where somebody else holds it; times in seconds, by the clock of its host. */
@@ -41,8 +41,7 @@ export function locked(
 function nameOf(holder: string, since: Date, ageSeconds: number): string {
   try {
     const { who, pid } = JSON.parse(holder) as Partial<Holder>;
-    const age = formatAge(ageSeconds * 1000);
-    return `held by ${who}, process ${pid}, since ${formatLocalTime(since)} (${age === "just now" ? age : `${age} ago`})`;
+    return `held by ${who}, process ${pid}, since ${formatLocalTime(since)} (${formatAgo(ageSeconds * 1000)})`;
   } catch {
     return "its holder has not said yet who it is";
   }

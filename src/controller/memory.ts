@@ -3,6 +3,7 @@ import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { type Fact, known, unknown } from "../domain/fact.ts";
+import { asRecord, recordIn } from "../domain/json.ts";
 import { parseLabel } from "../domain/label.ts";
 import type { Memory, NewestSeen, Seen } from "../domain/memory.ts";
 import { parseSha256, parseSigner, type Sha256 } from "../domain/names.ts";
@@ -121,19 +122,15 @@ async function write({ folder }: MemoryPlace, name: string, contents: string | U
 }
 
 function parseSeen(text: string): Seen | undefined {
-  try {
-    const { formatVersion, signer, newest } = JSON.parse(text) as Record<string, unknown>;
-    if (formatVersion !== 1) return undefined;
-    const by = signer === null ? null : parseSigner(String(signer));
-    const row = newest === null ? null : parseNewest(newest);
-    return by === undefined || row === undefined ? undefined : { signer: by, newest: row };
-  } catch {
-    return undefined;
-  }
+  const { formatVersion, signer, newest } = recordIn(text) ?? {};
+  if (formatVersion !== 1) return undefined;
+  const by = signer === null ? null : parseSigner(String(signer));
+  const row = newest === null ? null : parseNewest(newest);
+  return by === undefined || row === undefined ? undefined : { signer: by, newest: row };
 }
 
 function parseNewest(value: unknown): NewestSeen | undefined {
-  const { label, ts, manifestSha256 } = value as Record<string, unknown>;
+  const { label, ts, manifestSha256 } = asRecord(value) ?? {};
   const [at, sha256] = [parseLabel(String(label)), parseSha256(String(manifestSha256))];
   return at === undefined || sha256 === undefined || typeof ts !== "string"
     ? undefined

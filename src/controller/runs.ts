@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { recordIn } from "../domain/json.ts";
 import { type StatePlace, stateFolder } from "./memory.ts";
 
 /**
@@ -110,14 +111,10 @@ const startOf = (pid: number): Promise<string | null> =>
   );
 
 function parseWrong(text: string): Wrong | null {
-  try {
-    const { title, at } = JSON.parse(text) as Record<string, unknown>;
-    return typeof title === "string" && typeof at === "string" && !Number.isNaN(Date.parse(at))
-      ? { title, at }
-      : null;
-  } catch {
-    return null;
-  }
+  const { title, at } = recordIn(text) ?? {};
+  return typeof title === "string" && typeof at === "string" && !Number.isNaN(Date.parse(at))
+    ? { title, at }
+    : null;
 }
 
 function parseRecord(text: string): RunRecord | null {

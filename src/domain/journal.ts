@@ -1,3 +1,5 @@
+import { recordIn } from "./json.ts";
+
 /** One line of the journal, besides when it was written and by whom. */
 export type JournalEntry =
   | { readonly event: "apply-started"; readonly actions: readonly string[] }
@@ -85,8 +87,7 @@ const startOf = (ts: string, durationMs: number): string =>
 const TS = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
 
 function parseLine(line: string) {
-  const read = parseJson(line);
-  const { ts, who, pid, dataset: _dataset, ...entry } = read ?? {};
+  const { ts, who, pid, dataset: _dataset, ...entry } = recordIn(line) ?? {};
   if (typeof ts !== "string" || !TS.test(ts) || Number.isNaN(Date.parse(ts))) return undefined;
   if (typeof who !== "string") return undefined;
   if (!isEntry(entry)) return undefined;
@@ -103,13 +104,4 @@ function isEntry(entry: Readonly<Record<string, unknown>>): entry is JournalEntr
     event === "apply-finished" ||
     (event === "action" && typeof id === "string" && typeof summary === "string")
   );
-}
-
-function parseJson(line: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,3 +1,4 @@
+import { asRecord, recordIn } from "./json.ts";
 import { type Label, parseLabel } from "./label.ts";
 import { after, formatPeriod, type Period } from "./period.ts";
 
@@ -48,16 +49,17 @@ export const parseProofs = (text: string): DrillProof[] =>
     .filter((proof) => proof !== undefined);
 
 function parseProof(line: string): DrillProof | undefined {
-  const record = asJson(line);
+  const record = recordIn(line);
   const [at, label] = [new Date(textIn(record, "at")), parseLabel(textIn(record, "label"))];
   const result = DRILL_RESULTS.find((each) => each === textIn(record, "result"));
-  const [artifacts, tree, why] = ["artifacts", "tree", "why"].map((name) => memberOf(record, name));
+  const [artifacts, tree] = [asRecord(record?.artifacts), asRecord(record?.tree)];
+  const why = record?.why;
   const [count, readBytes] = [countIn(artifacts, "count"), countIn(artifacts, "bytes")];
   const [files, bytes] = [countIn(tree, "files"), countIn(tree, "bytes")];
   const durationMs = countIn(record, "durationMs");
   if (Number.isNaN(at.getTime()) || label === undefined || result === undefined) return undefined;
   if (durationMs === undefined || count === undefined || readBytes === undefined) return undefined;
-  if (tree !== null && (files === undefined || bytes === undefined)) return undefined;
+  if (record?.tree !== null && (files === undefined || bytes === undefined)) return undefined;
   if (!Array.isArray(why) || !why.every((each) => typeof each === "string")) return undefined;
   return {
     ...{ label, at, result, durationMs, why },
@@ -66,26 +68,15 @@ function parseProof(line: string): DrillProof | undefined {
   };
 }
 
-function asJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-const memberOf = (record: unknown, name: string): unknown =>
-  typeof record === "object" && record !== null && Object.hasOwn(record, name)
-    ? (record as Record<string, unknown>)[name]
-    : undefined;
+type Members = ReturnType<typeof recordIn>;
 
 /** "" where it is no text. */
-function textIn(record: unknown, name: string): string {
-  const value = memberOf(record, name);
+function textIn(record: Members, name: string): string {
+  const value = record?.[name];
   return typeof value === "string" ? value : "";
 }
 
-function countIn(record: unknown, name: string): number | undefined {
-  const value = memberOf(record, name);
+function countIn(record: Members, name: string): number | undefined {
+  const value = record?.[name];
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
