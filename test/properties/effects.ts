@@ -157,8 +157,15 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     ls.damaged.delete(path);
   },
   hydrate,
-  "set-aside-snapshot": ({ ls }, { input }) => {
-    const { name } = input as { name: string };
+  "set-aside-snapshot": ({ ls, spec }, { input }) => {
+    const { name, artifact } = input as { name: string; artifact: { path: string; sha256: string } };
+    const path = artifact.path.slice(spec.repository.length + 1);
+    const file = ls.files.get(path);
+    assert(file !== undefined, `${path} is not there`);
+    if (file.sha256 !== artifact.sha256) {
+      ls.damaged.set(path, file.sha256);
+      throw new Damaged(`${path} is not what the manifest says`);
+    }
     assert(ls.hydrated.get(name)?.damaged === true, `${name} was not found damaged`);
     ls.hydrated.delete(name);
   },

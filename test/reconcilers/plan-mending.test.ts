@@ -1,9 +1,11 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
 import { known } from "../../src/domain/fact.ts";
 import type { Sha256 } from "../../src/domain/names.ts";
 import { NEVER_VERIFIED } from "../../src/domain/verification.ts";
 import type { ObjectMark } from "../../src/reconcilers/verify/record.ts";
-import { objects, store, testRows } from "./rows.ts";
-import { folder, SRV, subvolume } from "./world.ts";
+import { objects, store, THREE, testRows } from "./rows.ts";
+import { folder, planOf, SRV, subvolume } from "./world.ts";
 
 const OTHER = "ef".repeat(32) as Sha256;
 const SECOND = "dev@2026-02.incr.from_2026-01.send.zst.age";
@@ -107,3 +109,13 @@ testRows([
     warnings: ["artifact-lost", "snapshot-lost"],
   },
 ]);
+
+test("none is set aside before what it builds on stands again", () => {
+  const { actions } = planOf({ rows: THREE, ...settledAt, change: { hydrated: hydrated(ALL, ALL) } });
+  const needs = (id: string) => actions.find((action) => action.id === id)?.needs ?? assert.fail(id);
+  for (const [index, at] of ALL.entries())
+    assert.deepEqual(
+      needs(`set-aside-snapshot:dev@${at}`).filter((id) => id.startsWith("hydrate:")),
+      ALL.slice(Math.max(0, index - 1), index).map((below) => `hydrate:dev@${below}`),
+    );
+});

@@ -6,6 +6,7 @@ import { artifactPath, snapshotName } from "../../src/domain/artifact.ts";
 import type { Manifest } from "../../src/domain/manifest.ts";
 import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
 import { NEVER_VERIFIED, parseRecord } from "../../src/domain/verification.ts";
+import { damagedMark } from "../../src/reconcilers/artifact/prove-script.ts";
 import { identityFile } from "../../src/reconcilers/keys/key-files.ts";
 import { hydratedFolder, repositoryFolders } from "../../src/reconcilers/machine/layout.ts";
 import { fingerprintFile, fingerprintFolder } from "../../src/reconcilers/proof/fingerprint-files.ts";
@@ -215,17 +216,28 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
   });
 
   test("one that is set aside keeps all that it holds, and the next increment is received onto the new one", async (context) => {
-    const { disk, spec, entry, look } = repository(context);
+    const { disk, spec, rows, entry, look } = repository(context);
     const folder = hydratedFolder(spec.repository);
+    const artifactOf = (at: string) => {
+      const row = rows.find((each) => each.label === at) ?? assert.fail(at);
+      const path = join(spec.repository, row.localPath) as AbsolutePath;
+      return { path, sha256: row.sha256, damagedMark: damagedMark(spec, row) };
+    };
     const setAside = async (at: string, uuid: string) => {
       const name = `dev@${at}`;
       const mark = damagedSnapshotMark(spec, name);
       writeFileSync(mark, `${uuid}\n`);
-      const input = { folder, name, mark, lock: serverLock(spec) };
+      const input = { artifact: artifactOf(at), folder, name, mark, lock: serverLock(spec) };
       const action = { host: spec.server, input } as Parameters<typeof setAsideSnapshot.run>[0];
       return setAsideSnapshot.run(action, toolsFor(host));
     };
     await assert.rejects(setAside("2026-02", "another's"), /could not be set aside/);
+    // what it is to be received from again is read first: until then the chain has its parent
+    const { path: artifact, damagedMark: rotten } = artifactOf("2026-02");
+    shell('cp -p "$1" "$1.good"; printf x | dd of="$1" conv=notrunc bs=1 seek=200 status=none', artifact);
+    await assert.rejects(setAside("2026-02", (await entry("2026-02")).uuid), /is damaged/);
+    assert.notEqual((await entry("2026-02")).receivedUuid, null);
+    shell('mv "$1.good" "$1"; rm "$2"', artifact, rotten);
     const said = await setAside("2026-02", (await entry("2026-02")).uuid);
     assert.match(said ?? "", /kept as \S+\/set-aside\.dev@2026-02\.\S+; to let go of it/);
     // one that was cut off behind its first step begins again

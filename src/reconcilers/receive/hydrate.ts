@@ -25,8 +25,7 @@ import { actionId, propose, type Reconciler, unknownProblem, type View } from ".
 import { isHalfReceived } from "../snapshot/complete.ts";
 import { entryOf, type Subvolume } from "../snapshot/subvolumes.ts";
 import { marksOnServer, type Receiving, receiveScript, serverLock, WAITED } from "./receive-script.ts";
-import { setAsideSnapshotId } from "./set-aside-snapshot.ts";
-import { labelsToReceive } from "./to-receive.ts";
+import { labelsToReceive, setAsideSnapshotId } from "./to-receive.ts";
 
 interface Input extends Receiving {
   readonly identity: AbsolutePath;

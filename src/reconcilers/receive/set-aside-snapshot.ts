@@ -1,37 +1,41 @@
-import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { snapshotName } from "../../domain/artifact.ts";
-import type { Label } from "../../domain/label.ts";
 import { type AbsolutePath, joinPath } from "../../domain/names.ts";
-import type { ActionId } from "../../plan/plan.ts";
 import { LET_GO } from "../../transport/fence.ts";
 import { sh } from "../../transport/quote.ts";
 import { fetchId } from "../artifact/fetch.ts";
+import { damagedMark, type Proving, prove } from "../artifact/prove-script.ts";
 import { ENTER } from "../machine/enter.ts";
 import { hydratedFolder } from "../machine/layout.ts";
-import { actionId, propose, type Reconciler, warning } from "../reconciler.ts";
+import { propose, type Reconciler, warning } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { FIELD } from "../snapshot/subvolumes.ts";
+import { hydrateId } from "./hydrate.ts";
 import { damagedSnapshotMark, serverLock, WAIT_OR_END } from "./receive-script.ts";
-import { damagedLabels, labelsToReceive } from "./to-receive.ts";
+import { damagedRows, labelsToReceive, setAsideSnapshotId } from "./to-receive.ts";
 
 interface Input {
+  /** What it is received from again. */
+  readonly artifact: Proving;
   readonly folder: AbsolutePath;
   readonly name: string;
   readonly mark: AbsolutePath;
   readonly lock: AbsolutePath;
 }
 
-/** Snapshots on the server that were found damaged, and can be received again: out of the way, and kept. */
+/**
+ * Snapshots on the server that were found damaged, and can be received again: out of the way, and kept. Not before the artifact
+ * has been read to its end, and what it builds on stands: what is cut off behind this leaves the chain without its parent.
+ */
 export const setAsideSnapshot: Reconciler<Input> = {
   kind: "set-aside-snapshot",
   diff: (view) => {
     const { spec } = view;
     const receivable = new Set(labelsToReceive(view));
-    const damaged = damagedLabels(view);
+    const damaged = damagedRows(view);
     return {
       warnings: damaged
-        .filter((label) => !receivable.has(label))
-        .map((label) =>
+        .filter(({ label }) => !receivable.has(label))
+        .map(({ label }) =>
           warning(
             "snapshot-lost",
             spec,
@@ -40,8 +44,9 @@ export const setAsideSnapshot: Reconciler<Input> = {
           ),
         ),
       actions: damaged
-        .filter((label) => receivable.has(label))
-        .map((label) => {
+        .filter(({ label }) => receivable.has(label))
+        .map((row) => {
+          const { label, parent } = row;
           const name = snapshotName(spec.name, label);
           return propose("set-aside-snapshot", spec, {
             id: setAsideSnapshotId(spec, label),
@@ -52,9 +57,15 @@ export const setAsideSnapshot: Reconciler<Input> = {
             summary: `set ${name} on ${spec.server} aside, as it is`,
             reason:
               "it was read, and is not what was backed up any more; it is received again from its artifacts",
-            needs: [fetchId(spec, label)],
+            // without its parent it could not be received, and with the UUID cleared nothing more onto it
+            needs: [fetchId(spec, label), ...(parent === null ? [] : [hydrateId(spec, parent)])],
             details: [`kept beside it: ${hydratedFolder(spec.repository)}/${ASIDE}${name}.TIME`],
             input: {
+              artifact: {
+                path: joinPath(spec.repository, row.localPath),
+                sha256: row.sha256,
+                damagedMark: damagedMark(spec, row),
+              },
               folder: hydratedFolder(spec.repository),
               name,
               mark: damagedSnapshotMark(spec, name),
@@ -65,6 +76,8 @@ export const setAsideSnapshot: Reconciler<Input> = {
     };
   },
   run: async ({ host, input }, tools) => {
+    await prove(tools.host(host), input.artifact, tools.signal);
+    tools.assertHeld();
     const { stdout } = await expectSuccess(tools.host(host), asideScript(input), {
       code: "set-aside-failed",
       what: `${input.name} could not be set aside`,
@@ -73,9 +86,6 @@ export const setAsideSnapshot: Reconciler<Input> = {
     return `kept as ${kept}; to let go of it: btrfs subvolume delete ${kept}`;
   },
 };
-
-export const setAsideSnapshotId = (spec: DatasetSpec, label: Label): ActionId =>
-  actionId("set-aside-snapshot", spec.name, label);
 
 /** Before a name, so that it is no snapshot's of ours any more. */
 const ASIDE = "set-aside.";

@@ -1,10 +1,12 @@
+import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { snapshotName } from "../../domain/artifact.ts";
 import { type Fact, known } from "../../domain/fact.ts";
 import type { Label } from "../../domain/label.ts";
 import { type Chain, chainOf, missingFrom } from "../../domain/lineage.ts";
 import type { ManifestRow } from "../../domain/manifest.ts";
+import type { ActionId } from "../../plan/plan.ts";
 import { sourceOf } from "../artifact/copies.ts";
-import type { View } from "../reconciler.ts";
+import { actionId, type View } from "../reconciler.ts";
 import { isHydrated } from "../snapshot/complete.ts";
 import { entryOf } from "../snapshot/subvolumes.ts";
 
@@ -15,7 +17,7 @@ import { entryOf } from "../snapshot/subvolumes.ts";
  */
 export function labelsToReceive(view: View): Label[] {
   const again = new Set(
-    [wantedLabel(view), ...(view.restore === null ? damagedLabels(view) : [])]
+    [wantedLabel(view), ...(view.restore === null ? damagedRows(view).map(({ label }) => label) : [])]
       .map((label) => stillToReceive(view, label))
       .filter((missing) => missing.every((row) => ["server", "bucket"].includes(sourceOf(row, view))))
       .flat(),
@@ -29,10 +31,18 @@ const wantedLabel = ({ course, restore }: View): Label | undefined =>
   restore === null ? course.rows.at(-1)?.label : course.target;
 
 /** Whose snapshots stand on the server, and were read and found to be other than they should be. */
-export const damagedLabels = ({ spec, facts, course }: Pick<View, "spec" | "facts" | "course">): Label[] =>
-  course.rows
-    .map(({ label }) => label)
-    .filter((label) => entryOf(facts.hydrated, snapshotName(spec.name, label))?.damaged === true);
+export const damagedRows = ({
+  spec,
+  facts,
+  course,
+}: Pick<View, "spec" | "facts" | "course">): ManifestRow[] =>
+  course.rows.filter(
+    ({ label }) => entryOf(facts.hydrated, snapshotName(spec.name, label))?.damaged === true,
+  );
+
+/** Of the action that has such a one out of the way. */
+export const setAsideSnapshotId = (spec: DatasetSpec, label: Label): ActionId =>
+  actionId("set-aside-snapshot", spec.name, label);
 
 /** The artifacts that are still to be received for `label`, wherever they are. */
 function stillToReceive({ spec, facts, course }: View, label: Label | undefined): Chain {
