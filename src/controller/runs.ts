@@ -20,14 +20,14 @@ export interface RunRecord {
   /** Whether it was asked for everything, so that monitors hear of it. */
   readonly whole: boolean;
   /** Of the process, and of the start of the machine: numbers of processes come again. */
-  readonly process: ProcessMark;
+  readonly process: ProcessId;
   /** Which start of a systemd unit it belongs to; null for none (systemd.exec(5), $INVOCATION_ID). */
   readonly invocation: string | null;
   /** Null until its end has been told. */
   readonly exitCode: number | null;
 }
 
-export interface ProcessMark {
+export interface ProcessId {
   readonly pid: number;
   readonly bootId: string;
   /** In clock ticks since then. */
@@ -87,13 +87,13 @@ export function openRuns(place: StatePlace): Runs {
 }
 
 /** Of this process. */
-export async function ownMark(): Promise<ProcessMark> {
+export async function ownProcess(): Promise<ProcessId> {
   const { pid } = process;
   return { pid, bootId: await bootId(), startedAt: (await startOf(pid)) ?? "" };
 }
 
 /** Whether the process that made it is gone. */
-export async function isGone({ pid, bootId: boot, startedAt }: ProcessMark): Promise<boolean> {
+export async function isGone({ pid, bootId: boot, startedAt }: ProcessId): Promise<boolean> {
   return boot !== (await bootId()) || (await startOf(pid)) !== startedAt;
 }
 
@@ -120,14 +120,14 @@ function parseWrong(text: string): Wrong | null {
 function parseRecord(text: string): RunRecord | null {
   try {
     const record = JSON.parse(text) as Record<string, unknown> & RunRecord;
-    const { formatVersion, id, command, who, begunAt, process: mark, exitCode } = record;
-    const words = [id, command, who, begunAt, mark.bootId, mark.startedAt];
+    const { formatVersion, id, command, who, begunAt, process, exitCode } = record;
+    const words = [id, command, who, begunAt, process.bootId, process.startedAt];
     const whole =
       formatVersion === 1 &&
       words.every((word) => typeof word === "string") &&
       ["apply", "verify", "drill"].includes(record.what) &&
       !Number.isNaN(Date.parse(begunAt)) &&
-      Number.isSafeInteger(mark.pid) &&
+      Number.isSafeInteger(process.pid) &&
       (exitCode === null || Number.isSafeInteger(exitCode)) &&
       /^[0-9a-f-]{36}$/.test(id);
     return whole ? record : null;

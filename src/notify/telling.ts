@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
-import { isGone, ownMark, type RunRecord, type Runs } from "../controller/runs.ts";
+import { isGone, ownProcess, type RunRecord, type Runs } from "../controller/runs.ts";
 import type { NotifySpec } from "../desired-state/desired-state.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Delivery, type DeliveryOptions, deliver, type News } from "./deliver.ts";
@@ -43,7 +43,7 @@ export async function beginTelling(options: TellingOptions): Promise<Telling> {
   const begun: Run = { ...run, begunAt: now() };
   const record: RunRecord = {
     ...{ ...run, id, whole, files: options.files, begunAt: begun.begunAt.toISOString() },
-    process: await ownMark(),
+    process: await ownProcess(),
     invocation: env.INVOCATION_ID ?? null,
     exitCode: null,
   };
@@ -81,7 +81,8 @@ export async function beginTelling(options: TellingOptions): Promise<Telling> {
       const ending = witness.ending(end);
       started.abort();
       await Promise.all([start, before]);
-      if (isTold(run.what, ending, byHand)) await tellEnd(options, begun, ending, (news) => tell(news, id));
+      if (isWorthTelling(run.what, ending, byHand))
+        await tellEnd(options, begun, ending, (news) => tell(news, id));
       process.off("exit", forgetAtOnce);
       const noted =
         record.invocation === null ? runs.forget(id) : runs.write({ ...record, exitCode: ending.exitCode });
@@ -138,7 +139,7 @@ function endNews(run: Run, ending: Ending, { now, whole, datasets }: TellingOpti
 }
 
 /** Whoever said no, or pressed Ctrl-C, knows. */
-const isTold = (what: Run["what"], { exitCode, mode }: Ending, byHand: boolean): boolean =>
+const isWorthTelling = (what: Run["what"], { exitCode, mode }: Ending, byHand: boolean): boolean =>
   !(what === "apply" && exitCode === 0 && mode === null) && !(byHand && exitCode === 130);
 
 /** Of runs before this one that never ended: the machine went down, or they were killed where systemd did not see it. */

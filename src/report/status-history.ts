@@ -28,7 +28,7 @@ const HEADING: Readonly<Record<PlaceName, string>> = {
   server: "HYDRATED",
   cloud: "CLOUD",
 };
-const MARK: Readonly<Record<Standing, string>> = {
+const GLYPH: Readonly<Record<Standing, string>> = {
   whole: "✓",
   missing: "missing",
   damaged: "damaged",
@@ -76,7 +76,7 @@ const columnsFor = (hasCloud: boolean): readonly Column<LabelStatus>[] => [
   ...PLACES.filter((place) => hasCloud || place !== "cloud").map(
     (place): Column<LabelStatus> => ({
       ...{ heading: HEADING[place], align: "left", spare: place === "manifest" ? 3 : 0 },
-      cell: ({ places }) => MARK[places[place]],
+      cell: ({ places }) => GLYPH[places[place]],
       style: ({ places }) => STYLE[places[place]],
     }),
   ),

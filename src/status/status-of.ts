@@ -53,14 +53,14 @@ export function statusOf(
       ...ownVerdict.because,
     ],
     away: [...away].map(([host, why]) => ({ host, why })),
-    schedule: scheduleOf(desired, observed),
+    schedule: scheduleStatus(desired, observed),
     cloud: cloudStatus(desired, observed),
     ...general,
     datasets,
   };
 }
 
-function scheduleOf({ schedule }: DesiredState, observed: Observation): Status["schedule"] {
+function scheduleStatus({ schedule }: DesiredState, observed: Observation): Status["schedule"] {
   if (schedule === null) return null;
   const { on, calendar } = schedule;
   const there = observed.schedule?.there.get(on);
@@ -112,7 +112,7 @@ function datasetStatus(
     ...{ history, current: target, newest, overdue },
     chain: chainStatus(view),
     nextAnchor: anchor,
-    due: dueOf(spec, actions, pending, away),
+    due: dueActions(spec, actions, pending, away),
     ...{ doubts, advice: said.advice },
     space: spaceOf(view, anchor),
     inBucket: inBucket(view.cloud?.bucket),
@@ -136,7 +136,7 @@ const concerns = (
 ): boolean => dataset === name || (dataset === null && (host === workstation || host === server));
 
 /** Of a label that waits for a workstation which is away, nothing can be said but that it waits. */
-function dueOf(
+function dueActions(
   { workstation }: DatasetSpec,
   actions: Plan["actions"],
   pending: readonly PendingLabel[],

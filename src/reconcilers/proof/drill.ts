@@ -40,7 +40,7 @@ export const drill: Reconciler<Input> = {
     const lost = lostOf(view, newest);
     return {
       ...(lost === undefined ? { actions: [drillAction(view, newest, why)] } : clearing),
-      warnings: overdue(view, why, lost),
+      warnings: drillWarnings(view, why, lost),
     };
   },
   run: async ({ host, input: { dataset, label } }, tools) => {
@@ -100,7 +100,7 @@ const lostOf = (view: View, label: Label): Label | undefined =>
   chainOf(view.course.rows, label)?.find((row) => sourceOf(row, view) === "nowhere")?.label;
 
 /** Never in the plan that is to make the first backup: there is nothing yet that could have been drilled. */
-function overdue({ spec, course }: View, why: string, lost: Label | undefined): Warning[] {
+function drillWarnings({ spec, course }: View, why: string, lost: Label | undefined): Warning[] {
   if (course.rows.length === 0) return [];
   const text = lost === undefined ? why : `${why}, and none can be done: the artifact of ${lost} is lost`;
   return [warning("drill-overdue", spec, spec.server, text)];
