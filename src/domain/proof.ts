@@ -6,7 +6,7 @@ import { after, formatPeriod, type Period } from "./period.ts";
  * `same`: restored, and record by record what the fingerprint says. `restored`: whole, and there is no fingerprint to
  * hold it against. `differs`: restored, and something else. `failed`: not restored.
  */
-export const DRILL_RESULTS = ["same", "restored", "differs", "failed"] as const;
+const DRILL_RESULTS = ["same", "restored", "differs", "failed"] as const;
 export type DrillResult = (typeof DRILL_RESULTS)[number];
 
 /** What one drill found. */

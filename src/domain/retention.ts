@@ -15,7 +15,7 @@ export interface Registered {
 }
 
 /** What becomes of one thing in one place. */
-export interface Verdict {
+export interface Fate {
   readonly label: Label;
   readonly kept: boolean;
   /** With its numbers: `one of the newest 3`, `older than the newest 2 chains`. */
@@ -24,9 +24,9 @@ export interface Verdict {
 
 /** What the rules of both places say of every artifact; no more than that, so that it can say what has to be there too. */
 export interface ArtifactRules {
-  readonly server: ReadonlyMap<Label, Verdict>;
+  readonly server: ReadonlyMap<Label, Fate>;
   /** Null where no cloud is declared. */
-  readonly bucket: ReadonlyMap<Label, Verdict> | null;
+  readonly bucket: ReadonlyMap<Label, Fate> | null;
 }
 
 /** `all` is by growing label, as in the manifest; a chain is kept whole or not at all. */
@@ -60,17 +60,17 @@ export interface Artifacts {
  * its own rule, and has all of its chain whole right now: so whatever is let go, each label is made again as before, and
  * what both rules let go stays in both.
  */
-export function artifactVerdicts(place: CopyPlace, { rules, all, copies, locked }: Artifacts): Verdict[] {
+export function artifactFates(place: CopyPlace, { rules, all, copies, locked }: Artifacts): Fate[] {
   const other = place === "server" ? "bucket" : "server";
   const chains = chainsOf(all);
   const obstacles = new Map<readonly Label[], string | null>();
-  return all.flatMap(({ label }): Verdict[] => {
+  return all.flatMap(({ label }): Fate[] => {
     const standing = copies(label)[place];
     const own = rules[place]?.get(label);
     const chain = chains.get(label);
     if (own === undefined || chain === undefined || (standing !== "whole" && standing !== "damaged"))
       return [];
-    const keep = (because: string): Verdict[] => [{ label, kept: true, because }];
+    const keep = (because: string): Fate[] => [{ label, kept: true, because }];
     if (own.kept) return [own];
     if (rules[other] === null) return keep(NO_CLOUD);
     if (rules[other].get(label)?.kept !== true) return keep(BOTH_WOULD);
@@ -104,11 +104,11 @@ export interface Snapshots {
 }
 
 /** What becomes of every registered snapshot in one place; never of the newest, which the next increment builds on. */
-export function snapshotVerdicts({ rule, all, standing, held }: Snapshots): Verdict[] {
-  const verdicts = rule.kind === "last" ? lastOf(rule.count, all) : ruled(rule, all);
+export function snapshotFates({ rule, all, standing, held }: Snapshots): Fate[] {
+  const fates = rule.kind === "last" ? lastOf(rule.count, all) : ruled(rule, all);
   const newest = all.at(-1)?.label;
-  return all.flatMap(({ label }): Verdict[] => {
-    const own = verdicts.get(label);
+  return all.flatMap(({ label }): Fate[] => {
+    const own = fates.get(label);
     if (!standing.has(label) || own === undefined) return [];
     if (label === newest) return [{ label, kept: true, because: "parent of the next increment" }];
     const why = own.kept ? null : held(label);
@@ -117,7 +117,7 @@ export function snapshotVerdicts({ rule, all, standing, held }: Snapshots): Verd
 }
 
 /** Each label by itself. */
-function lastOf(count: number, all: readonly Registered[]): Map<Label, Verdict> {
+function lastOf(count: number, all: readonly Registered[]): Map<Label, Fate> {
   const first = all.length - count;
   return new Map(
     all.map(({ label }, at) => [
@@ -130,13 +130,13 @@ function lastOf(count: number, all: readonly Registered[]): Map<Label, Verdict> 
 }
 
 /** Chain by chain. */
-function ruled(rule: KeepRule, all: readonly Registered[]): Map<Label, Verdict> {
+function ruled(rule: KeepRule, all: readonly Registered[]): Map<Label, Fate> {
   const chains = chainsOf(all);
   const kept = new Set([...new Set(chains.values())].slice(rule.kind === "chains" ? -rule.count : 0));
   const newest = new Set(all.slice(rule.kind === "last" ? -rule.count : 0).map(({ label }) => label));
-  const verdicts = new Map<Label, Verdict>();
+  const fates = new Map<Label, Fate>();
   for (const [label, chain] of chains) {
-    const say = (isKept: boolean, because: string) => verdicts.set(label, { label, kept: isKept, because });
+    const say = (isKept: boolean, because: string) => fates.set(label, { label, kept: isKept, because });
     if (rule.kind === "all") say(true, "everything is kept there");
     else if (rule.kind === "chains" && kept.has(chain)) say(true, `of the newest ${chainsIn(rule.count)}`);
     else if (rule.kind === "chains") say(false, `older than the newest ${chainsIn(rule.count)}`);
@@ -147,7 +147,7 @@ function ruled(rule: KeepRule, all: readonly Registered[]): Map<Label, Verdict> 
       else say(true, `its chain holds ${held}, one of the newest ${rule.count}`);
     }
   }
-  return verdicts;
+  return fates;
 }
 
 const chainsIn = (count: number): string => (count === 1 ? "chain" : `${count} chains`);

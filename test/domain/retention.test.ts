@@ -5,13 +5,13 @@ import type { Label } from "../../src/domain/label.ts";
 import type { Manifest } from "../../src/domain/manifest.ts";
 import { type Copies, restoreChain, type Standing } from "../../src/domain/restore-chain.ts";
 import {
+  artifactFates,
   artifactRules,
-  artifactVerdicts,
+  type Fate,
   isWanted,
   type KeepRule,
   ruleProblems,
-  snapshotVerdicts,
-  type Verdict,
+  snapshotFates,
 } from "../../src/domain/retention.ts";
 import { keptByRule } from "../properties/rules.ts";
 import { history, label } from "./history.ts";
@@ -24,8 +24,8 @@ const chains = (count: number): KeepRule => ({ kind: "chains", count });
 const FIVE = "2026-01 full 100, 2026-02 incr 10, 2026-03 full 100, 2026-04 incr 10, 2026-05 full 100";
 
 /** `+ LABEL because` for what is kept, `- LABEL because` for what goes. */
-const inWords = (verdicts: readonly Verdict[]): string[] =>
-  verdicts.map(({ kept, label: at, because }) => `${kept ? "+" : "-"} ${at} ${because}`);
+const inWords = (fates: readonly Fate[]): string[] =>
+  fates.map(({ kept, label: at, because }) => `${kept ? "+" : "-"} ${at} ${because}`);
 
 interface Artifacts {
   readonly name: string;
@@ -158,7 +158,7 @@ const ARTIFACTS: readonly Artifacts[] = [
 for (const { name, server = ALL, bucket = ALL, but = [], locked, at = "server", become } of ARTIFACTS)
   test(`artifacts: ${name}`, () => {
     const all = history(FIVE);
-    const verdicts = artifactVerdicts(at, {
+    const fates = artifactFates(at, {
       all,
       rules: artifactRules({ server, bucket }, all),
       copies: (of) => {
@@ -174,7 +174,7 @@ for (const { name, server = ALL, bucket = ALL, but = [], locked, at = "server", 
       },
       locked: (of) => (of === locked ? `${of} is locked` : null),
     });
-    assert.deepEqual(inWords(verdicts), become);
+    assert.deepEqual(inWords(fates), become);
   });
 
 test("what a rule lets go is not wanted there; without a cloud all of it is wanted on the server", () => {
@@ -233,13 +233,13 @@ for (const [name, rule, held, become] of [
   ],
 ] as const)
   test(`snapshots: ${name}`, () => {
-    const verdicts = snapshotVerdicts({
+    const fates = snapshotFates({
       rule,
       all: history(FIVE),
       standing: new Set(["2026-01", "2026-02", "2026-05"].map(label)),
       held: (at) => (held as Record<string, string>)[at] ?? null,
     });
-    assert.deepEqual(inWords(verdicts), become);
+    assert.deepEqual(inWords(fates), become);
   });
 
 test("rules that can let nothing go, or only a last copy, are told with their keys", () => {
@@ -291,10 +291,10 @@ function simulate(server: KeepRule, bucket: KeepRule | null, anchorEvery: number
       bucket: bucket === null ? "undeclared" : places.bucket.has(at) ? "whole" : "missing",
     });
     const letGo = (["server", "bucket"] as const).map(
-      (place) => [place, artifactVerdicts(place, { all: rows, rules, copies, locked: () => null })] as const,
+      (place) => [place, artifactFates(place, { all: rows, rules, copies, locked: () => null })] as const,
     );
-    for (const [place, verdicts] of letGo)
-      for (const { label: at, kept } of verdicts) if (!kept) assert(places[place].delete(at));
+    for (const [place, fates] of letGo)
+      for (const { label: at, kept } of fates) if (!kept) assert(places[place].delete(at));
     const at = `${what}, month ${month}`;
     for (const row of rows) {
       const chain = restoreChain({

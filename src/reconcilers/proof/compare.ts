@@ -45,7 +45,7 @@ export async function compareWithFingerprint(
   });
 }
 
-export const compareScript = (spec: DatasetSpec, label: Label, tree: AbsolutePath): string =>
+const compareScript = (spec: DatasetSpec, label: Label, tree: AbsolutePath): string =>
   `set -u
 ${serverScratch(spec)}
 ${LET_GO}

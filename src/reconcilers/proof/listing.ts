@@ -19,6 +19,9 @@ export const BY_REST = `-z -t '\\0' -k 1.${BEFORE_REST + 1}`;
 /** For uniq(1). */
 export const REST_ALONE = `-z -s ${BEFORE_REST}`;
 
+/** At the back of every queue, with all that is started from here on (ionice(1), renice(1)). */
+export const GENTLY = `{ ionice -c 3 -p "$$"; renice -n 19 -p "$$"; } >/dev/null 2>&1 || :`;
+
 /**
  * Shell functions for the folder that one is in; `$w` is a folder for what is kept meanwhile, by no relative path.
  * `list_tree` prints all of it, in no order. `list_tree_on BEFORE` does where BEFORE is what `list_inodes` printed of an older
@@ -27,7 +30,7 @@ export const REST_ALONE = `-z -s ${BEFORE_REST}`;
  */
 export const LISTING = `
 LC_ALL=C; export LC_ALL
-gently() { ionice -c 3 -p "$$"; renice -n 19 -p "$$"; } >/dev/null 2>&1
+gently() { ${GENTLY}; }
 in_place_of_hash() { printf '%64s' '' | tr ' ' "$1"; }
 failed() { echo "$1 failed" >>"$w/failed"; }
 sorted() { sort -T "$w" "$@" || failed sort; }

@@ -5,11 +5,11 @@ import type { ManifestRow } from "../../domain/manifest.ts";
 import type { Copies } from "../../domain/restore-chain.ts";
 import {
   type ArtifactRules,
-  artifactVerdicts,
+  artifactFates,
+  type Fate,
   isWanted,
   type Registered,
-  snapshotVerdicts,
-  type Verdict,
+  snapshotFates,
 } from "../../domain/retention.ts";
 import { cloudKey, copiesOf } from "../artifact/copies.ts";
 import { labelsToReceive } from "../receive/to-receive.ts";
@@ -59,18 +59,18 @@ export function expectedOf(view: View): Expected {
 }
 
 /** What becomes of what stands in each place. */
-export function verdictsOf(view: View, expected: Expected) {
+export function fatesOf(view: View, expected: Expected) {
   const { retention } = view.spec;
   const { all, rules, copies, onWorkstation, onServer, workingCopyAt } = expected;
   // how the chains will be told apart is known only when it is made
   const isOpen = isMaking(view) && view.course.pending.some(({ decision }) => decision.kind === "open");
-  const artifacts = (place: "server" | "bucket", locked: (label: Label) => string | null): Verdict[] =>
-    isOpen ? [] : artifactVerdicts(place, { rules, all, copies, locked });
+  const artifacts = (place: "server" | "bucket", locked: (label: Label) => string | null): Fate[] =>
+    isOpen ? [] : artifactFates(place, { rules, all, copies, locked });
   return {
     workstationSnapshots:
       onWorkstation === null
         ? []
-        : snapshotVerdicts({
+        : snapshotFates({
             ...{ rule: retention.workstationSnapshots, all },
             standing: new Set(onWorkstation.keys()),
             held: (label) => (onServer?.get(label) !== undefined ? null : whyNotAgain(expected, label)),
@@ -78,7 +78,7 @@ export function verdictsOf(view: View, expected: Expected) {
     serverSnapshots:
       onServer === null || isOpen
         ? []
-        : snapshotVerdicts({
+        : snapshotFates({
             ...{ rule: retention.serverSnapshots, all },
             standing: new Set(onServer.keys()),
             held: (label) =>
@@ -94,7 +94,7 @@ export function letGoBytes(view: View): number {
   if (view.restore !== null) return 0;
   const now: View = { ...view, stages: ["retention"] };
   const gone = new Set(
-    verdictsOf(now, expectedOf(now)).serverArtifacts.flatMap(({ kept, label }) => (kept ? [] : [label])),
+    fatesOf(now, expectedOf(now)).serverArtifacts.flatMap(({ kept, label }) => (kept ? [] : [label])),
   );
   return view.course.rows.reduce((bytes, row) => bytes + (gone.has(row.label) ? row.sizeBytes : 0), 0);
 }

@@ -2,9 +2,8 @@ import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { snapshotName } from "../../domain/artifact.ts";
 import type { Label } from "../../domain/label.ts";
 import type { ManifestRow } from "../../domain/manifest.ts";
-import { type KeepRule, ruleProblems, type Verdict } from "../../domain/retention.ts";
+import { type Fate, ruleProblems } from "../../domain/retention.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
-import { formatBytes, plural } from "../../domain/units.ts";
 import type { Action, ActionId, Warning } from "../../plan/plan.ts";
 import { cloudKey } from "../artifact/copies.ts";
 import { fetchId } from "../artifact/fetch.ts";
@@ -18,7 +17,8 @@ import { workingCopyId } from "../receive/working-copy.ts";
 import { actionId, propose, type Reconciler, type View, warning } from "../reconciler.ts";
 import { type DeleteArtifacts, deleteArtifact, deleteArtifacts } from "./delete-artifacts.ts";
 import { type DeleteSnapshots, deleteSnapshots } from "./delete-snapshots.ts";
-import { type Expected, expectedOf, verdictsOf } from "./expected.ts";
+import { type Expected, expectedOf, fatesOf } from "./expected.ts";
+import { BY, deletion, keptInWords, type Noun, ruleInWords, sizeInWords } from "./in-words.ts";
 import { isMaking } from "./wanted.ts";
 
 /** Null where something that goes is still to come: then it is not yet time. */
@@ -35,15 +35,15 @@ export const retention: Reconciler<Input> = {
     // an older manifest's newest are not the newest
     if (behindBucket(view).length > 0) return { warnings };
     const expected = expectedOf(view);
-    const verdicts = verdictsOf(view, expected);
-    const due = PLACES.filter(({ name }) => verdicts[name].some(({ kept }) => !kept));
+    const fates = fatesOf(view, expected);
+    const due = PLACES.filter(({ name }) => fates[name].some(({ kept }) => !kept));
     const [closed, open] = [
       due.filter((place) => mayNot(view, place)),
       due.filter((place) => !mayNot(view, place)),
     ];
     return {
       warnings: [...warnings, ...(closed.length > 0 ? [notByThisLogin(view, closed)] : [])],
-      actions: open.map((place) => letGoFrom(view, expected, place, verdicts[place.name])),
+      actions: open.map((place) => letGoFrom(view, expected, place, fates[place.name])),
     };
   },
   run: async ({ id, host, input }, tools) => {
@@ -73,10 +73,10 @@ const notByThisLogin = ({ spec }: View, places: readonly Place[]): Warning =>
   );
 
 interface Place {
-  readonly name: keyof ReturnType<typeof verdictsOf>;
+  readonly name: keyof ReturnType<typeof fatesOf>;
   /** Of the desired state. */
   readonly key: string;
-  readonly noun: "snapshot" | "artifact" | "object";
+  readonly noun: Noun;
   readonly at: (spec: DatasetSpec) => string;
 }
 
@@ -96,15 +96,13 @@ function letGoFrom(
   view: View,
   expected: Expected,
   { name, key, noun, at }: Place,
-  all: readonly Verdict[],
+  all: readonly Fate[],
 ): Action<Input> {
   const { spec, course } = view;
   const letGo = all.filter(({ kept }) => !kept);
   const rows = new Map(course.rows.map((row) => [row.label, row]));
   const labels = letGo.map(({ label }) => label);
   const bytes = (label: Label): number | null => rows.get(label)?.sizeBytes ?? null;
-  const total = labels.reduce((sum, label) => sum + (bytes(label) ?? 0), 0);
-  const size = noun === "snapshot" ? "" : `, ${formatBytes(total)}`;
   return propose("retention", spec, {
     id: actionId("retention", `${spec.name}/${key.replace("_", "-")}`),
     host: name === "workstationSnapshots" ? spec.workstation : spec.server,
@@ -112,19 +110,13 @@ function letGoFrom(
     change: "delete",
     hazard: "destructive",
     ...(spec.retention.auto && { approvedBy: "retention.auto" as const }),
-    summary: `delete ${plural(letGo.length, noun)} ${at(spec)}${size}: ${span(labels)}`,
-    reason: `${key} is ${inWords(spec.retention[name])}; ${BY[noun]}`,
+    summary: deletion(noun, at(spec), labels, bytes),
+    reason: `${key} is ${ruleInWords(spec.retention[name])}; ${BY[noun]}`,
     details: [
-      ...letGo.map(({ label, because }) => {
-        const known = bytes(label);
-        const is =
-          known === null
-            ? ""
-            : noun === "snapshot"
-              ? `, its artifact ${formatBytes(known)}`
-              : `, ${formatBytes(known)}`;
-        return `${snapshotName(spec.name, label)}${is}: ${because}`;
-      }),
+      ...letGo.map(
+        ({ label, because }) =>
+          `${snapshotName(spec.name, label)}${sizeInWords(noun, bytes(label))}: ${because}`,
+      ),
       `kept: ${keptInWords(all)}`,
     ],
     needs: [packagesId(spec.workstation), packagesId(spec.server), ...before(view, expected)],
@@ -132,12 +124,6 @@ function letGoFrom(
     input: inputOf(view, expected, name, labels, rows),
   });
 }
-
-const BY = {
-  snapshot: "each can be made again",
-  artifact: "the bucket keeps them, and has them whole",
-  object: "the server keeps them, and has them whole",
-} as const;
 
 /** Everything of this run that makes the newest copies; of one that makes none, nothing has to be waited for. */
 function before(view: View, { all }: Expected): ActionId[] {
@@ -213,20 +199,3 @@ const notYet = (id: ActionId): DevbackupError =>
     state: "Nothing was deleted; it is safe to run again",
     next: "devbackup apply",
   });
-
-/** `2026-01, 2026-02 and 2026-03`; of many, the first and the last. */
-const span = (labels: readonly Label[]): string =>
-  labels.length > LABELS_NAMED ? `${labels[0]} to ${labels.at(-1)}` : labels.join(", ");
-const LABELS_NAMED = 3;
-
-const inWords = (rule: KeepRule): string =>
-  rule.kind === "all" ? "all" : `{${rule.kind === "last" ? "keep_last" : "keep_chains"}: ${rule.count}}`;
-
-/** In one line, those with one reason together. */
-function keptInWords(verdicts: readonly Verdict[]): string {
-  const kept = verdicts.filter((verdict) => verdict.kept);
-  if (kept.length === 0) return "nothing else";
-  return [...Map.groupBy(kept, ({ because }) => because)]
-    .map(([because, some]) => `${span(some.map(({ label }) => label))} (${because})`)
-    .join("; ");
-}

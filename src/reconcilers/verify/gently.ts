@@ -4,6 +4,7 @@ import { LET_GO } from "../../transport/fence.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
 import { watchBytes } from "../../transport/watch-size.ts";
+import { GENTLY } from "../proof/listing.ts";
 
 type At = Pick<DatasetSpec, "repository">;
 
@@ -11,16 +12,16 @@ type At = Pick<DatasetSpec, "repository">;
 const groupFile = ({ repository }: At): AbsolutePath => joinPath(repository, "locks/verify.group");
 
 /**
- * `host` with all that is run there at the back of every queue: it reads all that there is, and nobody waits for it
- * (ionice(1), nice(1)). What it leaves behind, marks, is bound to the very thing that was read: another run need not wait.
+ * `host` with all that is run there at the back of every queue: it reads all that there is, and nobody waits for it.
+ * What it leaves behind, marks, is bound to the very thing that was read: another run need not wait.
  */
 export const gently = (host: Host, at: At): Host => ({
   ...host,
   run: (script, options) => host.run(`${gentlyLines(at)}${script}`, options),
 });
 
-const gentlyLines = (at: At): string => `${sh`
-{ ionice -c 3 -p "$$"; renice -n 19 -p "$$"; } >/dev/null 2>&1 || :
+const gentlyLines = (at: At): string => `
+${GENTLY}${sh`
 { read -r _ _ _ _ group _ <"/proc/$$/stat" && (umask 077; echo "$group" >${groupFile(at)}); } 2>/dev/null || :
 `}${LET_GO}
 `;

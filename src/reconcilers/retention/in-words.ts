@@ -1,0 +1,50 @@
+import type { Label } from "../../domain/label.ts";
+import type { Fate, KeepRule } from "../../domain/retention.ts";
+import { formatBytes, plural } from "../../domain/units.ts";
+
+/** What can be let go. */
+export type Noun = "snapshot" | "artifact" | "object";
+
+/** Why nothing is lost by it. */
+export const BY = {
+  snapshot: "each can be made again",
+  artifact: "the bucket keeps them, and has them whole",
+  object: "the server keeps them, and has them whole",
+} as const satisfies Record<Noun, string>;
+
+/** `delete 2 artifacts on ls, 110 MiB: 2026-01, 2026-02`. */
+export function deletion(
+  noun: Noun,
+  at: string,
+  labels: readonly Label[],
+  bytes: (label: Label) => number | null,
+): string {
+  const total = labels.reduce((sum, label) => sum + (bytes(label) ?? 0), 0);
+  const size = noun === "snapshot" ? "" : `, ${formatBytes(total)}`;
+  return `delete ${plural(labels.length, noun)} ${at}${size}: ${span(labels)}`;
+}
+
+/** Behind the name of one of them: how large its artifact is, where that is known. */
+export const sizeInWords = (noun: Noun, artifactBytes: number | null): string =>
+  artifactBytes === null
+    ? ""
+    : `, ${noun === "snapshot" ? "its artifact " : ""}${formatBytes(artifactBytes)}`;
+
+/** As it is declared. */
+export const ruleInWords = (rule: KeepRule): string =>
+  rule.kind === "all" ? "all" : `{${rule.kind === "last" ? "keep_last" : "keep_chains"}: ${rule.count}}`;
+
+/** In one line, those with one reason together. */
+export function keptInWords(fates: readonly Fate[]): string {
+  const kept = fates.filter((fate) => fate.kept);
+  if (kept.length === 0) return "nothing else";
+  return [...Map.groupBy(kept, ({ because }) => because)]
+    .map(([because, some]) => `${span(some.map(({ label }) => label))} (${because})`)
+    .join("; ");
+}
+
+const LABELS_NAMED = 3;
+
+/** `2026-01, 2026-02, 2026-03`; of many, the first and the last. */
+const span = (labels: readonly Label[]): string =>
+  labels.length > LABELS_NAMED ? `${labels[0]} to ${labels.at(-1)}` : labels.join(", ");
