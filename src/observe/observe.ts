@@ -21,12 +21,8 @@ import {
 import { registered } from "../reconcilers/manifest/store.ts";
 import type { Probe } from "../reconcilers/reconciler.ts";
 import type { RestoreTarget } from "../reconcilers/request.ts";
-import {
-  type AskedFacts,
-  askedProbe,
-  type ScheduleFacts,
-  scheduleProbe,
-} from "../reconcilers/schedule/schedule-facts.ts";
+import { type AskedFacts, askedProbe } from "../reconcilers/schedule/asked-facts.ts";
+import { type ScheduleFacts, scheduleProbe } from "../reconcilers/schedule/schedule-facts.ts";
 import type { LookedAtSchedule } from "../reconcilers/schedule/wanted.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";

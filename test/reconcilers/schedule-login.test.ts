@@ -10,26 +10,34 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import type { HostName } from "../../src/domain/names.ts";
 import { scheduleLogin } from "../../src/reconcilers/schedule/login.ts";
+import { scheduleProbe } from "../../src/reconcilers/schedule/schedule-facts.ts";
 import { makeHost, NOBODY, noRoot } from "./schedule-host.ts";
 
 const LINE = "restrict ssh-ed25519 AAAA devbackup-schedule-of-ls";
+const OF = ["dev:/srv/backups, all/dev", "www:/srv/www"];
 
 /** A home of the user nobody, and what lets a schedule in there. */
 function makeHome(context: TestContext) {
   const host = makeHost(context);
   const letIn = (line: string | null = LINE) =>
-    host.carryOut(scheduleLogin, { on: "ls" as HostName, user: "nobody", datasets: ["dev"], line });
+    host.carryOut(scheduleLogin, { on: "ls" as HostName, user: "nobody", datasets: OF, line });
   const file = join(host.home, ".ssh/authorized_keys");
-  return { ...host, file, letIn, keys: () => readFileSync(file, "utf8") };
+  const look = async () => {
+    const { script, parse } = scheduleProbe("ws" as HostName);
+    const facts = parse((await host.run(script)).stdout);
+    return facts.kind === "known" ? facts.value : assert.fail(facts.kind);
+  };
+  return { ...host, file, letIn, look, keys: () => readFileSync(file, "utf8") };
 }
 
 test("a schedule is let in by one line, and no other is touched", { skip: noRoot }, async (context) => {
-  const { home, file, letIn, keys } = makeHome(context);
+  const { home, file, letIn, look, keys } = makeHome(context);
   await letIn();
   assert.equal(keys(), `${LINE}\n`);
+  assert.deepEqual((await look()).logins.get("ls" as HostName), { user: "nobody", datasets: OF, line: LINE });
   assert.deepEqual([statSync(file).mode & 0o777, statSync(file).uid], [0o600, NOBODY]);
   writeFileSync(
     file,
@@ -54,4 +62,57 @@ test("a link in the home leads no further than its user could go", { skip: noRoo
   symlinkSync(join(roots, "authorized_keys"), file);
   await assert.rejects(letIn());
   assert.equal(readFileSync(join(roots, "authorized_keys"), "utf8"), "root's own\n");
+});
+
+describe("what a user writes into a file of theirs forges no fact", { skip: noRoot }, () => {
+  const KEY = "ssh-ed25519 AAAAforged";
+  for (const [name, between] of Object.entries({
+    "a backslash and an n, which some echo make a new line": "\\n",
+    "a carriage return": "\r",
+    "a line separator of Unicode": "\u2028",
+    "a byte that no text has": "\0",
+  }))
+    test(name, async (context) => {
+      const { letIn, file, look } = makeHome(context);
+      await letIn();
+      const forged = [
+        "unit /etc/shadow",
+        `hostkey ${KEY}`,
+        "program 9.9.9-0123456789ab",
+        `file 600 0 ${"0".repeat(64)} /etc/devbackup/schedule/desired-state/../../../shadow`,
+        'standpoint {"formatVersion":1,"host":"x","datasets":[],"reach":{}}',
+        "login other root",
+      ];
+      writeFileSync(file, `${[LINE, ...forged].join(between)} devbackup-schedule-of-ls\n`);
+      const { units, hostKeys, programs, files, standpoint, logins } = await look();
+      assert.deepEqual([units, hostKeys, programs, [...files], standpoint], [[], [], [], [], null]);
+      assert.deepEqual([...logins.keys()], ["ls"]);
+      assert.match(logins.get("ls" as HostName)?.line ?? "", /^restrict.*unit \/etc\/shadow/s);
+    });
+});
+
+test("of what a host says, nothing is taken for a file of a schedule that could be another's", () => {
+  const said = [
+    "machine x86_64",
+    "unit /etc/shadow",
+    "foreign /etc/passwd",
+    `file 600 0 ${"0".repeat(64)} /etc/devbackup/schedule/desired-state/../../../shadow`,
+    `file 600 0 ${"0".repeat(64)} /etc/shadow`,
+    "program ../0.1.0-0123456789ab",
+    `secret ../../x ${"0".repeat(64)}`,
+    "login ../x root",
+  ];
+  const facts = scheduleProbe("ws" as HostName).parse(said.join("\n"));
+  assert.ok(facts.kind === "known");
+  const { units, foreign, files, programs, secrets, logins } = facts.value;
+  assert.deepEqual([units, foreign, programs], [[], [], []]);
+  assert.deepEqual([files.size, secrets.size, logins.size], [0, 0, 0]);
+});
+
+test("a byte that no text has costs nobody's line", { skip: noRoot }, async (context) => {
+  const { letIn, file, keys } = makeHome(context);
+  await letIn();
+  writeFileSync(file, `ssh-rsa AAAA my\0own\n${LINE}\n`);
+  await letIn();
+  assert.equal(keys(), `ssh-rsa AAAA my\0own\n${LINE}\n`);
 });

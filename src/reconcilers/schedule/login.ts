@@ -101,7 +101,7 @@ id -u -- ${user} >/dev/null 2>&1 || { echo "there is no user "${user} >&2; exit 
 umask 022; mkdir -p ${LOGINS}; chmod 755 ${LOGINS}
 f=${`${LOGINS}/${on}`}
 `}${leave(on)}${sh`
-printf '%s\n' ${[user, datasets.join(",")]} >"$f.new"; sync "$f.new"; mv -T -- "$f.new" "$f"
+printf '%s\n' ${[user, ...datasets]} >"$f.new"; sync "$f.new"; mv -T -- "$f.new" "$f"
 as_user ${user} sh -c ${EDIT} sh ${loginComment(on)} ${line}`}`,
       { code: "schedule-login-failed", what: `${user} could not be made to let the schedule of ${on} in` },
     );
@@ -128,7 +128,7 @@ cd "$HOME"; f=.ssh/authorized_keys
 [ -n "$2" ] || [ -f "$f" ] || exit 0
 [ -d .ssh ] || mkdir .ssh
 if [ -f "$f" ]; then cp -p -- "$f" "$f.devbackup"; else : >"$f.devbackup"; fi
-{ [ ! -f "$f" ] || grep -v -e " $1\\$" -- "$f" || [ $? = 1 ]; [ -z "$2" ] || printf '%s\\n' "$2"; } >"$f.devbackup"
+{ [ ! -f "$f" ] || grep -av -e " $1\\$" -- "$f" || [ $? = 1 ]; [ -z "$2" ] || printf '%s\\n' "$2"; } >"$f.devbackup"
 if [ ! -s "$f.devbackup" ] && [ ! -L "$f" ]; then rm -f -- "$f.devbackup" "$f"; rmdir .ssh 2>/dev/null || :
 elif [ -L "$f" ]; then cat -- "$f.devbackup" >"$f"; rm -f -- "$f.devbackup"
 else sync "$f.devbackup"; mv -T -- "$f.devbackup" "$f"; fi`;

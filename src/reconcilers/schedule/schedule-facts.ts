@@ -1,7 +1,6 @@
-import type { DesiredState } from "../../desired-state/desired-state.ts";
 import { parseStandpoint, SCHEDULE_FOLDER, type Standpoint } from "../../desired-state/standpoint.ts";
-import { type Fact, known, unknown } from "../../domain/fact.ts";
-import type { HostName } from "../../domain/names.ts";
+import { known, unknown } from "../../domain/fact.ts";
+import { type HostName, parseHostName } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
 import { OWN_FOLDER } from "../machine/own-folder.ts";
 import type { Probe } from "../reconciler.ts";
@@ -42,7 +41,7 @@ export interface ScheduleFacts {
   /** The host's own public keys: `ssh-ed25519 AAAA…`. */
   readonly hostKeys: readonly string[];
   /** Which schedules it lets in, by their hosts' names. */
-  readonly logins: ReadonlyMap<string, LetIn>;
+  readonly logins: ReadonlyMap<HostName, LetIn>;
 }
 
 export interface LetIn {
@@ -51,18 +50,6 @@ export interface LetIn {
   readonly datasets: readonly string[];
   /** Its line of authorized_keys, or "". */
   readonly line: string;
-}
-
-/** What is asked of the host of a schedule alone, because the desired state says it. */
-export interface AskedFacts {
-  /** The version; null where there is none. */
-  readonly systemd: number | null;
-  /** What its systemd makes of the calendar; `next` null for never. */
-  readonly calendar:
-    | { readonly kind: "taken"; readonly next: string | null }
-    | { readonly kind: "refused"; readonly why: string };
-  /** Of the identity files that restricted logins need, those that are there. */
-  readonly identities: ReadonlySet<string>;
 }
 
 /** The comment of its line in authorized_keys, by which it is found again. */
@@ -76,65 +63,77 @@ as_user() {
   HOME=$as_home timeout -k 5 20 setpriv --reuid "$as" --regid "$as_group" --init-groups --inh-caps=-all -- "$@"
 }`;
 
+/** The units of a schedule. No other path is ever taken for one. */
+const UNIT_FILES = [`${UNITS}/${SERVICE}`, `${UNITS}/${TIMER}`];
+
+/** One thing a line, its name first. No `echo`: that of dash makes a new line of the `\n` in a user's file. */
 export const scheduleProbe = (host: HostName): Probe<ScheduleFacts> => ({
   host,
   script: `${AS_USER}${sh`
 p=${OWN_FOLDER} s=${SCHEDULE_FOLDER} l=${LOGINS} c=${loginComment("")}
-echo "machine $(uname -m)"; echo "system $(uname -s)"
-[ ! -L "$p/current" ] || echo "current $(readlink -- "$p/current")"
-for d in "$p"/[0-9]*-????????????; do [ ! -d "$d" ] || echo "program $(basename "$d")"; done
-for f in ${[`${UNITS}/${SERVICE}`, `${UNITS}/${TIMER}`]} "$s"/standpoint.json "$s"/known_hosts "$s"/desired-state/*; do
-  if [ -f "$f" ]; then echo "file $(stat -c '%a %u' -- "$f") $(sha256sum <"$f" | cut -c1-64) $f"; fi
+say() { printf '%s\n' "$*"; }
+say machine "$(uname -m)"; say system "$(uname -s)"
+[ ! -L "$p/current" ] || say current "$(readlink -- "$p/current")"
+for d in "$p"/[0-9]*-????????????; do [ ! -d "$d" ] || say program "$(basename "$d")"; done
+for f in ${UNIT_FILES} "$s"/standpoint.json "$s"/known_hosts "$s"/desired-state/*; do
+  if [ -f "$f" ]; then say file "$(stat -c '%a %u' -- "$f")" "$(sha256sum <"$f" | cut -c1-64)" "$f"; fi
 done
-for f in ${[`${UNITS}/${SERVICE}`, `${UNITS}/${TIMER}`]}; do
-  if [ ! -f "$f" ]; then continue; elif [ "$(head -n 1 -- "$f")" = ${WRITTEN_BY_US} ]; then echo "unit $f"; else echo "foreign $f"; fi
+for f in ${UNIT_FILES}; do
+  if [ ! -f "$f" ]; then continue; elif [ "$(head -n 1 -- "$f")" = ${WRITTEN_BY_US} ]; then say unit "$f"; else say foreign "$f"; fi
 done
 for f in "$s"/credentials/*.digest; do
   n=$(basename "$f" .digest)
-  [ ! -f "$f" ] || [ ! -f "$s/credentials/$n" ] || echo "secret $n $(head -n 1 -- "$f")"
+  [ ! -f "$f" ] || [ ! -f "$s/credentials/$n" ] || say secret "$n" "$(head -n 1 -- "$f")"
 done
-[ ! -f "$s/id_ed25519" ] || [ ! -f "$s/id_ed25519.pub" ] || echo "key $(head -n 1 -- "$s/id_ed25519.pub")"
-[ ! -f "$s/standpoint.json" ] || echo "standpoint $(tr -d '\n' <"$s/standpoint.json")"
+[ ! -f "$s/id_ed25519" ] || [ ! -f "$s/id_ed25519.pub" ] || say key "$(head -n 1 -- "$s/id_ed25519.pub")"
+[ ! -f "$s/standpoint.json" ] || say standpoint "$(tr -d '\n' <"$s/standpoint.json")"
 if [ -f ${`${UNITS}/${TIMER}`} ]; then
-  echo "timer $(systemctl is-enabled ${TIMER} 2>/dev/null) $(systemctl is-active ${TIMER} 2>/dev/null)"
+  say timer "$(systemctl is-enabled ${TIMER} 2>/dev/null)" "$(systemctl is-active ${TIMER} 2>/dev/null)"
   TZ=UTC systemctl show -p NextElapseUSecRealtime -p LastTriggerUSec -- ${TIMER} 2>/dev/null
 fi
-for f in /etc/ssh/ssh_host_*_key.pub; do [ ! -f "$f" ] || echo "hostkey $(head -n 1 -- "$f")"; done
+for f in /etc/ssh/ssh_host_*_key.pub; do [ ! -f "$f" ] || say hostkey "$(head -n 1 -- "$f")"; done
 for f in "$l"/*; do
   [ -f "$f" ] || continue
   n=$(basename "$f")
-  { IFS= read -r u; IFS= read -r of; } <"$f"
-  echo "login $n $u $of $(as_user "$u" sh -c 'cat -- "$HOME/.ssh/authorized_keys"' 2>/dev/null | grep -m 1 -e " $c$n\$")"
+  u=$(head -n 1 -- "$f")
+  say login "$n" "$u"
+  tail -n +2 -- "$f" | while IFS= read -r of; do say login-of "$n" "$of"; done
+  say login-line "$n" "$(as_user "$u" sh -c 'cat -- "$HOME/.ssh/authorized_keys"' 2>/dev/null | grep -a -m 1 -e " $c$n\$")"
 done
 :`}`,
   parse: (stdout) => {
-    const one = (name: string) => new RegExp(`^${name}[ =](.+)$`, "m").exec(stdout)?.[1] ?? null;
-    const all = (name: string) =>
-      [...stdout.matchAll(new RegExp(`^${name} (.+)$`, "gm"))].map(([, rest = ""]) => rest.split(" "));
+    const lines = stdout.split("\n");
+    const all = (name: string, behind = " ") =>
+      lines.flatMap((line) =>
+        line.startsWith(name + behind) ? [line.slice(name.length + behind.length)] : [],
+      );
+    const one = (name: string, behind?: string) => all(name, behind)[0] ?? null;
     const machine = one("machine");
     if (machine === null) return unknown("its system could not be read");
+    const standpoint = one("standpoint");
     return known({
       machine,
       system: one("system") ?? "",
       current: one("current"),
-      programs: all("program").flatMap(([name = ""]) => (PROGRAM_NAME.test(name) ? [name] : [])),
-      files: new Map(
-        all("file").map(([mode, uid, sha256, ...path]) => [path.join(" "), `${mode} ${uid} ${sha256}`]),
-      ),
-      units: all("unit").map((path) => path.join(" ")),
-      foreign: all("foreign").map((path) => path.join(" ")),
-      secrets: new Map(all("secret").map(([name = "", digest = ""]) => [name, digest])),
-      publicKey: publicKeyOf(all("key")[0]),
-      standpoint: parseStandpoint(one("standpoint") ?? "") ?? null,
+      programs: all("program").filter((name) => PROGRAM_NAME.test(name)),
+      files: new Map(all("file").flatMap(fileOf)),
+      units: UNIT_FILES.filter((path) => all("unit").includes(path)),
+      foreign: UNIT_FILES.filter((path) => all("foreign").includes(path)),
+      secrets: new Map(all("secret").flatMap(secretOf)),
+      publicKey: publicKeyOf(one("key")),
+      standpoint: standpoint === null ? null : (parseStandpoint(standpoint) ?? null),
       timer: one("timer") ?? "",
-      nextRun: timeOf(one("NextElapseUSecRealtime")),
-      lastRun: timeOf(one("LastTriggerUSec")),
-      hostKeys: all("hostkey").flatMap((words) => publicKeyOf(words) ?? []),
+      nextRun: timeOf(one("NextElapseUSecRealtime", "=")),
+      lastRun: timeOf(one("LastTriggerUSec", "=")),
+      hostKeys: all("hostkey").flatMap((line) => publicKeyOf(line) ?? []),
       logins: new Map(
-        all("login").map(([name = "", user = "", datasets = "", ...line]) => [
-          name,
-          { user, datasets: datasets.split(","), line: line.join(" ") },
-        ]),
+        all("login").flatMap((line): [HostName, LetIn][] => {
+          const [name = "", user = ""] = line.split(" ");
+          const on = parseHostName(name);
+          if (on === undefined) return [];
+          const [text = ""] = all(`login-line ${on}`);
+          return [[on, { user, datasets: all(`login-of ${on}`), line: text }]];
+        }),
       ),
     });
   },
@@ -143,46 +142,27 @@ done
 /** VERSION-HASH. */
 const PROGRAM_NAME = /^[0-9][0-9A-Za-z.+-]*-[0-9a-f]{12}$/;
 
-const publicKeyOf = ([type, key]: readonly string[] = []): string | null =>
-  /^[a-z0-9@.-]+$/.test(type ?? "") && /^[A-Za-z0-9+/=]+$/.test(key ?? "") ? `${type} ${key}` : null;
+/** `NAME DIGEST`. */
+function secretOf(line: string): [name: string, digest: string][] {
+  const [, name, digest = ""] = /^([a-z0-9-]+) ([0-9a-f]{64})$/.exec(line) ?? [];
+  return name === undefined ? [] : [[name, digest]];
+}
+
+/** `MODE UID SHA256 PATH`, of the units and of what lies right in the schedule's folders. */
+function fileOf(line: string): [path: string, is: string][] {
+  const [, is = "", path = ""] = /^([0-7]+ \d+ [0-9a-f]{64}) (.+)$/s.exec(line) ?? [];
+  return UNIT_FILES.includes(path) || LIES_IN_FOLDER.test(path) ? [[path, is]] : [];
+}
+
+const LIES_IN_FOLDER = new RegExp(`^${SCHEDULE_FOLDER}/(desired-state/)?[^/.][^/]*$`);
+
+function publicKeyOf(line: string | null): string | null {
+  const [type = "", key = ""] = line?.split(" ") ?? [];
+  return /^[a-z0-9@.-]+$/.test(type) && /^[A-Za-z0-9+/=]+$/.test(key) ? `${type} ${key}` : null;
+}
 
 /** `Tue 2026-12-01 03:00:00 UTC`, as systemd writes it (systemd.time(7)). */
 function timeOf(text: string | null): Date | null {
   const [, day, time] = /^\S+ (\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2}) UTC$/.exec(text ?? "") ?? [];
   return day === undefined ? null : new Date(`${day}T${time}Z`);
-}
-
-/** Null where no schedule is declared. */
-export const askedProbe = ({ schedule, hosts }: DesiredState): Probe<AskedFacts> | null =>
-  schedule && {
-    host: schedule.on,
-    script: sh`
-v=$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p'); echo "systemd $v"
-for f in ${restrictedIdentities(hosts)}; do [ ! -f "$f" ] || echo "identity $f"; done
-if said=$(systemd-analyze calendar -- ${schedule.calendar} 2>&1); then echo taken; else echo refused; fi
-printf '%s\n' "$said"`,
-    parse: parseAsked,
-  };
-
-/** Where a login is kept to one key, that key has to be where it logs in from. */
-const restrictedIdentities = (hosts: DesiredState["hosts"]): string[] =>
-  [...hosts.values()].flatMap(({ restrict, connection }) =>
-    restrict !== undefined && connection.kind === "ssh" ? (connection.identityFile ?? []) : [],
-  );
-
-function parseAsked(stdout: string): Fact<AskedFacts> {
-  const identities = new Set([...stdout.matchAll(/^identity (.+)$/gm)].map(([, path = ""]) => path));
-  const version = /^systemd (\d+)$/m.exec(stdout)?.[1];
-  const systemd = version === undefined ? null : Number(version);
-  const verdict = /^(taken|refused)$/m.exec(stdout);
-  if (verdict === null) return unknown("systemd-analyze gave no answer");
-  const said = stdout.slice(verdict.index + verdict[0].length);
-  if (verdict[0] === "refused")
-    return known({
-      calendar: { kind: "refused", why: said.trim().replaceAll("\n", "; ") },
-      identities,
-      systemd,
-    });
-  const next = /^ *Next elapse: (.+)$/m.exec(said)?.[1] ?? null;
-  return known({ calendar: { kind: "taken", next: next === "never" ? null : next }, identities, systemd });
 }

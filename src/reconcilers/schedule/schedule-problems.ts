@@ -4,7 +4,8 @@ import type { Fact } from "../../domain/fact.ts";
 import { fileName, type HostName } from "../../domain/names.ts";
 import type { Problem } from "../../plan/plan.ts";
 import { UNKNOWN_STATE } from "../reconciler.ts";
-import type { AskedFacts, ScheduleFacts } from "./schedule-facts.ts";
+import type { AskedFacts } from "./asked-facts.ts";
+import type { ScheduleFacts } from "./schedule-facts.ts";
 import type { LookedAtSchedule, WantedSchedule } from "./wanted.ts";
 
 /** systemd.exec(5): LoadCredentialEncrypted= came with 250. */

@@ -170,7 +170,7 @@ printf '%s\n' ${digest} >"$f.digest.new"; sync "$f.digest.new"; mv -T -- "$f.dig
   );
   const tried = logins.map(
     ([host, argv]) => sh`code=0; said=$(${argv} 2>&1) || code=$?
-[ "$code" != 255 ] || { echo "it can't log in to "${host}": $said" >&2; exit 1; }`,
+[ "$code" != 255 ] || { printf '%s\n' "it can't log in to "${host}": $said" >&2; exit 1; }`,
   );
   const all = sha256Of(files.map(({ content }) => content).join(""));
   return [

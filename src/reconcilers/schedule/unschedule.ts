@@ -25,7 +25,7 @@ interface Input {
   readonly units: readonly string[];
   readonly programs: readonly string[];
   /** The hosts whose schedules are let in. */
-  readonly logins: readonly string[];
+  readonly logins: readonly HostName[];
 }
 
 /** A schedule that is declared no more, or for another host: all of it goes, and nothing that devbackup did not put there. */

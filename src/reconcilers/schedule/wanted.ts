@@ -2,7 +2,8 @@ import type { WrittenFile } from "../../desired-state/load.ts";
 import type { Standpoint } from "../../desired-state/standpoint.ts";
 import type { Fact } from "../../domain/fact.ts";
 import type { HostName, Sha256 } from "../../domain/names.ts";
-import type { AskedFacts, ScheduleFacts } from "./schedule-facts.ts";
+import type { AskedFacts } from "./asked-facts.ts";
+import type { ScheduleFacts } from "./schedule-facts.ts";
 
 /** A schedule as it should stand. No secrets: of these only what tells one from another. */
 export interface WantedSchedule {
