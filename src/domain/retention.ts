@@ -103,17 +103,24 @@ export interface Snapshots {
   readonly held: (label: Label) => string | null;
 }
 
-/** What becomes of every registered snapshot in one place; never of the newest, which the next increment builds on. */
+/** What becomes of every registered snapshot that stands in one place. */
 export function snapshotFates({ rule, all, standing, held }: Snapshots): Fate[] {
-  const fates = rule.kind === "last" ? lastOf(rule.count, all) : ruled(rule, all);
-  const newest = all.at(-1)?.label;
+  const fates = snapshotRules(rule, all);
   return all.flatMap(({ label }): Fate[] => {
     const own = fates.get(label);
     if (!standing.has(label) || own === undefined) return [];
-    if (label === newest) return [{ label, kept: true, because: "parent of the next increment" }];
     const why = own.kept ? null : held(label);
     return [why === null ? own : { label, kept: true, because: why }];
   });
+}
+
+/** What the rule of a place says of the snapshot of each label; the newest is never let go: the next increment builds on it. */
+export function snapshotRules(rule: KeepRule, all: readonly Registered[]): ReadonlyMap<Label, Fate> {
+  const fates = rule.kind === "last" ? lastOf(rule.count, all) : ruled(rule, all);
+  const label = all.at(-1)?.label;
+  return label === undefined
+    ? fates
+    : fates.set(label, { label, kept: true, because: "parent of the next increment" });
 }
 
 /** Each label by itself. */

@@ -5,10 +5,22 @@ import type { KeepRule } from "../../src/domain/retention.ts";
 import { isApproved, parseApproval } from "../../src/plan/approval.ts";
 import type { Action } from "../../src/plan/plan.ts";
 import { parseSavedPlan, renderSavedPlan, retold, type SavedPlan } from "../../src/plan/saved.ts";
+import type { DeleteSnapshots } from "../../src/reconcilers/retention/delete-snapshots.ts";
 import { planText } from "../../src/report/plan-text.ts";
 import { history } from "../domain/history.ts";
 import { copy, monthOf, type objects, store } from "./rows.ts";
-import { type Case, filesOf, folder, HOME, planOf, received, settled, subvolume, taken } from "./world.ts";
+import {
+  type Case,
+  filesOf,
+  folder,
+  HOME,
+  planOf,
+  received,
+  SRV,
+  settled,
+  subvolume,
+  taken,
+} from "./world.ts";
 
 const last = (count: number): KeepRule => ({ kind: "last", count });
 const chains = (count: number): KeepRule => ({ kind: "chains", count });
@@ -20,6 +32,17 @@ const key = (label: string) =>
 const five = settled(FIVE);
 const bucketOf = (map: typeof objects) => known({ objects: map, unfinished: known([]) });
 const inFive = five.bucket.kind === "known" ? five.bucket.value.objects : assert.fail();
+
+const MONTHS = history(FIVE).map(({ label }) => label);
+/** All of them on the server, one found damaged. */
+const hydratedBut = (damaged: string) =>
+  folder(
+    SRV,
+    MONTHS.map((at) => [
+      `dev@${at}`,
+      subvolume(`ls-${at}`, { receivedUuid: `ws-${at}`, ...(at === damaged && { damaged: true as const }) }),
+    ]),
+  );
 
 interface Row extends Partial<Case> {
   readonly name: string;
@@ -116,6 +139,33 @@ const ROWS: readonly Row[] = [
     },
     warnings: ["artifact-lost"],
     says: /2026-01, 2026-02 \(it can't be made again: the artifact of 2026-01 is whole nowhere\)/,
+  },
+  {
+    name: "a damaged snapshot that the rule lets go is not received again, it goes",
+    change: { hydrated: hydratedBut("2026-02") },
+    retention: { serverSnapshots: last(2) },
+    goes: { "server-snapshots": "2026-01 2026-02 2026-03" },
+  },
+  {
+    name: "one that the rule keeps is set aside, and received again",
+    change: { hydrated: hydratedBut("2026-04") },
+    retention: { serverSnapshots: last(2) },
+    goes: { "server-snapshots": "2026-01 2026-02 2026-03" },
+    others: ["set-aside-snapshot:dev@2026-04", "hydrate:dev@2026-04"],
+  },
+  {
+    name: "one that can't be made again stays, and so does the workstation's",
+    change: {
+      hydrated: hydratedBut("2026-01"),
+      store: known({ ...store, files: filesOf(history(FIVE).filter(({ label }) => label !== "2026-01")) }),
+    },
+    bucket: bucketOf(new Map([...inFive].filter(([at]) => at !== key("2026-01")))),
+    retention: { workstationSnapshots: last(1), serverSnapshots: last(1) },
+    goes: {
+      "workstation-snapshots": "2026-02 2026-03 2026-04",
+      "server-snapshots": "2026-03 2026-04",
+    },
+    warnings: ["artifact-lost", "snapshot-lost"],
   },
   {
     name: "what is not ours, writable, half received, or no snapshot of a registered label stays",
@@ -272,4 +322,18 @@ test("a restore lets nothing go, and fetches what the server has let go", () => 
     [],
   );
   for (const label of ["2026-01", "2026-02"]) assert(kinds.includes(`fetch:dev@${label}`), label);
+});
+
+test("a damaged snapshot goes by the UUID that was seen", () => {
+  const hydrated = hydratedBut("2026-02");
+  const [action = assert.fail()] = planOf({
+    ...LATER,
+    retention: { serverSnapshots: last(3) },
+    change: { hydrated },
+  }).actions;
+  const { snapshots } = action.input as DeleteSnapshots;
+  assert.deepEqual(
+    snapshots.map(({ uuid }) => uuid),
+    ["ls-2026-01", "ls-2026-02"],
+  );
 });

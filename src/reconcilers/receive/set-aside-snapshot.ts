@@ -11,7 +11,7 @@ import { expectSuccess } from "../run-script.ts";
 import { FIELD } from "../snapshot/subvolumes.ts";
 import { hydrateId } from "./hydrate.ts";
 import { damagedSnapshotMark, serverLock, WAIT_OR_END } from "./receive-script.ts";
-import { damagedRows, labelsToReceive, setAsideSnapshotId } from "./to-receive.ts";
+import { canReceive, damagedRows, labelsToReceive, setAsideSnapshotId } from "./to-receive.ts";
 
 interface Input {
   /** What it is received from again. */
@@ -30,11 +30,11 @@ export const setAsideSnapshot: Reconciler<Input> = {
   kind: "set-aside-snapshot",
   diff: (view) => {
     const { spec } = view;
-    const receivable = new Set(labelsToReceive(view));
+    const again = new Set(labelsToReceive(view));
     const damaged = damagedRows(view);
     return {
       warnings: damaged
-        .filter(({ label }) => !receivable.has(label))
+        .filter(({ label }) => !canReceive(view, label))
         .map(({ label }) =>
           warning(
             "snapshot-lost",
@@ -44,7 +44,7 @@ export const setAsideSnapshot: Reconciler<Input> = {
           ),
         ),
       actions: damaged
-        .filter(({ label }) => receivable.has(label))
+        .filter(({ label }) => again.has(label))
         .map((row) => {
           const { label, parent } = row;
           const name = snapshotName(spec.name, label);

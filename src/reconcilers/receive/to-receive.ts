@@ -7,25 +7,30 @@ import type { ManifestRow } from "../../domain/manifest.ts";
 import type { ActionId } from "../../plan/plan.ts";
 import { sourceOf } from "../artifact/copies.ts";
 import { actionId, type View } from "../reconciler.ts";
+import { snapshotWanted } from "../retention/wanted.ts";
 import { isHydrated } from "../snapshot/complete.ts";
 import { entryOf } from "../snapshot/subvolumes.ts";
 
 /**
- * The newest registered label, and those whose snapshots were found damaged (of a restore: the one that was asked for),
- * with all that they are made of, then every pending one. Where an artifact of such a chain is lost, its rest can't be
- * received: the pending ones (an anchor first, then) go on without it.
+ * The newest registered label, and those whose snapshots were found damaged and are not let go (of a restore: the one that was
+ * asked for), with all that they are made of, then every pending one. Where an artifact of such a chain is lost, its rest can't
+ * be received: the pending ones (an anchor first, then) go on without it.
  */
 export function labelsToReceive(view: View): Label[] {
+  const damaged = view.restore === null ? damagedRows(view).filter(snapshotWanted(view)) : [];
   const again = new Set(
-    [wantedLabel(view), ...(view.restore === null ? damagedRows(view).map(({ label }) => label) : [])]
-      .map((label) => stillToReceive(view, label))
-      .filter((missing) => missing.every((row) => ["server", "bucket"].includes(sourceOf(row, view))))
-      .flat(),
+    [wantedLabel(view), ...damaged.map(({ label }) => label)]
+      .filter((label) => canReceive(view, label))
+      .flatMap((label) => stillToReceive(view, label)),
   );
   return [...view.course.rows.filter((row) => again.has(row)), ...view.course.pending].map(
     ({ label }) => label,
   );
 }
+
+/** Whether every artifact that is still to be received for `label` is somewhere. */
+export const canReceive = (view: View, label: Label | undefined): boolean =>
+  stillToReceive(view, label).every((row) => ["server", "bucket"].includes(sourceOf(row, view)));
 
 const wantedLabel = ({ course, restore }: View): Label | undefined =>
   restore === null ? course.rows.at(-1)?.label : course.target;

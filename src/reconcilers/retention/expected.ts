@@ -12,12 +12,12 @@ import {
   snapshotFates,
 } from "../../domain/retention.ts";
 import { cloudKey, copiesOf } from "../artifact/copies.ts";
-import { labelsToReceive } from "../receive/to-receive.ts";
+import { damagedRows, labelsToReceive } from "../receive/to-receive.ts";
 import { labelOfCopy } from "../receive/working-copy.ts";
 import type { View } from "../reconciler.ts";
 import { isHydrated, isSnapshot, sameLineage } from "../snapshot/complete.ts";
 import { entryOf, type Subvolume } from "../snapshot/subvolumes.ts";
-import { isMaking, registeredThen, rulesOf } from "./wanted.ts";
+import { isMaking, isOpen, registeredThen, rulesOf } from "./wanted.ts";
 
 /** A dataset as it will stand when the run has done everything else: retention is decided on that, and looks again then. */
 export interface Expected {
@@ -27,6 +27,8 @@ export interface Expected {
   /** By label, what there is now of snapshots that are ours; null for one that is still to come. Null: not known. */
   readonly onWorkstation: ReadonlyMap<Label, Subvolume> | null;
   readonly onServer: ReadonlyMap<Label, Subvolume | null> | null;
+  /** On the server, found damaged, and not to be received again: no copy that anything counts on. */
+  readonly damaged: ReadonlyMap<Label, Subvolume>;
   /** The label that the working copy will be a copy of, where that is known. */
   readonly workingCopyAt: Label | null;
 }
@@ -53,6 +55,7 @@ export function expectedOf(view: View): Expected {
     copies: (label) => copies.get(label) ?? { server: "unknown", bucket: "unknown" },
     onWorkstation: facts.snapshots.kind === "unknown" ? null : oursOnWorkstation(view, all),
     onServer: facts.workingCopy.kind === "unknown" ? null : hydrated,
+    damaged: damagedThen(view, toReceive),
     workingCopyAt:
       isReplaced || facts.workingCopy.kind !== "known" ? null : labelOfCopy(view, facts.workingCopy.value),
   };
@@ -61,11 +64,10 @@ export function expectedOf(view: View): Expected {
 /** What becomes of what stands in each place. */
 export function fatesOf(view: View, expected: Expected) {
   const { retention } = view.spec;
-  const { all, rules, copies, onWorkstation, onServer, workingCopyAt } = expected;
-  // how the chains will be told apart is known only when it is made
-  const isOpen = isMaking(view) && view.course.pending.some(({ decision }) => decision.kind === "open");
+  const { all, rules, copies, onWorkstation, onServer, damaged, workingCopyAt } = expected;
+  const open = isOpen(view);
   const artifacts = (place: "server" | "bucket", locked: (label: Label) => string | null): Fate[] =>
-    isOpen ? [] : artifactFates(place, { rules, all, copies, locked });
+    open ? [] : artifactFates(place, { rules, all, copies, locked });
   return {
     workstationSnapshots:
       onWorkstation === null
@@ -76,11 +78,11 @@ export function fatesOf(view: View, expected: Expected) {
             held: (label) => (onServer?.get(label) !== undefined ? null : whyNotAgain(expected, label)),
           }),
     serverSnapshots:
-      onServer === null || isOpen
+      onServer === null || open
         ? []
         : snapshotFates({
             ...{ rule: retention.serverSnapshots, all },
-            standing: new Set(onServer.keys()),
+            standing: new Set([...onServer.keys(), ...damaged.keys()]),
             held: (label) =>
               label === workingCopyAt ? "the working copy stands on it" : whyNotAgain(expected, label),
           }),
@@ -163,6 +165,14 @@ function hydratedThen(
   }
   return then;
 }
+
+const damagedThen = (view: View, toReceive: readonly Label[]): ReadonlyMap<Label, Subvolume> =>
+  new Map(
+    damagedRows(view).flatMap(({ label }): [Label, Subvolume][] => {
+      const entry = entryOf(view.facts.hydrated, snapshotName(view.spec.name, label));
+      return entry?.readOnly === true && !toReceive.includes(label) ? [[label, entry]] : [];
+    }),
+  );
 
 const DAY_MS = 86_400_000;
 

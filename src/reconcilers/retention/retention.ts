@@ -152,7 +152,7 @@ const replacesOurCopy = ({ facts: { workingCopy, hydrated } }: View): boolean =>
 /** Null where one of them is not there yet. */
 function inputOf(
   view: View,
-  { onWorkstation, onServer }: Expected,
+  { onWorkstation, onServer, damaged }: Expected,
   place: Place["name"],
   labels: readonly Label[],
   rows: ReadonlyMap<Label, ManifestRow>,
@@ -160,7 +160,8 @@ function inputOf(
   const { spec, cloud, facts, course } = view;
   if (isMaking(view) && course.pending.length > 0) return null;
   if (place === "workstationSnapshots" || place === "serverSnapshots") {
-    const there = place === "workstationSnapshots" ? onWorkstation : onServer;
+    const there =
+      place === "workstationSnapshots" ? onWorkstation : new Map([...damaged, ...(onServer ?? [])]);
     const snapshots = labels.flatMap((label) => {
       const uuid = there?.get(label)?.uuid;
       return uuid === undefined ? [] : [{ name: snapshotName(spec.name, label), uuid }];

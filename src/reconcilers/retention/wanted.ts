@@ -1,7 +1,13 @@
 import { parentIn } from "../../domain/lineage.ts";
 import type { ManifestRow } from "../../domain/manifest.ts";
 import type { CopyPlace } from "../../domain/restore-chain.ts";
-import { type ArtifactRules, artifactRules, isWanted, type Registered } from "../../domain/retention.ts";
+import {
+  type ArtifactRules,
+  artifactRules,
+  isWanted,
+  type Registered,
+  snapshotRules,
+} from "../../domain/retention.ts";
 import type { Stage } from "../../plan/plan.ts";
 import type { View } from "../reconciler.ts";
 
@@ -36,4 +42,15 @@ export const rulesOf = (view: Places): ArtifactRules =>
 export function wantedIn(view: Places, place: CopyPlace): (row: Pick<ManifestRow, "label">) => boolean {
   const rules = rulesOf(view);
   return ({ label }) => isWanted(rules, label, place);
+}
+
+/** Whether it is not known yet how the chains will be told apart: that is found out when the next artifact is made. */
+export const isOpen = (view: Places): boolean =>
+  isMaking(view) && view.course.pending.some(({ decision }) => decision.kind === "open");
+
+/** Whether the server has to have the snapshot of a label: what its rule lets go is not received again. */
+export function snapshotWanted(view: Places): (row: Pick<ManifestRow, "label">) => boolean {
+  if (isOpen(view)) return () => true;
+  const fates = snapshotRules(view.spec.retention.serverSnapshots, registeredThen(view));
+  return ({ label }) => fates.get(label)?.kept !== false;
 }
