@@ -1,18 +1,23 @@
-import { type HostName, parseDatasetName, parseHostName } from "../domain/names.ts";
+import { type HostName, parseAbsolutePath, parseDatasetName, parseHostName } from "../domain/names.ts";
 import type { DesiredState, HostSpec, NotifySpec, ReachSpec, SecretRef } from "./desired-state.ts";
 
 /** On the host of a schedule: everything that its scheduled runs need besides the program. Root's alone. */
 export const SCHEDULE_FOLDER = "/etc/devbackup/schedule";
+export const SCHEDULE_STANDPOINT = `${SCHEDULE_FOLDER}/standpoint.json`;
 export const SCHEDULE_KNOWN_HOSTS = `${SCHEDULE_FOLDER}/known_hosts`;
 export const SCHEDULE_IDENTITY = `${SCHEDULE_FOLDER}/id_ed25519`;
 
 /** The host on which a desired state is carried out by itself, and how the others are reached from there. */
 export interface Standpoint {
   readonly host: HostName;
-  /** What it is about: whoever has another desired state for that host sees whose schedule stands there. */
+  /** As {@link coveredBy} has them: whoever has another desired state for that host sees whose schedule stands there. */
   readonly datasets: readonly string[];
   readonly reach: ReadonlyMap<HostName, Reached>;
 }
+
+/** `NAME:REPOSITORY` of each dataset: of people who share a server, each may have a dataset of that name. */
+export const coveredBy = ({ datasets }: Pick<DesiredState, "datasets">): string[] =>
+  datasets.map(({ name, repository }) => `${name}:${repository}`);
 
 export interface Reached extends ReachSpec {
   readonly identityFile: string;
@@ -102,21 +107,23 @@ export function parseStandpoint(text: string): Standpoint | undefined {
   try {
     const { formatVersion, host, datasets, reach } = JSON.parse(text) as Record<string, unknown>;
     const on = parseHostName(String(host));
-    const named = Array.isArray(datasets) ? datasets.map((name) => parseDatasetName(String(name))) : [];
     if (formatVersion !== 1 || on === undefined || typeof reach !== "object" || reach === null)
       return undefined;
+    if (!Array.isArray(datasets) || !datasets.every(isCovered)) return undefined;
     const reached = Object.entries(reach).map(
       ([name, how]) => [parseHostName(name), parseReached(how)] as const,
     );
     if (reached.some(([name, how]) => name === undefined || how === undefined)) return undefined;
-    return {
-      host: on,
-      datasets: named.filter((name) => name !== undefined),
-      reach: new Map(reached as [HostName, Reached][]),
-    };
+    return { host: on, datasets, reach: new Map(reached as [HostName, Reached][]) };
   } catch {
     return undefined;
   }
+}
+
+function isCovered(text: unknown): text is string {
+  if (typeof text !== "string") return false;
+  const [name = "", ...repository] = text.split(":");
+  return parseDatasetName(name) !== undefined && parseAbsolutePath(repository.join(":")) !== undefined;
 }
 
 function parseReached(value: unknown): Reached | undefined {

@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import type { DesiredState, HostSpec } from "../desired-state/desired-state.ts";
 import { ownStandpoint, type WrittenFile } from "../desired-state/load.ts";
 import {
+  coveredBy,
   type Reached,
   reachedHosts,
   SCHEDULE_IDENTITY,
@@ -76,7 +77,7 @@ async function standpointOf(
   });
   return {
     host: on,
-    datasets: desired.datasets.map(({ name }) => name),
+    datasets: coveredBy(desired),
     reach: new Map(await Promise.all(reached)),
   };
 }

@@ -11,13 +11,14 @@ import {
   seenFrom,
 } from "../../src/desired-state/standpoint.ts";
 import type { HostName } from "../../src/domain/names.ts";
+import { scheduleOf } from "../../src/schedule/wanted.ts";
 import { CLOUD, check, DATASETS, desiredBy, MINIMAL, problemsOf } from "./states.ts";
 
 const [ws, ls] = ["ws", "ls"] as [HostName, HostName];
 const SCHEDULE = "schedule: {on: ls, calendar: daily, reach: {ws: {address: laptop.lan}}}\n";
 const STANDPOINT: Standpoint = {
   host: ls,
-  datasets: ["dev"],
+  datasets: ["dev:/srv/backups/dev"],
   reach: new Map([
     [
       ws,
@@ -81,8 +82,20 @@ ${DATASETS}`;
     assert.deepEqual(parseStandpoint(renderStandpoint(STANDPOINT)), STANDPOINT);
     for (const text of ["", "{}", '{"formatVersion":1,"host":"../x","datasets":[],"reach":{}}'])
       assert.equal(parseStandpoint(text), undefined);
-    const half = renderStandpoint(STANDPOINT).replace('"port": 2222', '"port": "x"');
-    assert.equal(parseStandpoint(half), undefined);
+    for (const [written, damaged] of [
+      ['"port": 2222', '"port": "x"'],
+      ['"formatVersion": 1', '"formatVersion": 2'],
+      ["dev:/srv", "dev"],
+      ["dev:/srv", "dev:srv"],
+    ] as const) {
+      const text = renderStandpoint(STANDPOINT).replace(written, damaged);
+      assert.equal(parseStandpoint(text), undefined, damaged);
+    }
+  });
+
+  test("it says of which datasets it is so that another one's of that name is told from them", async () => {
+    const schedule = await scheduleOf(desiredBy(MINIMAL + SCHEDULE), [], {});
+    assert.deepEqual(schedule?.wanted.standpoint.datasets, STANDPOINT.datasets);
   });
 
   test("the environment of a scheduled run says where it stands", async (context) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { renderStandpoint, type Standpoint } from "../../src/desired-state/standpoint.ts";
+import { coveredBy, renderStandpoint, type Standpoint } from "../../src/desired-state/standpoint.ts";
 import { absent, type Fact, known, unknown } from "../../src/domain/fact.ts";
 import type { HostName } from "../../src/domain/names.ts";
 import type { Plan } from "../../src/plan/plan.ts";
@@ -10,18 +10,19 @@ import type { ScheduleFacts } from "../../src/reconcilers/schedule/schedule-fact
 import { serviceFile, timerFile } from "../../src/reconcilers/schedule/unit-files.ts";
 import type { WantedSchedule } from "../../src/reconcilers/schedule/wanted.ts";
 import { sha256Of } from "../../src/transport/hash.ts";
-import { lookAt } from "./world.ts";
+import { desired, lookAt } from "./world.ts";
 
 const [ws, ls] = ["ws", "ls"] as [HostName, HostName];
 const NAME = "0.1.0-0123456789ab";
 const KEY = "ssh-ed25519 AAAAkey";
 const DIGEST = "5e".repeat(32);
+const THESE = coveredBy(desired());
 const FOLDER = "/etc/devbackup/schedule";
 const IDENTITY = `${FOLDER}/id_ed25519`;
 
 const standpointOn = (on: HostName): Standpoint => ({
   host: on,
-  datasets: ["dev"],
+  datasets: THESE,
   reach: new Map([
     [on === ls ? ws : ls, { address: "there.lan", port: 2222, user: "chuck", identityFile: IDENTITY }],
   ]),
@@ -77,7 +78,7 @@ const setUpOn = (on: HostName): ScheduleFacts => ({
 
 const lettingIn = (on: HostName, line = `restrict ${KEY} devbackup-schedule-of-${on}`): ScheduleFacts => ({
   ...BARE,
-  logins: new Map([[on, { user: "chuck", datasets: ["dev"], line }]]),
+  logins: new Map([[on, { user: "chuck", datasets: THESE, line }]]),
 });
 
 interface Given {
@@ -124,6 +125,22 @@ function planWith({
   );
 }
 
+/** Set up before a dataset went out of the desired state, or by one that shares a dataset with it. */
+const WITH_WWW = [...THESE, "www:/srv/www"];
+const WITH_WWW_ON_LS = known({
+  ...setUpOn(ls),
+  standpoint: { ...standpointOn(ls), datasets: WITH_WWW },
+  files: new Map([...setUpOn(ls).files, [`${FOLDER}/standpoint.json`, "as it was then"]]),
+});
+const lettingInFor = (datasets: readonly string[]) =>
+  known({ ...BARE, logins: new Map([[ls, { user: "chuck", datasets, line: "x" }]]) });
+
+/** Bob's, who calls his dataset and his hosts as they are called here. */
+const BOBS = ["dev:/srv/bob/dev"];
+const ofBob = (on: HostName): ScheduleFacts => ({
+  ...setUpOn(on),
+  standpoint: { ...standpointOn(on), datasets: BOBS },
+});
 const withFile = (path: string, is: string | null): Fact<ScheduleFacts> => {
   const files = new Map(setUpOn(ls).files);
   if (is === null) files.delete(path);
@@ -243,9 +260,15 @@ describe("a schedule in the plan", () => {
     {
       name: "another desired state's is left alone",
       wanted: null,
-      onWs: known({ ...BARE, logins: new Map([[ls, { user: "eve", datasets: ["photos"], line: "x" }]]) }),
-      onLs: known({ ...setUpOn(ls), standpoint: { ...standpointOn(ls), datasets: ["photos"] } }),
+      onWs: lettingInFor(BOBS),
+      onLs: known(ofBob(ls)),
       actions: [],
+    },
+    {
+      name: "it was set up for a dataset that is declared no more",
+      onWs: lettingInFor(WITH_WWW),
+      onLs: WITH_WWW_ON_LS,
+      actions: ["schedule-login:ws", "schedule:ls"],
     },
     {
       name: "what can't be looked at is not removed",
@@ -280,6 +303,23 @@ describe("a schedule in the plan", () => {
       assert.deepEqual(
         plan.warnings.map(({ code }) => code),
         warned,
+      );
+    }
+  });
+
+  test("what is not this desired state's for certain is left where it stands, and told of", () => {
+    const rows: readonly (readonly [Given, readonly string[]])[] = [
+      [{ onLs: WITH_WWW_ON_LS }, ["ls"]],
+      [{ onWs: lettingInFor(WITH_WWW), onLs: WITH_WWW_ON_LS }, ["ws", "ls"]],
+      [{ onLs: known({ ...setUpOn(ls), standpoint: "unreadable" }) }, ["ls"]],
+      [{ onWs: lettingInFor(BOBS), onLs: known(ofBob(ls)) }, []],
+    ];
+    for (const [given, warned] of rows) {
+      const plan = planWith({ wanted: null, onWs: known(BARE), ...given });
+      assert.deepEqual([plan.problems, plan.actions], [[], []]);
+      assert.deepEqual(
+        plan.warnings.map(({ code, host }) => `${code} ${host}`),
+        warned.map((host) => `schedule-kept ${host}`),
       );
     }
   });
@@ -334,9 +374,27 @@ describe("what stands in the way of a schedule, and nothing of it is planned", (
     },
     {
       name: "the schedule of another desired state",
-      onLs: there({ standpoint: { ...standpointOn(ls), datasets: ["photos"] } }),
+      onLs: known(ofBob(ls)),
       code: "schedule-of-another",
-      next: /one desired state/,
+      next: /one desired state.*rm \/etc\/devbackup\/schedule\/standpoint\.json/,
+    },
+    {
+      name: "a schedule that can't be read",
+      onLs: known({ ...setUpOn(ls), standpoint: "unreadable" }),
+      code: "schedule-of-another",
+      next: /the devbackup that set it up; or.*rm \/etc\/devbackup\/schedule\/standpoint\.json/,
+    },
+    {
+      name: "another desired state's host of that name, which is let in",
+      onWs: lettingInFor(BOBS),
+      code: "schedule-of-another",
+      next: /call ls by another name.*rm \/etc\/devbackup\/schedule-logins\/ls/,
+    },
+    {
+      name: "one that is let in, and nobody knows whose it is",
+      onWs: lettingInFor([]),
+      code: "schedule-of-another",
+      next: /another name/,
     },
     {
       name: "a secret that can't be read here, and is not there either",

@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import { SCHEDULE_STANDPOINT } from "../../src/desired-state/standpoint.ts";
 import type { HostName } from "../../src/domain/names.ts";
 import { scheduleLogin } from "../../src/reconcilers/schedule/login.ts";
 import { scheduleProbe } from "../../src/reconcilers/schedule/schedule-facts.ts";
@@ -115,4 +116,13 @@ test("a byte that no text has costs nobody's line", { skip: noRoot }, async (con
   writeFileSync(file, `ssh-rsa AAAA my\0own\n${LINE}\n`);
   await letIn();
   assert.equal(keys(), `ssh-rsa AAAA my\0own\n${LINE}\n`);
+});
+
+test("a standpoint that can't be read is there all the same", { skip: noRoot }, async (context) => {
+  const { put, look } = makeHome(context);
+  assert.equal((await look()).standpoint, null);
+  for (const text of ["", "{", '{"formatVersion":2,"host":"ls","datasets":["dev:/srv/dev"],"reach":{}}']) {
+    put(SCHEDULE_STANDPOINT, text);
+    assert.equal((await look()).standpoint, "unreadable", text);
+  }
 });

@@ -32,7 +32,8 @@ export interface ScheduleFacts {
   readonly secrets: ReadonlyMap<string, string>;
   /** Of the key that its runs log in with: `ssh-ed25519 AAAA…`; null where there is none. */
   readonly publicKey: string | null;
-  readonly standpoint: Standpoint | null;
+  /** Null where there is none; unreadable where it is damaged, or a newer devbackup has written it. */
+  readonly standpoint: Standpoint | null | "unreadable";
   /** `enabled active` where the timer is as it should be. */
   readonly timer: string;
   /** Null where it is not known. */
@@ -46,7 +47,7 @@ export interface ScheduleFacts {
 
 export interface LetIn {
   readonly user: string;
-  /** Whose schedule it is, as in {@link Standpoint}. */
+  /** As in {@link Standpoint}. */
   readonly datasets: readonly string[];
   /** Its line of authorized_keys, or "". */
   readonly line: string;
@@ -121,7 +122,7 @@ done
       foreign: UNIT_FILES.filter((path) => all("foreign").includes(path)),
       secrets: new Map(all("secret").flatMap(secretOf)),
       publicKey: publicKeyOf(one("key")),
-      standpoint: standpoint === null ? null : (parseStandpoint(standpoint) ?? null),
+      standpoint: standpoint === null ? null : (parseStandpoint(standpoint) ?? "unreadable"),
       timer: one("timer") ?? "",
       nextRun: timeOf(one("NextElapseUSecRealtime", "=")),
       lastRun: timeOf(one("LastTriggerUSec", "=")),

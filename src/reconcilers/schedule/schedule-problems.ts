@@ -1,5 +1,4 @@
 import type { DesiredState } from "../../desired-state/desired-state.ts";
-import type { Standpoint } from "../../desired-state/standpoint.ts";
 import type { Fact } from "../../domain/fact.ts";
 import { fileName, type HostName } from "../../domain/names.ts";
 import type { Problem } from "../../plan/plan.ts";
@@ -7,6 +6,7 @@ import { UNKNOWN_STATE } from "../reconciler.ts";
 import type { AskedFacts } from "./asked-facts.ts";
 import type { ScheduleFacts } from "./schedule-facts.ts";
 import type { LookedAtSchedule, WantedSchedule } from "./wanted.ts";
+import { anothersLogin, anothersSchedule } from "./whose.ts";
 
 /** systemd.exec(5): LoadCredentialEncrypted= came with 250. */
 const OLDEST_SYSTEMD = 250;
@@ -25,23 +25,18 @@ export function scheduleProblems(
   if (systemd === null || systemd < OLDEST_SYSTEMD) return [tooOld(on, systemd)];
   return [
     ...calendarProblems(wanted, asked.value),
-    ...anothers(on, desired, facts.value),
+    ...foreignProblems(on, facts.value),
+    ...anothersSchedule(on, desired, facts.value),
     ...programProblems(wanted, facts.value),
     ...secretProblems(wanted, facts.value),
     ...[...wanted.standpoint.reach].flatMap(([name, { identityFile, user }]) => {
       const restrict = desired.hosts.get(name)?.restrict;
-      if (restrict === undefined) return hostKeyProblems(name, there.get(name));
+      if (restrict === undefined) return letInProblems(name, on, desired, there.get(name));
       if (user !== restrict.login) return [wrongLogin(on, name, user, restrict.login)];
       return asked.value.identities.has(identityFile) ? [] : [noIdentity(on, name, identityFile)];
     }),
   ];
 }
-
-/** Two desired states may well share a host: what is another's is left alone. */
-export const isOfThese = (
-  { datasets }: DesiredState,
-  { datasets: covered }: Pick<Standpoint, "datasets">,
-): boolean => covered.length === 0 || covered.some((name) => datasets.some((spec) => spec.name === name));
 
 const says = (host: HostName, code: string, text: string, next: string): Problem => ({
   ...{ code, host, dataset: null, text, next },
@@ -90,8 +85,8 @@ function calendarProblems({ on, calendar: text }: WantedSchedule, { calendar }: 
   ];
 }
 
-function anothers(on: HostName, desired: DesiredState, { foreign, standpoint }: ScheduleFacts): Problem[] {
-  const units = foreign.map((path) =>
+const foreignProblems = (on: HostName, { foreign }: ScheduleFacts): Problem[] =>
+  foreign.map((path) =>
     says(
       on,
       "schedule-not-ours",
@@ -99,17 +94,6 @@ function anothers(on: HostName, desired: DesiredState, { foreign, standpoint }: 
       `where it is not needed any more: systemctl disable --now ${fileName(path)} && rm ${path}`,
     ),
   );
-  if (standpoint === null || isOfThese(desired, standpoint)) return units;
-  return [
-    ...units,
-    says(
-      on,
-      "schedule-of-another",
-      `the schedule of another desired state stands there, of ${standpoint.datasets.join(", ")}, and a host has one`,
-      "put its datasets and these into one desired state, or take the schedule out of the other one and apply that",
-    ),
-  ];
-}
 
 /** Whether what runs devbackup here runs there, too, as far as that can be told beforehand. */
 export const fits = ({ program }: WantedSchedule, { machine, system }: ScheduleFacts): boolean =>
@@ -152,10 +136,18 @@ const secretProblems = ({ on, secrets }: WantedSchedule, there: ScheduleFacts): 
       : [],
   );
 
-function hostKeyProblems(name: HostName, facts: Fact<ScheduleFacts> | undefined): Problem[] {
+function letInProblems(
+  name: HostName,
+  on: HostName,
+  desired: DesiredState,
+  facts: Fact<ScheduleFacts> | undefined,
+): Problem[] {
   if (facts?.kind !== "known") return [notLookedAt(name, "how it lets in a schedule", facts)];
-  if (facts.value.hostKeys.length > 0) return [];
+  const { hostKeys, logins } = facts.value;
+  const anothers = anothersLogin(name, on, desired, logins.get(on));
+  if (hostKeys.length > 0) return anothers;
   return [
+    ...anothers,
     says(
       name,
       "schedule-host-key",

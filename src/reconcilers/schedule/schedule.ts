@@ -1,4 +1,9 @@
-import { renderStandpoint, SCHEDULE_FOLDER, SCHEDULE_KNOWN_HOSTS } from "../../desired-state/standpoint.ts";
+import {
+  renderStandpoint,
+  SCHEDULE_FOLDER,
+  SCHEDULE_KNOWN_HOSTS,
+  SCHEDULE_STANDPOINT,
+} from "../../desired-state/standpoint.ts";
 import type { HostName } from "../../domain/names.ts";
 import { AGAIN } from "../../domain/trouble.ts";
 import { sha256Of } from "../../transport/hash.ts";
@@ -135,7 +140,7 @@ const filesOf = (wanted: WantedSchedule, looked: Due["looked"]): ScheduleFile[] 
     mode: "600",
     content: text,
   })),
-  { path: `${SCHEDULE_FOLDER}/standpoint.json`, mode: "600", content: renderStandpoint(wanted.standpoint) },
+  { path: SCHEDULE_STANDPOINT, mode: "600", content: renderStandpoint(wanted.standpoint) },
   { path: SCHEDULE_KNOWN_HOSTS, mode: "600", content: knownHosts(wanted, looked) },
   { path: `${UNITS}/${SERVICE}`, mode: "644", content: serviceFile(wanted) },
   { path: `${UNITS}/${TIMER}`, mode: "644", content: timerFile(wanted) },

@@ -1,4 +1,4 @@
-import { SCHEDULE_FOLDER } from "../../desired-state/standpoint.ts";
+import { SCHEDULE_FOLDER, SCHEDULE_STANDPOINT } from "../../desired-state/standpoint.ts";
 import { OWN_FOLDER } from "../machine/own-folder.ts";
 import { SERVICE, STATE_FOLDER, WRITTEN_BY_US } from "./schedule-facts.ts";
 import type { WantedSchedule } from "./wanted.ts";
@@ -24,7 +24,7 @@ After=network-online.target
 Type=exec
 ExecStart=${PROGRAM} apply --yes ${CONFIG}
 ExecStopPost=-${PROGRAM} notify --after-run ${CONFIG}
-Environment=DEVBACKUP_STANDPOINT=${SCHEDULE_FOLDER}/standpoint.json
+Environment=DEVBACKUP_STANDPOINT=${SCHEDULE_STANDPOINT}
 Environment=XDG_STATE_HOME=%S/${STATE_FOLDER}
 StateDirectory=${STATE_FOLDER}
 StateDirectoryMode=0700

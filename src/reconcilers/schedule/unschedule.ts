@@ -1,9 +1,10 @@
 import type { DesiredState } from "../../desired-state/desired-state.ts";
-import { SCHEDULE_FOLDER } from "../../desired-state/standpoint.ts";
+import { SCHEDULE_FOLDER, SCHEDULE_STANDPOINT } from "../../desired-state/standpoint.ts";
 import type { HostName } from "../../domain/names.ts";
+import type { Action, Warning } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
 import { OWN_FOLDER } from "../machine/own-folder.ts";
-import type { Reconciler } from "../reconciler.ts";
+import { type Answer, type Reconciler, together } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { proposeOn, scheduleId } from "./common.ts";
 import { leave } from "./login.ts";
@@ -16,8 +17,8 @@ import {
   STATE_FOLDER,
   TIMER,
 } from "./schedule-facts.ts";
-import { isOfThese } from "./schedule-problems.ts";
 import type { WantedSchedule } from "./wanted.ts";
+import { whoseIs } from "./whose.ts";
 
 interface Input {
   /** A schedule of ours stands here, or what is left of one. */
@@ -34,36 +35,11 @@ export const unschedule: Reconciler<Input> = {
   diff: ({ schedule: looked, desired }) => {
     if (looked?.wanted === undefined) return {};
     const { wanted } = looked;
-    const on = wanted?.on ?? null;
-    return {
-      actions: [...looked.there].flatMap(([host, facts]) => {
-        if (facts.kind !== "known") return [];
-        const input = inputOf(host, facts.value, wanted, desired);
-        const { runs, logins } = input;
-        if (!runs && logins.length === 0) return [];
-        return [
-          proposeOn<Input>("unschedule", host, {
-            change: "delete",
-            summary: runs
-              ? "remove its schedule, and all that came with it"
-              : `let the schedule of ${logins.join(", ")} in no more`,
-            reason: on === null ? "no schedule is declared" : `the schedule is declared for ${on}`,
-            details: [
-              ...(runs
-                ? [...input.units, SCHEDULE_FOLDER, ...input.programs.map((name) => `${OWN_FOLDER}/${name}`)]
-                : []),
-              ...logins.map(
-                (name) =>
-                  `the line ${loginComment(name)} in ~${facts.value.logins.get(name)?.user}/.ssh/authorized_keys`,
-              ),
-            ],
-            // the new one stands before the old one goes
-            needs: on === null ? [] : [scheduleId(on)],
-            input,
-          }),
-        ];
-      }),
-    };
+    return together(
+      [...looked.there].map(([host, facts]) =>
+        facts.kind === "known" ? onHost(host, facts.value, wanted, desired) : {},
+      ),
+    );
   },
   run: async ({ host, input }, tools) => {
     await expectSuccess(tools.host(host), removeScript(input), {
@@ -74,25 +50,76 @@ export const unschedule: Reconciler<Input> = {
   },
 };
 
-function inputOf(
+function onHost(
   host: HostName,
   facts: ScheduleFacts,
   wanted: WantedSchedule | null,
   desired: DesiredState,
-): Input {
-  const { standpoint, units, programs, logins } = facts;
+): Answer<Input> {
+  const { units, programs } = facts;
   const on = wanted?.on ?? null;
-  const ours = host !== on && (standpoint === null || isOfThese(desired, standpoint));
   const lets = wanted?.standpoint.reach.has(host) === true && desired.hosts.get(host)?.restrict === undefined;
+  const former = [...facts.logins].filter(([name]) => !(name === on && lets));
+  const standing = host === on ? null : facts.standpoint;
+  const runs =
+    standing === null
+      ? host !== on && units.length + programs.length > 0
+      : standing !== "unreadable" && whoseIs(desired, standing.datasets) === "ours";
+  const ours = former.filter(([, { datasets }]) => whoseIs(desired, datasets) === "ours");
+  const input: Input = { runs, units, programs, logins: ours.map(([name]) => name) };
   return {
-    runs: ours && (standpoint !== null || units.length + programs.length > 0),
-    units,
-    programs,
-    logins: [...logins].flatMap(([name, letIn]) =>
-      isOfThese(desired, letIn) && !(name === on && lets) ? [name] : [],
-    ),
+    actions: runs || ours.length > 0 ? [removal(host, input, facts, on)] : [],
+    warnings: [
+      ...standingOn(host, standing, desired),
+      ...former.flatMap(([name, { datasets }]) =>
+        whoseIs(desired, datasets) === "partly"
+          ? kept(host, `it lets in the schedule of ${name}, of ${datasets.join(", ")}, ${notAll(name)}`)
+          : [],
+      ),
+    ],
   };
 }
+
+function removal(host: HostName, input: Input, facts: ScheduleFacts, on: HostName | null): Action<Input> {
+  const { runs, units, programs, logins } = input;
+  return proposeOn<Input>("unschedule", host, {
+    change: "delete",
+    summary: runs
+      ? "remove its schedule, and all that came with it"
+      : `let the schedule of ${logins.join(", ")} in no more`,
+    reason: on === null ? "no schedule is declared" : `the schedule is declared for ${on}`,
+    details: [
+      ...(runs ? [...units, SCHEDULE_FOLDER, ...programs.map((name) => `${OWN_FOLDER}/${name}`)] : []),
+      ...logins.map(
+        (name) => `the line ${loginComment(name)} in ~${facts.logins.get(name)?.user}/.ssh/authorized_keys`,
+      ),
+    ],
+    // the new one stands before the old one goes
+    needs: on === null ? [] : [scheduleId(on)],
+    input,
+  });
+}
+
+/** What may be this desired state's, and is not for certain, is no more than told of. */
+function standingOn(host: HostName, standing: ScheduleFacts["standpoint"], desired: DesiredState): Warning[] {
+  if (standing === null) return [];
+  if (standing === "unreadable")
+    return kept(
+      host,
+      `a schedule stands there, and whose it is can't be told: a newer devbackup has written ${SCHEDULE_STANDPOINT}, or it is damaged. It is left as it is; where it is this desired state's: rm ${SCHEDULE_STANDPOINT} there, and the next apply removes the rest`,
+    );
+  const { datasets } = standing;
+  return whoseIs(desired, datasets) === "partly"
+    ? kept(host, `a schedule of ${datasets.join(", ")} stands there, ${notAll(host)}`)
+    : [];
+}
+
+const notAll = (on: HostName): string =>
+  `which are not all in this desired state. It is left as it is; where it is this one's, apply once with schedule.on: ${on}, and then as it is now`;
+
+const kept = (host: HostName, text: string): Warning[] => [
+  { code: "schedule-kept", host, dataset: null, text },
+];
 
 /** Of the credentials, the host's own secret stays: systemd made it, and others may use it. */
 function removeScript({ runs, units, programs, logins }: Input): string {
