@@ -1,3 +1,4 @@
+import { exitCodeOf } from "../domain/findings.ts";
 import { DevbackupError, LOOK } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import { type Finding, thingInWords } from "../domain/verification.ts";
@@ -6,13 +7,7 @@ import { isAuthentic } from "../reconcilers/manifest/sign.ts";
 import type { Tools, View } from "../reconcilers/reconciler.ts";
 import type { Thing } from "../reconcilers/verify/things.ts";
 import { verifyDataset } from "../reconcilers/verify/verify-dataset.ts";
-import {
-  type VerifyReport,
-  verifyExitCode,
-  verifyJson,
-  verifyLines,
-  verifyText,
-} from "../report/verify-text.ts";
+import { type VerifyReport, verifyJson, verifyLines, verifyText } from "../report/verify-text.ts";
 import { commandLine } from "./command-line.ts";
 import { load } from "./load.ts";
 import { rowsOf } from "./manifest.ts";
@@ -49,12 +44,12 @@ export async function verifyCommand(flags: VerifyFlags): Promise<number> {
           const report = await verify(there, flags);
           reports.push(report);
           // where all is well nobody need hear of it
-          (verifyExitCode(report) === 0 ? terminal.say : terminal.answer)(verifyText(report, terminal));
+          (exitCodeOf(report) === 0 ? terminal.say : terminal.answer)(verifyText(report, terminal));
           for (const line of verifyLines(report)) witness.say(line);
           return 0;
         });
       if (terminal.json) await terminal.document({ formatVersion: 1, datasets: reports.map(verifyJson) });
-      const codes = reports.map(verifyExitCode);
+      const codes = reports.map(exitCodeOf);
       return codes.includes(6) ? 6 : codes.includes(1) ? 1 : 0;
     },
   );
@@ -87,6 +82,7 @@ async function verify(there: OnServer, flags: VerifyFlags): Promise<VerifyReport
     ...done,
     durationMs: Math.max(0, Date.now() - begun),
     mend: commandLine("devbackup apply", chosen),
+    chain: (label) => commandLine(`devbackup manifest chain ${label}`, chosen),
   };
 }
 

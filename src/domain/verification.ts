@@ -48,6 +48,11 @@ export interface Finding {
   readonly at: Date | null;
   /** What is wrong with it, or why nobody could look; null where it is as it should be. */
   readonly why: string | null;
+  /**
+   * Of what is damaged: it was made of the very bytes that were registered, so that it has no mark and no apply mends it. Left
+   * out where a whole copy does.
+   */
+  readonly asRegistered?: true;
 }
 
 /** What the server remembers of verifications. Damage is not in it: that leaves marks of its own. */

@@ -1,6 +1,6 @@
+import { countsOf, exitCodeOf, type Findings, isWrong, lost } from "../domain/findings.ts";
 import type { Label } from "../domain/label.ts";
-import { labelsResting } from "../domain/lineage.ts";
-import type { Manifest, ManifestRow } from "../domain/manifest.ts";
+import type { ManifestRow } from "../domain/manifest.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { printable } from "../domain/printable.ts";
 import { formatBytes, formatDuration, plural } from "../domain/units.ts";
@@ -10,22 +10,16 @@ import { painter, type TextOptions, wrapAfter } from "./lines.ts";
 import { type Column, fitting, headingLine, rowLine } from "./table.ts";
 
 /** What one dataset was found to be. */
-export interface VerifyReport {
+export interface VerifyReport extends Findings {
   readonly dataset: DatasetName;
   readonly server: HostName;
-  readonly rows: Manifest;
-  readonly findings: readonly Finding[];
   readonly resumedFrom: Date | null;
   readonly checkedBytes: number;
   readonly durationMs: number;
   /** What mends what can be mended, in the user's words. */
   readonly mend: string;
-}
-
-/** Damaged or missing (6), not looked at (1), or neither. */
-export function verifyExitCode({ findings }: Pick<VerifyReport, "findings">): 0 | 1 | 6 {
-  if (findings.some(({ state }) => state === "damaged" || state === "missing")) return 6;
-  return findings.some(({ state }) => state === "not-checked") ? 1 : 0;
+  /** What shows the chain of a label, in the user's words. */
+  readonly chain: (label: Label) => string;
 }
 
 /** A line a label, then what is wrong with what, and what it comes to; ends with a newline. */
@@ -61,7 +55,7 @@ export function verifyLines(report: VerifyReport): string[] {
       (finding) =>
         `- ${thingInWords(finding, report)}: ${[finding.state, finding.why].filter((word) => word !== null).join(": ")}`,
     ),
-    `what mends what can be mended: ${report.mend}`,
+    ...nextLines(report),
   ];
 }
 
@@ -84,7 +78,7 @@ export const verifyJson = (report: VerifyReport) => {
     counts: countsOf(findings),
     resumedFrom: resumedFrom?.toISOString() ?? null,
     ...{ checkedBytes, durationMs },
-    result: ["ok", "not-checked", "damaged"][[0, 1, 6].indexOf(verifyExitCode(report))],
+    result: ["ok", "not-checked", "damaged"][[0, 1, 6].indexOf(exitCodeOf(report))],
   };
 };
 
@@ -135,42 +129,21 @@ function wrongLines(finding: Finding, report: VerifyReport, { color, width }: Te
   return [first.replace(word, paint(style, word)), ...rest];
 }
 
-/** Artifacts that are whole in neither place, and what that costs. */
-const lost = ({ rows, findings }: VerifyReport): { label: Label; costs: Label[] }[] => {
-  const wrong = (label: Label, place: VerifiedPlace) => {
-    const found = findings.find((each) => each.label === label && each.place === place);
-    return found === undefined || ["damaged", "missing", "not-wanted"].includes(found.state);
-  };
-  const stands = (label: Label) =>
-    findings.some((each) => each.place === "hydrated" && each.label === label && each.state === "ok");
-  return rows
-    .filter(({ label }) => wrong(label, "server") && wrong(label, "bucket"))
-    .map(({ label }) => ({ label, costs: labelsResting(rows, label, stands) }));
-};
-
 const lostLines = (report: VerifyReport, { color, width }: TextOptions): string[] =>
-  lost(report).flatMap(({ label, costs }) => {
+  lost(report).flatMap(({ label, costs, asRegistered }) => {
     const cost =
       costs.length === 0
         ? `what rests on it stands on ${report.server} alone`
         : `it costs ${plural(costs.length, "label")}: ${costs.join(", ")}`;
-    const text = `The artifact of ${label} is whole nowhere: ${cost}. Put it back from another copy: devbackup manifest import DIR. Without one, the next artifact is an anchor.`;
+    const text = asRegistered
+      ? `The artifact of ${label} is the very one that was registered, so that no copy is better: ${cost}.`
+      : `The artifact of ${label} is whole nowhere: ${cost}. Put it back from another copy: devbackup manifest import DIR. Without one, the next artifact is an anchor.`;
     const [first = "", ...rest] = wrapAfter("", printable(text), width);
     return [painter(color)(["bold", "red"], first), ...rest];
   });
 
-const countsOf = (findings: readonly Finding[]) => {
-  const count = (state: Finding["state"]) => findings.filter((each) => each.state === state).length;
-  return {
-    ok: count("ok"),
-    damaged: count("damaged"),
-    missing: count("missing"),
-    notChecked: count("not-checked"),
-  };
-};
-
 function closingLines(report: VerifyReport, { color, width }: TextOptions): string[] {
-  const { findings, checkedBytes, durationMs, resumedFrom, mend } = report;
+  const { findings, checkedBytes, durationMs, resumedFrom } = report;
   const paint = painter(color);
   const { ok, damaged, missing, notChecked } = countsOf(findings);
   const all = ok + damaged + missing + notChecked;
@@ -193,13 +166,25 @@ function closingLines(report: VerifyReport, { color, width }: TextOptions): stri
       ...resumed,
       `${paint(["bold", "green"], "verified:")} all ${plural(all, "copy", "copies")} as they should be, ${work}`,
     ];
-  const next =
-    damaged + missing > 0
-      ? [`next: ${mend}, which mends what is whole elsewhere`]
-      : ["next: put right what kept it from being looked at, and run the same command again"];
   return [
     ...resumed,
     `${paint(["bold", "red"], "verified:")} ${wrong.join(", ")}, of ${plural(all, "copy", "copies")}; ${work}`,
-    ...next,
+    ...nextLines(report),
+  ];
+}
+
+/** What can be done about what is not as it should be. */
+function nextLines({ findings, mend, chain }: VerifyReport): string[] {
+  const wrong = findings.filter(isWrong);
+  if (wrong.length === 0)
+    return ["next: put right what kept it from being looked at, and run the same command again"];
+  const asRegistered = wrong.find((finding) => finding.asRegistered);
+  return [
+    ...(wrong.some((finding) => !finding.asRegistered)
+      ? [`next: ${mend}, which mends what is whole elsewhere`]
+      : []),
+    ...(asRegistered === undefined
+      ? []
+      : [`next: ${chain(asRegistered.label)}, which shows what rests on it: no apply mends that`]),
   ];
 }

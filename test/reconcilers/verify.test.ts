@@ -125,7 +125,7 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
   });
 
   test("one whose hash is the manifest's and whose stream is another's is found by the stream alone", async (context) => {
-    const { spec, rows, artifacts, states } = repository(context);
+    const { spec, rows, artifacts, states, verify } = repository(context);
     const [, second = assert.fail(), third = assert.fail()] = rows;
     const path = join(spec.repository, third.localPath);
     shell('cp "$1" "$2"', join(spec.repository, second.localPath), path);
@@ -139,6 +139,13 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
       LABELS.map((at) => `${at} ok`),
     );
     assert.deepEqual(await states(forged), ["2026-01 ok", "2026-02 ok", "2026-03 damaged"]);
+    const { findings } = await verify(forged);
+    assert.deepEqual(
+      findings.map(({ asRegistered }) => asRegistered),
+      [undefined, undefined, true],
+    );
+    // a mark would have the next plan fetch the same bytes
+    assert.deepEqual(readdirSync(join(spec.repository, "tmp")), []);
     // the snapshot of another parent under the right name
     shell(
       `cd "$1"; btrfs -q send -p snapshots/dev@2026-01 snapshots/dev@2026-03 2>/dev/null | zstd -q | age -R r >"$2"`,
@@ -187,6 +194,7 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
     );
     const again = (await verify(await snapshots("fingerprint"))).findings[1];
     assert.match(again?.why ?? "", /received anew once already/);
+    assert.equal(again?.asRegistered, true);
     assert.equal((await entry("2026-02")).damaged, undefined);
   });
 

@@ -1,24 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
+import { exitCodeOf } from "../../src/domain/findings.ts";
 import type { HostName } from "../../src/domain/names.ts";
 import type { Finding } from "../../src/domain/verification.ts";
-import {
-  type VerifyReport,
-  verifyExitCode,
-  verifyJson,
-  verifyLines,
-  verifyText,
-} from "../../src/report/verify-text.ts";
+import { type VerifyReport, verifyJson, verifyLines, verifyText } from "../../src/report/verify-text.ts";
 import { DEV, history, label } from "../domain/history.ts";
 
 const MIB = 1024 * 1024;
 const AT = new Date("2026-05-01T03:00:00Z");
 const PLACES = ["server", "bucket", "hydrated"] as const;
-const STATES: Readonly<Record<string, Pick<Finding, "state" | "why">>> = {
+const STATES: Readonly<Record<string, Pick<Finding, "state" | "why" | "asRegistered">>> = {
   "+": { state: "ok", why: null },
   "-": { state: "missing", why: null },
   x: { state: "damaged", why: "sha256 12…, expected ab…" },
+  "!": { state: "damaged", why: "it holds dev@2026-01, not dev@2026-02", asRegistered: true },
   "?": { state: "not-checked", why: "the bucket does not answer" },
   ".": { state: "not-wanted", why: null },
 };
@@ -38,6 +34,7 @@ function report(text: string, more: Partial<VerifyReport> = {}): VerifyReport {
   return {
     ...{ dataset: DEV, server: "ls" as HostName, rows, findings, resumedFrom: null },
     ...{ checkedBytes: 330 * MIB, durationMs: 12_000, mend: "devbackup apply" },
+    chain: (at) => `devbackup manifest chain ${at}`,
     ...more,
   };
 }
@@ -96,6 +93,23 @@ next: devbackup apply, which mends what is whole elsewhere
 `,
   },
   {
+    name: "an artifact that was registered as it is: no apply mends it, and no copy is better",
+    given: report("2026-01 full 100 ++., 2026-02 incr 9 !+., 2026-03 incr 9 +++"),
+    exitCode: 6,
+    says: `dev on ls
+    LABEL    TYPE          SIZE  SERVER   BUCKET           HYDRATED
+    2026-01  anchor     100 MiB  ok       ok, by its note  –
+    2026-02  increment    9 MiB  damaged  ok, by its note  –
+    2026-03  increment    9 MiB  ok       ok, by its note  ok, as backed up
+
+damaged  dev@2026-02.incr.from_2026-01.send.zst.age on ls: it holds dev@2026-01, not dev@2026-02
+The artifact of 2026-02 is the very one that was registered, so that no copy is better: it costs 1
+label: 2026-02.
+verified: 1 damaged, of 7 copies; 330 MiB in 12 s
+next: devbackup manifest chain 2026-02, which shows what rests on it: no apply mends that
+`,
+  },
+  {
     name: "nobody could look: neither well nor damaged",
     given: report("2026-01 full 100 +?."),
     exitCode: 1,
@@ -119,7 +133,7 @@ next: put right what kept it from being looked at, and run the same command agai
 for (const { name, given, exitCode, says } of rows)
   test(name, () => {
     assert.equal(text(given, name.includes("60 columns") ? 60 : 100), says);
-    assert.equal(verifyExitCode(given), exitCode);
+    assert.equal(exitCodeOf(given), exitCode);
   });
 
 test("the same for programs", () => {
@@ -129,7 +143,7 @@ test("the same for programs", () => {
     why: "sha256 12…, expected ab…",
   });
   assert.deepEqual(labels[1]?.bucket, { state: "ok", check: "note", at: AT.toISOString(), why: null });
-  assert.deepEqual(lost, [{ label: "2026-01", costs: ["2026-01"] }]);
+  assert.deepEqual(lost, [{ label: "2026-01", costs: ["2026-01"], asRegistered: false }]);
   assert.deepEqual(counts, { ok: 3, damaged: 1, missing: 1, notChecked: 0 });
   assert.equal(result, "damaged");
 });
@@ -143,6 +157,10 @@ test("for a message: what it comes to, and what is not whole with what mends it"
     "- dev@2026-02.incr.from_2026-01.send.zst.age on ls: damaged: sha256 12…, expected ab…",
     "- dev@2026-02.incr.from_2026-01.send.zst.age in the bucket: not-checked: the bucket does not answer",
     "- the snapshot dev@2026-02 on ls: missing",
-    "what mends what can be mended: devbackup apply",
+    "next: devbackup apply, which mends what is whole elsewhere",
+  ]);
+  assert.deepEqual(verifyLines(report("2026-01 full 100 !+x")).slice(3), [
+    "next: devbackup apply, which mends what is whole elsewhere",
+    "next: devbackup manifest chain 2026-01, which shows what rests on it: no apply mends that",
   ]);
 });

@@ -4,7 +4,7 @@ import type { Label } from "../../domain/label.ts";
 import { type AbsolutePath, joinPath } from "../../domain/names.ts";
 import type { ArtifactReading } from "../../domain/rebuild.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
-import { lastVerified, type VerificationRecord } from "../../domain/verification.ts";
+import { type Finding, lastVerified, type VerificationRecord } from "../../domain/verification.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
 import { damagedMark, prove } from "../artifact/prove-script.ts";
@@ -12,8 +12,7 @@ import { readArtifact } from "../artifact/read-artifact.ts";
 import type { Thing } from "./things.ts";
 
 /** Null for `why` where all is as it should be. */
-interface ArtifactCheck {
-  readonly why: string | null;
+interface ArtifactCheck extends Pick<Finding, "why" | "asRegistered"> {
   /** What the stream calls its snapshot; null where it was not parsed. */
   readonly streamUuid: string | null;
 }
@@ -44,14 +43,13 @@ export async function checkArtifact(
     const { reading } = await readArtifact(disk, spec, path, signal);
     if (reading.kind === "whole" && reading.sha256 === row.sha256) {
       const why = misfit(reading, thing, spec, { record, received });
-      return { why, streamUuid: why === null ? reading.uuid : null };
+      return why === null ? { why, streamUuid: reading.uuid } : { why, streamUuid: null, asRegistered: true };
     }
     const unproven = await whyUnproven(disk, spec, thing, signal);
     const said = reading.kind === "whole" ? "it changed while it was read" : reading.why;
-    return {
-      why: unproven ?? `its hash is the manifest's, and it holds no snapshot: ${said}`,
-      streamUuid: null,
-    };
+    if (unproven !== null) return { why: unproven, streamUuid: null };
+    const why = `its hash is the manifest's, and it holds no snapshot: ${said}`;
+    return { why, streamUuid: null, asRegistered: true };
   }
   return { why: await whyUnproven(disk, spec, thing, signal), streamUuid: null };
 }

@@ -4,6 +4,7 @@ import { joinPath } from "../../domain/names.ts";
 import { differenceInWords } from "../../domain/tree-difference.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import { plural } from "../../domain/units.ts";
+import type { Finding } from "../../domain/verification.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
 import { ENTER } from "../machine/enter.ts";
@@ -15,8 +16,8 @@ import { FIELD } from "../snapshot/subvolumes.ts";
 import type { Thing } from "./things.ts";
 
 /**
- * Reads every file of a hydrated snapshot, or compares all of it with the fingerprint of its label. Null where it is as it
- * should be, else what is wrong with it; then a mark stays, so that the next plan knows.
+ * Reads every file of a hydrated snapshot, or compares all of it with the fingerprint of its label. Null for `why` where it is as
+ * it should be, else what is wrong with it; then a mark stays, so that the next plan knows.
  * @throws DevbackupError `verify-failed` where the server could not look
  */
 export async function checkSnapshot(
@@ -24,7 +25,7 @@ export async function checkSnapshot(
   spec: DatasetSpec,
   { label, identity, check }: Thing,
   signal: AbortSignal,
-): Promise<string | null> {
+): Promise<Pick<Finding, "why" | "asRegistered">> {
   const name = snapshotName(spec.name, label);
   const failed = {
     code: "verify-failed",
@@ -37,19 +38,20 @@ export async function checkSnapshot(
     const compared = await compareWithFingerprint(host, spec, label, tree, signal).catch(asUnread);
     if (compared !== null && compared.differing === 0) {
       await expectSuccess(host, wholeScript(spec, name), failed);
-      return null;
+      return WHOLE;
     }
     if (compared !== null) {
       const { stdout } = await expectSuccess(host, differsScript(spec, name, identity), failed);
       const first = compared.first.slice(0, 3).map(differenceInWords).join("; ");
-      return `${plural(compared.differing, "path")} not as backed up: ${first}${stdout === "again\n" ? AGAIN_THE_SAME : ""}`;
+      const why = `${plural(compared.differing, "path")} not as backed up: ${first}`;
+      return stdout === "again\n" ? { why: `${why}${AGAIN_THE_SAME}`, asRegistered: true } : { why };
     }
   }
   // what can't be read can't be compared; which file it is, reading alone tells
   const { stdout } = await expectSuccess(host, readFilesScript(spec, name, identity), failed);
   const [, count = "", first = ""] = /^damaged (\d+)\n(.*)$/m.exec(stdout) ?? [];
-  if (count !== "") return `${plural(Number(count), "file")} can't be read: ${first}`;
-  if (check === "files") return null;
+  if (count !== "") return { why: `${plural(Number(count), "file")} can't be read: ${first}` };
+  if (check === "files") return WHOLE;
   throw new DevbackupError({
     code: "verify-failed",
     exitCode: 1,
@@ -60,6 +62,7 @@ export async function checkSnapshot(
   });
 }
 
+const WHOLE = { why: null };
 const AGAIN_THE_SAME =
   "; it was received anew once already: what differs stands in its artifact, or in the fingerprint";
 

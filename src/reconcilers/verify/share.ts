@@ -1,5 +1,6 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { snapshotName } from "../../domain/artifact.ts";
+import { isWrong } from "../../domain/findings.ts";
 import { compareLabels, type Label } from "../../domain/label.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import { formatBytes, plural } from "../../domain/units.ts";
@@ -78,7 +79,7 @@ export const verifyShare: Reconciler<Input> = {
     });
     const share = { label, at: tools.now() };
     await writeRecord(tools.host(host), dataset, { ...verified.record, share });
-    const wrong = verified.findings.filter(({ state }) => state === "damaged" || state === "missing");
+    const wrong = verified.findings.filter(isWrong);
     if (wrong.length > 0) throw foundDamage(dataset, wrong, things);
     const unseen = verified.findings.filter(({ state }) => state === "not-checked").length;
     return `${sizeOf(things)}${unseen === 0 ? "" : `, ${unseen} of them could not be looked at: devbackup verify says why`}`;
@@ -102,6 +103,7 @@ function foundDamage(spec: DatasetSpec, wrong: readonly Finding[], things: reado
     (finding) =>
       `${thingInWords(finding, words)} is ${finding.state}${finding.why === null ? "" : `: ${finding.why}`}`,
   );
+  const mendable = wrong.find(({ asRegistered }) => !asRegistered);
   return new DevbackupError({
     code: "verify-damage",
     exitCode: 6,
@@ -109,6 +111,9 @@ function foundDamage(spec: DatasetSpec, wrong: readonly Finding[], things: reado
     what: `${plural(wrong.length, "copy", "copies")} of ${spec.name} ${wrong.length === 1 ? "is not as it" : "are not as they"} should be`,
     why: named.join("; "),
     state: "The backup itself is done; what was found is marked",
-    next: "devbackup apply: it mends what is whole elsewhere",
+    next:
+      mendable === undefined
+        ? `devbackup manifest chain ${wrong[0]?.label}: it shows what rests on it, which no apply mends`
+        : "devbackup apply: it mends what is whole elsewhere",
   });
 }

@@ -58,12 +58,15 @@ export async function verifyThings(verifying: Verifying): Promise<VerifiedThings
   const leftBytes = bytesOf(left);
   let doneBytes = totalBytes - leftBytes;
   let writtenAt = tools.now().getTime();
-  const settle = async (thing: Thing, { state, why, streamUuid }: Result): Promise<void> => {
+  const settle = async (thing: Thing, { state, why, streamUuid, asRegistered }: Result): Promise<void> => {
     const at = tools.now();
     const { place, label, identity, check } = thing;
     if (state === "ok") record = withVerified(record, { place, label, identity, check, at, streamUuid });
     else if (state !== "not-checked") record = withoutVerified(record, thing);
-    const finding = { place, label, check, state, why, at: state === "ok" ? at : null };
+    const finding = {
+      ...{ place, label, check, state, why, at: state === "ok" ? at : null },
+      ...(asRegistered && { asRegistered }),
+    };
     findings.push(finding);
     doneBytes += thing.sizeBytes;
     tools.progress(doneBytes, totalBytes);
@@ -102,15 +105,16 @@ function doneBefore(record: VerificationRecord, thing: Thing, since: Date | null
   return { place, label, check, state: "ok", at: last.at, why: null };
 }
 
-interface Result extends Pick<Finding, "state" | "why"> {
+interface Result extends Pick<Finding, "state" | "why" | "asRegistered"> {
   readonly streamUuid: string | null;
 }
 
 const NOT_LOOKED_AT: Result = { state: "not-checked", why: null, streamUuid: null };
 
-const asResult = (why: string | null, streamUuid: string | null = null): Result => ({
-  ...{ state: why === null ? "ok" : "damaged", why, streamUuid },
-});
+const asResult = (
+  found: Pick<Finding, "why" | "asRegistered">,
+  streamUuid: string | null = null,
+): Result => ({ ...found, state: found.why === null ? "ok" : "damaged", streamUuid });
 
 async function look(
   host: Host,
@@ -123,8 +127,8 @@ async function look(
     switch (thing.check) {
       case "hash":
       case "deep": {
-        const { why, streamUuid } = await checkArtifact(host, spec, thing, { record, received }, signal);
-        return asResult(why, streamUuid);
+        const found = await checkArtifact(host, spec, thing, { record, received }, signal);
+        return asResult(found, found.streamUuid);
       }
       case "files":
       case "fingerprint":
@@ -139,7 +143,7 @@ async function look(
         // of this very object all bytes were seen once
         const known = found.kind === "unnoted" && lastVerified(record, thing, "download") !== null;
         return found.kind === "ok" || known
-          ? asResult(null)
+          ? asResult({ why: null })
           : {
               state: found.kind === "unnoted" ? "not-checked" : found.kind,
               why: found.why,
