@@ -307,6 +307,33 @@ describe("a schedule in the plan", () => {
     }
   });
 
+  test("an earlier devbackup takes no later one's place", () => {
+    const program = { name: "0.9.0-0123456789ab", machine: "x86_64", system: "Linux" };
+    for (const [version, warned, actions] of [
+      ["0.9.1", ["schedule-program-kept"], []],
+      ["0.10.0", ["schedule-program-kept"], []],
+      ["1.0.0-rc.1", ["schedule-program-kept"], []],
+      ["0.9.0-rc.1", [], ["schedule-program:ls"]],
+      ["0.8.10", [], ["schedule-program:ls"]],
+    ] as const) {
+      const name = `${version}-ffffffffffff`;
+      const plan = planWith({
+        wanted: { ...wantedOn(ls), program },
+        onLs: known({ ...setUpOn(ls), current: name, programs: [name] }),
+      });
+      assert.deepEqual(
+        [plan.warnings.map(({ code }) => code), plan.actions.map(({ id }) => id)],
+        [warned, actions],
+        version,
+      );
+    }
+    const gone = planWith({ onLs: known({ ...setUpOn(ls), current: "0.2.0-ffffffffffff", programs: [] }) });
+    assert.deepEqual(
+      gone.actions.map(({ id }) => id),
+      ["schedule-program:ls"],
+    );
+  });
+
   test("what is not this desired state's for certain is left where it stands, and told of", () => {
     const rows: readonly (readonly [Given, readonly string[]])[] = [
       [{ onLs: WITH_WWW_ON_LS }, ["ls"]],

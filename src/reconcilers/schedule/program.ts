@@ -27,10 +27,11 @@ export const scheduledProgram: Reconciler<Input> = {
     const due = dueOf(view);
     if (due === null || due.wanted.program === null) return {};
     const { current, programs } = due.there;
-    if (!fits(due.wanted, due.there))
-      return { warnings: kept(due.wanted.on, due.wanted.program.name, current) };
     const { on, program } = due.wanted;
     const { name } = program;
+    if (!fits(due.wanted, due.there)) return { warnings: ofAnotherKind(on, name, current) };
+    if (current !== null && programs.includes(current) && isLater(current, name))
+      return { warnings: [kept(on, name, current, EARLIER)] };
     const former = programs.filter((each) => each !== name);
     if (current === name && programs.includes(name)) return {};
     return {
@@ -76,18 +77,33 @@ export const scheduledProgram: Reconciler<Input> = {
 
 const versionOf = (name: string): string => name.slice(0, name.lastIndexOf("-"));
 
+/** By what stands before a hyphen, as in 1.0.0-rc.1: builds of one such version take each other's place. */
+const isLater = (one: string, other: string): boolean =>
+  releaseOf(one).localeCompare(releaseOf(other), "en", { numeric: true }) > 0;
+
+const releaseOf = (name: string): string => name.slice(0, name.indexOf("-"));
+
+const EARLIER = `an earlier one: what is there stays; bring this one up to date, or, to go back to it: rm ${OWN_FOLDER}/current there, and apply`;
+
 /** Builds of one version for different machines are never the same. */
-const kept = (on: HostName, name: string, current: string | null): Warning[] =>
+const ofAnotherKind = (on: HostName, name: string, current: string | null): Warning[] =>
   current === null || versionOf(current) === versionOf(name)
     ? []
     : [
-        {
-          code: "schedule-program-kept",
-          host: on,
-          dataset: null,
-          text: `its schedule runs devbackup ${versionOf(current)}, and this is ${versionOf(name)}, for another kind of machine: apply from one of its kind, ${on} itself for one, brings it up to date`,
-        },
+        kept(
+          on,
+          name,
+          current,
+          `for another kind of machine: apply from one of its kind, ${on} itself for one, brings it up to date`,
+        ),
       ];
+
+const kept = (on: HostName, name: string, current: string, why: string): Warning => ({
+  code: "schedule-program-kept",
+  host: on,
+  dataset: null,
+  text: `its schedule runs devbackup ${versionOf(current)}, and this is ${versionOf(name)}, ${why}`,
+});
 
 /** What only a schedule's own actions ask for. */
 export function toInstall({ scheduled }: Tools): ReturnType<NonNullable<Tools["scheduled"]>> {
