@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { artifactPath, labelOfSnapshot, snapshotName } from "../../src/domain/artifact.ts";
 import type { Label } from "../../src/domain/label.ts";
 import { type Manifest, type ManifestRow, renderStateEnv } from "../../src/domain/manifest.ts";
+import { fileName } from "../../src/domain/names.ts";
 import type { Action } from "../../src/plan/plan.ts";
 import type { DeleteArtifacts } from "../../src/reconcilers/retention/delete-artifacts.ts";
 import type { DeleteSnapshots } from "../../src/reconcilers/retention/delete-snapshots.ts";
@@ -265,6 +266,7 @@ function letGo(world: World, { input }: Action): void {
         throw new Damaged(`${path} is not what the manifest says`);
       }
       bucket.delete(key);
+      ls.damagedObjects.delete(fileName(key));
     }
   }
 }
