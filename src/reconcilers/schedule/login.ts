@@ -8,7 +8,7 @@ import { type Due, dueOf, keyId, loginId, proposeOn } from "./common.ts";
 import { AS_USER, LOGINS, loginComment } from "./schedule-facts.ts";
 
 /** The hosts that let the schedule in by its own key: all that it reaches, but those with a key of their own. */
-export const letIn = (
+const letIn = (
   hosts: { get(name: HostName): { readonly restrict?: unknown } | undefined },
   due: Due,
 ) => [...due.wanted.standpoint.reach].filter(([name]) => hosts.get(name)?.restrict === undefined);
