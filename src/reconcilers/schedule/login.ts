@@ -8,10 +8,8 @@ import { type Due, dueOf, keyId, loginId, proposeOn } from "./common.ts";
 import { AS_USER, LOGINS, loginComment } from "./schedule-facts.ts";
 
 /** The hosts that let the schedule in by its own key: all that it reaches, but those with a key of their own. */
-const letIn = (
-  hosts: { get(name: HostName): { readonly restrict?: unknown } | undefined },
-  due: Due,
-) => [...due.wanted.standpoint.reach].filter(([name]) => hosts.get(name)?.restrict === undefined);
+const letIn = (hosts: { get(name: HostName): { readonly restrict?: unknown } | undefined }, due: Due) =>
+  [...due.wanted.standpoint.reach].filter(([name]) => hosts.get(name)?.restrict === undefined);
 
 /** The key that a schedule logs in to the other hosts with. Made on its host, and never anywhere else. */
 export const scheduleKey: Reconciler<{ readonly comment: string }> = {
