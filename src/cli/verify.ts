@@ -7,6 +7,7 @@ import { isAuthentic } from "../reconcilers/manifest/sign.ts";
 import type { Tools, View } from "../reconcilers/reconciler.ts";
 import type { Thing } from "../reconcilers/verify/things.ts";
 import { verifyDataset } from "../reconcilers/verify/verify-dataset.ts";
+import { createProgressLine } from "../report/progress-line.ts";
 import { type VerifyReport, verifyJson, verifyLines, verifyText } from "../report/verify-text.ts";
 import { commandLine } from "./command-line.ts";
 import { load } from "./load.ts";
@@ -69,9 +70,15 @@ async function verify(there: OnServer, flags: VerifyFlags): Promise<VerifyReport
   refuseUntrusted(view);
   const { spec } = view;
   const words = { dataset: spec.name, server: spec.server, rows: view.course.rows };
-  const screen = progressOn(there);
-  const told = (finding: Finding, thing: Thing): void =>
-    screen.line(`${finding.state}  ${thingInWords(finding, words)}  ${formatBytes(thing.sizeBytes)}`);
+  const live = there.terminal.live && !there.terminal.quiet;
+  const screen = createProgressLine("verifying", { out: process.stdout, live, now: Date.now });
+  // a log has a line for each thing, since nothing is drawn there
+  const told = (finding: Finding, thing: Thing): void => {
+    if (!live)
+      there.terminal.say(
+        `${finding.state}  ${thingInWords(finding, words)}  ${formatBytes(thing.sizeBytes)}\n`,
+      );
+  };
   const closeness = { deep: flags.deep ?? false, cloud: flags.cloud ?? false };
   const tools: Tools = { ...there.tools, progress: screen.progress };
   const done = await verifyDataset(view, closeness, flags.all ?? false, tools, told).finally(screen.clear);
@@ -110,19 +117,4 @@ export function refuseUntrusted(view: View): void {
       state: "Nothing was looked at: what is right is told by the manifest alone",
       next: seen.next,
     });
-}
-
-/** On a terminal one line that is drawn anew; elsewhere a line for each thing that was looked at. */
-function progressOn({ terminal }: OnServer) {
-  const live = terminal.live && !terminal.quiet;
-  return {
-    line: (text: string) => (live ? undefined : terminal.say(`${text}\n`)),
-    progress: (bytes: number, total: number | null) => {
-      if (live)
-        process.stdout.write(`\r\x1b[Kverifying: ${formatBytes(bytes)} of ${formatBytes(total ?? 0)}`);
-    },
-    clear: () => {
-      if (live) process.stdout.write("\r\x1b[K");
-    },
-  };
 }

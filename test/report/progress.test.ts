@@ -156,7 +156,7 @@ const rows: readonly {
 ws  snapshot:dev@2026-03  started: take the read-only snapshot dev@2026-03
 ws  snapshot:dev@2026-03  done in 0.3 s
 ls  artifact:dev@2026-03  started: make and store the increment dev@2026-03
-ls  artifact:dev@2026-03  180 MiB of 360 MiB · 20 MiB/s · 0:10
+ls  artifact:dev@2026-03  180 MiB of 360 MiB · 20 MiB/s · 0:10 · 0:09 left
 ls  artifact:dev@2026-03  done in 20 s: 360 MiB, sha256 9f2c
 2 actions done in 21 s
 verified: nothing left to do
