@@ -49,12 +49,12 @@ export function anothersLogin(
   letIn: LetIn | undefined,
 ): Problem[] {
   if (letIn === undefined || whoseIs(desired, letIn.datasets) !== "another") return [];
-  const whose = letIn.datasets.length === 0 ? "it does not say of what" : `of ${letIn.datasets.join(", ")}`;
+  const whose = letIn.datasets.join(", ") || "something that its note does not say";
   return [
     ofAnother(
       host,
-      `it lets in the schedule of another desired state's ${on}, ${whose}, and of one name it lets in one`,
-      `call ${on} by another name in one of the two; where there is no other one any more: rm ${LOGINS}/${on} there`,
+      `the ${on} whose schedule it lets in is another desired state's, of ${whose}, and it lets in one of a name`,
+      `call ${on} by another name in the hosts of one of the two; where there is no other one any more: rm ${LOGINS}/${on} there`,
     ),
   ];
 }
