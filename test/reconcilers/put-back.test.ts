@@ -58,3 +58,23 @@ describe("a manifest that can't be read is found, and what takes its place leave
       else assert.equal(readFileSync(kept, "utf8"), damaged);
     });
 });
+
+test("put back from the bucket: until its signature is noted as the one there, the write counts as cut off", async (context) => {
+  const made = makeServer(context);
+  await signed(made);
+  const write = { dataset: made.spec, rows: ROWS, row: null };
+  await made.run(register, { ...write, onSha256: null });
+  rmSync(made.path(MANIFEST));
+  const cut = made.with({
+    before: `mv() { case "$*" in *pushed.sig) exit 1 ;; *) command mv "$@" ;; esac; }`,
+  });
+  await assert.rejects(cut.run(register, { ...write, onSha256: null, putBack: true }));
+  assert.equal(readFileSync(made.path(MANIFEST), "utf8"), TEXT);
+  assert.equal(made.look(stateEnvProbe(made.spec)).kind, "absent");
+  await made.run(register, { ...write, onSha256: sha256Of(TEXT), putBack: true });
+  assert.equal(made.look(stateEnvProbe(made.spec)).kind, "known");
+  assert.deepEqual(
+    readFileSync(made.path("manifests/pushed.sig")),
+    readFileSync(made.path(`${MANIFEST}.sig`)),
+  );
+});

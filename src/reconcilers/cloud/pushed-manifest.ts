@@ -5,6 +5,7 @@ import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
 import { escrowPushedNote } from "../keys/escrow-files.ts";
 import { signatureFile } from "../keys/signature.ts";
+import { stateEnvFile } from "../manifest/store.ts";
 import type { Probe } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { type Pushed, pushedProbe } from "./pushed.ts";
@@ -36,17 +37,18 @@ export async function adopting(
   host: Host,
   dataset: DatasetSpec,
   manifestSha256: string,
-  write: () => Promise<void>,
+  write: (last: string) => Promise<void>,
 ): Promise<void> {
   const failure = { code: "register-failed", what: `the manifest of ${dataset.name} could not be put back` };
   const notes = sh`
 umask 077
+# it tells that all of this was done
+rm -f -- ${stateEnvFile(dataset)}
 for n in ${[pushedNote(dataset), escrowPushedNote(dataset)]}; do
   if [ ! -s "$n" ]; then echo ${`${manifestSha256} 0 -`} >"$n.new"; sync "$n.new"; mv -T -- "$n.new" "$n"; sync "$(dirname -- "$n")"; fi
 done`;
   await expectSuccess(host, notes, failure);
-  await write();
-  await expectSuccess(host, keepSignature(dataset, sentSignature(dataset)), failure);
+  await write(keepSignature(dataset, sentSignature(dataset)));
 }
 
 /** Whether {@link adopting} was begun, and nothing was sent to the bucket since. */

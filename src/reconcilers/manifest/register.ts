@@ -91,7 +91,7 @@ export const register: Reconciler<Input> = {
     const { dataset, putBack, rows, ...write } = action.input;
     if (rows === null) throw new RangeError(`${action.id} has nothing to register`);
     const host = tools.host(action.host);
-    const written = () => writeManifest(host, dataset, { ...write, rows });
+    const written = (last = "") => writeManifest(host, dataset, { ...write, rows, last });
     await (putBack ? adopting(host, dataset, sha256Of(renderManifest(rows)), written) : written());
     return null;
   },

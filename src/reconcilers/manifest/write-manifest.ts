@@ -18,6 +18,8 @@ interface ManifestWrite {
   readonly row?: ManifestRow | null;
   /** The manifest before it and its signature stay beside it, as `snapshots_v2.tsv.before-STAMP`. */
   readonly keepAs?: string;
+  /** Lines of sh for when it stands; where they are cut off, the write counts as cut off. */
+  readonly last?: string;
   /** What to type where it could not be written. */
   readonly next?: string;
 }
@@ -45,7 +47,7 @@ export async function writeManifest(host: Host, dataset: DatasetSpec, write: Man
  */
 function writeScript(
   dataset: DatasetSpec,
-  { onSha256, keepAs }: ManifestWrite,
+  { onSha256, keepAs, last = "" }: ManifestWrite,
   sha256: Sha256,
   artifact: AbsolutePath | null,
 ): string {
@@ -87,5 +89,6 @@ sync "$m.new"; sign "$m.new"; mv -T -- "$m.new" "$m"; sync "$d"
 for r in ${`${dataset.repository}/tmp/`}*${ROW_SUFFIX}; do
   if cut -f7 <"$m" | sed 's|.*/||' | grep -qxF -- "$(basename -- "$r" ${ROW_SUFFIX})"; then rm -f -- "$r"; sync "$(dirname -- "$r")"; fi
 done
+`}${last}${sh`
 sync "$s.new"; mv -T -- "$s.new" "$s"; sync "$d"`}`;
 }
