@@ -92,7 +92,11 @@ describe("a restore that is refused says why, and changes nothing", {
       ["restore latest --to old", /old is no absolute path/, /from the root, as it is on ws/],
       ["restore latest /etc/passwd --to /home/dev/old", /\/etc\/passwd names nothing inside/],
       ["restore latest ../.ssh --to /home/dev/old", /\.\.\/\.ssh names nothing inside/],
-      ["restore 2090-01 2090-02 --to /home/dev/old --yes", /no 2090-02 in it/, /ls \S+dev@2090-01 shows/],
+      [
+        "restore 2090-01 2090-02 --to /home/dev/old --yes",
+        /dev@2090-01 does not hold 2090-02/,
+        /ls \S+dev@2090-01 shows/,
+      ],
       ["restore latest --to /home/dev --yes", /\/home\/dev is there, and is no empty folder/],
       ["restore latest --to /etc/hostname --host ls --yes", /\/etc\/hostname is there, and is no empty/],
       ["restore latest --to /bin --host ls --yes", /\/bin is there, and is no empty folder/],
