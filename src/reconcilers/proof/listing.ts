@@ -46,18 +46,41 @@ list_others() {
     -type c -exec stat --printf 'c %a %u %g - %h %.10Y %n//%t:%T\\0' {} + -o \\
     -printf '%y %m %U %G - %n %T@ %p\\0' \\) || failed find; } | sed -z "s/^/$(in_place_of_hash -) /" || failed sed
 }
+# Names stand in no arguments, which others can read: files are opened here, as many as a shell has numbers for. Size and
+# name come on stdin, a line each, as printf's %b takes them; the slash keeps spaces at a name's end.
+next_file() {
+  IFS=' ' read -r size f || return 1
+  f=\${f%/}
+  case $f in *\\\\*) f=$(printf '%b.' "$f"); f=\${f%.} ;; esac
+  total=$((total + size))
+}
+hash_lines() {
+  while total=0; next_file; do
+    exec 3<"$f"; set -- /dev/fd/3
+    if next_file; then exec 4<"$f"; set -- "$@" /dev/fd/4
+    if next_file; then exec 5<"$f"; set -- "$@" /dev/fd/5
+    if next_file; then exec 6<"$f"; set -- "$@" /dev/fd/6
+    if next_file; then exec 7<"$f"; set -- "$@" /dev/fd/7
+    if next_file; then exec 8<"$f"; set -- "$@" /dev/fd/8
+    if next_file; then exec 9<"$f"; set -- "$@" /dev/fd/9
+    fi; fi; fi; fi; fi; fi
+    # the one starts in a third of the other's time, and reads at a quarter of its speed
+    if [ "$total" -lt 1048576 ]; then sha256sum -b "$@" </dev/null; else openssl dgst -sha256 -r "$@" </dev/null; fi
+  done
+}
 with_hashes() {
   sorted -z -t ' ' -k 8 >"$w/files"
-  cut -z -d ' ' -f 8- "$w/files" >"$w/paths" || failed cut
-  : >"$w/hashes.0"
-  # much the faster of the two, but it may write such names in a way of its own
-  sed -z '/[\\n\\\\]/d' "$w/paths" |
-    xargs -0 -r -n 200 -P "$(nproc)" sh -c 'openssl dgst -sha256 -r "$@" >>"$0.$$"' "$w/hashes" || failed openssl
-  sed -z '/[\\n\\\\]/!d' "$w/paths" | xargs -0 -r sha256sum -z -b >"$w/other-hashes" || failed sha256sum
-  { cat "$w"/hashes.* | tr '\\n' '\\0'; cat "$w/other-hashes"; } | sorted -z -t ' ' -k 2 >"$w/hashed"
-  # where its output finds no room, openssl ends with 0 all the same
-  cut -z -b 67- "$w/hashed" | cmp -s - "$w/paths" || failed "hashing"
-  cut -z -b -64 "$w/hashed" | paste -z -d ' ' - "$w/files" || failed paste
+  { cut -z -d ' ' -f 5,8- "$w/files" || failed cut; } |
+    { sed -z 's/\\\\/&&/g; s/\\n/\\\\n/g; s|$|/|' || failed sed; } | tr '\\0' '\\n' >"$w/lines"
+  split -n "l/$(nproc)" -- "$w/lines" "$w/part." || failed split
+  for part in "$w"/part.*; do
+    hash_lines <"$part" >"$w/hashes.\${part##*.}" &
+  done
+  wait
+  cat "$w"/hashes.* | cut -c -64 | tr '\\n' '\\0' >"$w/hashed"
+  # whatever failed above, and what found no room, is missing in it
+  [ "$(wc -c <"$w/hashed")" = "$((65 * $(tr -cd '\\0' <"$w/files" | wc -c)))" ] || failed hashing
+  paste -z -d ' ' "$w/hashed" "$w/files" || failed paste
 }
 list_tree() {
   list_others
