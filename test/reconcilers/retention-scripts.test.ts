@@ -309,3 +309,38 @@ describe("artifacts that go", () => {
     assert.deepEqual(deleted, []);
   });
 });
+
+test("of the bucket, where the server's is whole in memory alone: it stays", {
+  skip: whyNoDisk(),
+}, async (context) => {
+  const disk = smallDisk(context);
+  const [declared = assert.fail()] = desired().datasets;
+  const spec = { ...declared, repository: join(disk.path, "repository") as AbsolutePath };
+  const [made = assert.fail()] = history("2026-01 full 100");
+  const bytes = Buffer.alloc(200_000, "whole");
+  const row = { ...made, sizeBytes: bytes.length, sha256: sha256Of(bytes) };
+  const file = join(spec.repository, row.localPath);
+  for (const folder of ["artifacts/anchors", "tmp", "locks"])
+    mkdirSync(join(spec.repository, folder), { recursive: true });
+  // as a fetch of this very run leaves it
+  writeFileSync(file, bytes);
+  shell(
+    `sync -f "$1"; p=$(filefrag -b4096 -v "$1" | awk '$1 == "0:" { print $4 + 0 }')
+     at=$(btrfs-map-logical -l $((p * 4096)) -b 4096 "$2" | sed -n 's/^mirror 1 .* physical \\([0-9]*\\) .*/\\1/p')
+     dd if=/dev/urandom of="$2" bs=4096 seek=$((at / 4096)) count=1 conv=notrunc status=none
+     blockdev --flushbufs "$(losetup -nO NAME -j "$2")"`,
+    ...[file, join(disk.path, "../below/image")],
+  );
+  const host = localHost({ name: LS, become: "none", env: process.env });
+  const deleted: string[] = [];
+  const tools = {
+    host: () => host,
+    signal: new AbortController().signal,
+    assertHeld: () => undefined,
+    bucket: async () => ({ delete: async (key: string) => void deleted.push(key) }),
+  } as Partial<Record<keyof Tools, unknown>> as Tools;
+  const artifacts = [deleteArtifact(spec, row, "dev/x", row.sizeBytes)];
+  const { code } = await troubleOf(deleteArtifacts(LS, { kind: "objects", artifacts }, tools));
+  assert.equal(code, "artifact-damaged");
+  assert.deepEqual(deleted, []);
+});

@@ -286,4 +286,19 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
     assert.equal(told.at(-1), things[0]?.sizeBytes);
     assert.ok(readFileSync(join(spec.repository, "locks/verify.group"), "utf8").trim().length > 0);
   });
+
+  test("a run that is gone on with looks again at what was found damaged since", async (context) => {
+    const { spec, artifacts, verify } = repository(context);
+    const since = new Date(Date.now() - 60_000);
+    const { record } = await verify(artifacts("hash"));
+    const again = async (isMarked: boolean) => {
+      const things = artifacts("hash").map((thing) => ({ ...thing, isMarked }));
+      const tools = toolsFor(host);
+      const { checkedBytes } = await verifyThings({
+        ...{ spec, things, record, since, tools, received: new Map() },
+      });
+      return checkedBytes > 0;
+    };
+    assert.deepEqual([await again(false), await again(true)], [false, true]);
+  });
 });

@@ -72,6 +72,13 @@ export async function prove(host: Host, proving: Proving, signal: AbortSignal): 
   });
 }
 
+/** `host`, on which what a script reads at `path` is not what is in memory, which says nothing of the disk (dd(1), nocache). */
+export const fromDisk = (host: Host, path: AbsolutePath): Host => ({
+  ...host,
+  run: (script, options) =>
+    host.run(`${sh`dd if=${path} iflag=nocache count=0 status=none 2>/dev/null || :`}\n${script}`, options),
+});
+
 /** `why`: what {@link proveScript} said. */
 export const artifactDamaged = (host: HostName, path: AbsolutePath, why: string): DevbackupError =>
   new DevbackupError({

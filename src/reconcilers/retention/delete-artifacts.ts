@@ -12,7 +12,7 @@ import { DevbackupError } from "../../domain/trouble.ts";
 import { formatBytes, plural } from "../../domain/units.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
-import { damagedMark, prove } from "../artifact/prove-script.ts";
+import { damagedMark, fromDisk, prove } from "../artifact/prove-script.ts";
 import { tmpFile, UPLOAD_SUFFIX } from "../manifest/store.ts";
 import type { Tools } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
@@ -127,10 +127,10 @@ fi
 sync "$(dirname -- "$f")"
 rm -f -- ${marks}`;
 
-/** What will be the only copy is read to its end first. */
+/** What will be the only copy is read to its end first, from the disk. */
 async function deleteObject(host: Host, artifact: DeleteArtifact, tools: Tools): Promise<void> {
   const { file, key, objectMark, sha256, damagedMark: mark } = artifact;
-  await prove(host, { path: file, sha256, damagedMark: mark }, tools.signal);
+  await prove(fromDisk(host, file), { path: file, sha256, damagedMark: mark }, tools.signal);
   tools.assertHeld();
   await (await tools.bucket()).delete(key);
   await host.run(sh`rm -f -- ${objectMark}`);

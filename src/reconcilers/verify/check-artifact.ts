@@ -1,13 +1,12 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { snapshotName } from "../../domain/artifact.ts";
 import type { Label } from "../../domain/label.ts";
-import { type AbsolutePath, joinPath } from "../../domain/names.ts";
+import { joinPath } from "../../domain/names.ts";
 import type { ArtifactReading } from "../../domain/rebuild.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import { type Finding, lastVerified, type VerificationRecord } from "../../domain/verification.ts";
 import type { Host } from "../../transport/host.ts";
-import { sh } from "../../transport/quote.ts";
-import { damagedMark, prove } from "../artifact/prove-script.ts";
+import { damagedMark, fromDisk, prove } from "../artifact/prove-script.ts";
 import { readArtifact } from "../artifact/read-artifact.ts";
 import type { Thing } from "./things.ts";
 
@@ -53,13 +52,6 @@ export async function checkArtifact(
   }
   return { why: await whyUnproven(disk, spec, thing, signal), streamUuid: null };
 }
-
-/** What is in memory says nothing of the disk: it is forgotten first (dd(1), nocache). */
-const fromDisk = (host: Host, path: AbsolutePath): Host => ({
-  ...host,
-  run: (script, options) =>
-    host.run(`${sh`dd if=${path} iflag=nocache count=0 status=none 2>/dev/null || :`}\n${script}`, options),
-});
 
 async function whyUnproven(
   host: Host,

@@ -9,6 +9,7 @@ import type { View } from "../reconciler.ts";
 import { wantedIn } from "../retention/wanted.ts";
 import { isHydrated } from "../snapshot/complete.ts";
 import { entryOf } from "../snapshot/subvolumes.ts";
+import { markOf } from "./record.ts";
 
 /** How closely everything is to be looked at. */
 export interface Closeness {
@@ -28,6 +29,8 @@ export interface Thing extends Verifiable {
   readonly object: SeenObject | null;
   /** Of an increment on the server: the artifact that it builds on; null for anything else. */
   readonly parent: Verifiable | null;
+  /** It was found damaged and is still the same: whatever was verified before that counts no more. */
+  readonly isMarked?: boolean;
 }
 
 /** What there is to look at, and what is told without: it is not there, of another size, or nobody could look. */
@@ -54,6 +57,7 @@ const absence = (wanted: boolean) => (wanted ? ("missing" as const) : ("not-want
 function ofArtifact(view: View, row: ManifestRow, { deep }: Closeness): Thing | Finding {
   const { label, sha256: identity, sizeBytes } = row;
   const { store } = view.facts;
+  const isMarked = store.kind === "known" && store.value.damaged.has(row.localPath);
   const at = { place: "server", label } as const;
   if (store.kind === "unknown") return told(at, "not-checked", store.why);
   const size = store.kind === "known" ? store.value.files.get(row.localPath) : undefined;
@@ -61,7 +65,7 @@ function ofArtifact(view: View, row: ManifestRow, { deep }: Closeness): Thing | 
   if (size !== sizeBytes) return told(at, "damaged", `it has ${size} bytes, not ${sizeBytes}`);
   const below = view.course.rows.find((each) => each.label === row.parent);
   const parent = below === undefined ? null : { ...at, label: below.label, identity: below.sha256 };
-  return { ...at, row, identity, sizeBytes, check: deep ? "deep" : "hash", object: null, parent };
+  return { ...at, row, identity, sizeBytes, check: deep ? "deep" : "hash", object: null, parent, isMarked };
 }
 
 /** None without a cloud. */
@@ -77,7 +81,8 @@ function ofObject(view: View, row: ManifestRow, closeness: Closeness): (Thing | 
   if (object.sizeBytes !== sizeBytes)
     return [told(at, "damaged", `it has ${object.sizeBytes} bytes, not ${sizeBytes}`)];
   const check = closeness.cloud ? "download" : "note";
-  return [{ ...at, row, identity: object.etag, sizeBytes, check, object, parent: null }];
+  const isMarked = markOf(view.facts.verified, row, object) !== undefined;
+  return [{ ...at, row, identity: object.etag, sizeBytes, check, object, parent: null, isMarked }];
 }
 
 function ofSnapshot(view: View, row: ManifestRow): Thing | Finding {
@@ -93,7 +98,8 @@ function ofSnapshot(view: View, row: ManifestRow): Thing | Finding {
   const sizeBytes = (chainOf(course.rows, label) ?? []).reduce((sum, each) => sum + each.sizeBytes, 0);
   const known = fingerprints.kind === "known" && fingerprints.value.has(label);
   const check = known ? "fingerprint" : "files";
-  return { ...at, row, identity: there.uuid, sizeBytes, check, object: null, parent: null };
+  const isMarked = there.damaged === true;
+  return { ...at, row, identity: there.uuid, sizeBytes, check, object: null, parent: null, isMarked };
 }
 
 /** What the snapshots that stand on the server were received from, by label. */

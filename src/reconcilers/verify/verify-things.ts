@@ -99,9 +99,9 @@ const bytesOf = (things: readonly Thing[]): number =>
 
 /** That it was verified since then, as closely; null where it was not. */
 function doneBefore(record: VerificationRecord, thing: Thing, since: Date | null): Finding | null {
-  const { place, label, check } = thing;
+  const { place, label, check, isMarked = false } = thing;
   const last = lastVerified(record, thing, check);
-  if (last === null || since === null || last.at < since) return null;
+  if (last === null || since === null || last.at < since || isMarked) return null;
   return { place, label, check, state: "ok", at: last.at, why: null };
 }
 
