@@ -1,6 +1,7 @@
 import { asRecord, recordIn } from "./json.ts";
 import { type Label, parseLabel } from "./label.ts";
 import { after, formatPeriod, type Period } from "./period.ts";
+import { FURTHEST_AHEAD_MS } from "./units.ts";
 
 /**
  * `same`: restored, and record by record what the fingerprint says. `restored`: whole, and there is no fingerprint to
@@ -32,7 +33,7 @@ export const lastGood = (proofs: readonly DrillProof[]): DrillProof | undefined 
 
 /** Why a drill is due, in words; null where it is not. `proofs`: oldest first. */
 export function whyDrillDue(proofs: readonly DrillProof[], every: Period, now: Date): string | null {
-  const last = lastGood(proofs);
+  const last = lastGood(proofs.filter(({ at }) => at.getTime() <= now.getTime() + FURTHEST_AHEAD_MS));
   if (last === undefined) return "no drill has proven yet that a restore works";
   if (after(last.at, every) > now) return null;
   return `the last good drill, of ${last.label}, was on ${last.at.toISOString().slice(0, 10)}: more than ${formatPeriod(every)} ago`;

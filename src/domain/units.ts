@@ -6,6 +6,9 @@ const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
+/** What is dated further ahead than this was noted by a clock that was wrong, and says nothing. */
+export const FURTHEST_AHEAD_MS = DAY_MS;
+
 /** IEC units, three significant digits (four from 1000 to 1023), no trailing zeros: `0 B`, `312 MiB`, `1.2 GiB`. */
 export function formatBytes(bytes: number): string {
   let value = bytes;

@@ -2,6 +2,7 @@ import { artifactFile, snapshotName } from "./artifact.ts";
 import { type Label, parseLabel } from "./label.ts";
 import { type Manifest, refOf } from "./manifest.ts";
 import type { DatasetName, HostName } from "./names.ts";
+import { FURTHEST_AHEAD_MS } from "./units.ts";
 
 /** Where something lies that can be verified: an artifact, its object, the snapshot that was received from it. */
 export type VerifiedPlace = "server" | "bucket" | "hydrated";
@@ -66,6 +67,17 @@ export interface VerificationRecord {
 }
 
 export const NEVER_VERIFIED: VerificationRecord = { verified: new Map(), begunAt: null, share: null };
+
+/** Without what is dated ahead of `now`: it would have its turn again only when that has come. */
+export const asOf = (record: VerificationRecord, now: Date): VerificationRecord => ({
+  ...record,
+  verified: new Map(
+    [...record.verified].map(([key, checks]) => [
+      key,
+      checks.filter(({ at }) => at.getTime() <= now.getTime() + FURTHEST_AHEAD_MS),
+    ]),
+  ),
+});
 
 /** A run that was cut off longer ago than this is not gone on with: what it had seen is too old to build on. */
 const RESUMABLE_MS = 7 * 24 * 3600 * 1000;

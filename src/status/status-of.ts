@@ -1,5 +1,7 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
+import { labelAfter, periodStart } from "../domain/label.ts";
 import { chainOf } from "../domain/lineage.ts";
+import type { ManifestRow } from "../domain/manifest.ts";
 import type { HostName } from "../domain/names.ts";
 import { type PendingLabel, pendingLabels } from "../domain/pending.ts";
 import { after, formatPeriod } from "../domain/period.ts";
@@ -95,7 +97,7 @@ function datasetStatus(
   const last = rows.at(-1);
   const newest =
     last === undefined ? null : { label: last.label, at: last.ts, ageMs: ageMs(last.ts, view.takenAt) };
-  const overdue = overdueOf(spec, newest?.at ?? null, view.takenAt);
+  const overdue = overdueOf(spec, last ?? null, view.takenAt);
   const said = saidOf(plan, spec.name, new Set(away.keys()));
   const labels = history.filter((entry) => entry.kind === "label");
   const drills = drillsOf(view);
@@ -157,14 +159,17 @@ function dueActions(
     }));
 }
 
+/** A row whose clock ran ahead is no younger than its period: in no time zone does that end a day later than in UTC. */
 function overdueOf(
   { overdueAfter }: DatasetSpec,
-  newestAt: string | null,
+  newest: Pick<ManifestRow, "ts" | "label"> | null,
   now: Date,
 ): DatasetStatus["overdue"] {
   const allowed = formatPeriod(overdueAfter);
-  if (newestAt === null) return { isOverdue: true, allowed, since: null };
-  const until = after(new Date(newestAt), overdueAfter);
+  if (newest === null) return { isOverdue: true, allowed, since: null };
+  const ended = after(periodStart(labelAfter(newest.label, 1)), { count: 1, unit: "day" });
+  const madeAt = new Date(Math.min(Date.parse(newest.ts), ended.getTime()));
+  const until = after(madeAt, overdueAfter);
   const isOverdue = until.getTime() < now.getTime();
   return { isOverdue, allowed, since: isOverdue ? until.toISOString() : null };
 }

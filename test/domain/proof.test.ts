@@ -47,6 +47,12 @@ describe("when a drill is due", () => {
     ["one that failed proves nothing", [of("2026-05-01T00:00:00Z", "failed")], /no drill has proven/],
     ["one that differs neither", [GOOD, of("2026-05-01T00:00:00Z", "differs")], /of 2026-03/],
     [
+      "one that is dated years ahead proves nothing",
+      [of("2036-01-01T00:00:00Z", "same")],
+      /no drill has proven/,
+    ],
+    ["a clock that was a little ahead is none the worse", [of("2026-06-30T09:00:00Z", "same")], null],
+    [
       "a failure behind a good one",
       [of("2026-05-01T00:00:00Z", "same"), of("2026-06-01T00:00:00Z", "failed")],
       null,

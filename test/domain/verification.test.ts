@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  asOf,
   lastVerified,
   leastRecentFirst,
   NEVER_VERIFIED,
@@ -106,4 +107,13 @@ test("the record comes back as it was written, and a line that can't be read cos
     "rubbish\t\t\n2026-01-03T00:00:00Z\tserver\t2026-01\tnote\tx\t-\n",
   );
   assert.deepEqual(parseRecord(spoilt), withoutVerified(record, thing("2026-01")));
+});
+
+test("what was verified under a clock that ran ahead counts as never, so that everything has its turn", () => {
+  const record = seen(NEVER_VERIFIED, thing("2026-01"), 5);
+  const { at } = lastVerified(record, thing("2026-01"), "hash") ?? assert.fail();
+  const later = (ms: number) =>
+    lastVerified(asOf(record, new Date(at.getTime() + ms)), thing("2026-01"), "hash");
+  const DAY_MS = 86_400_000;
+  assert.deepEqual([later(-0.5 * DAY_MS)?.at, later(-2 * DAY_MS)], [at, null]);
 });

@@ -12,7 +12,7 @@ import { monthlyCostUsd } from "../../src/status/cloud.ts";
 import { growthPerLabel, monthsLeft, nextAnchor, typicalIncrement } from "../../src/status/forecast.ts";
 import { history, label } from "../domain/history.ts";
 import { desired, SRV, taken } from "../reconcilers/world.ts";
-import { type Given, NOW, statusIn, store } from "./states.ts";
+import { type Given, NOW, statusIn, store, world } from "./states.ts";
 
 const SPEC = desired().datasets[0] ?? assert.fail();
 const spec = (some: Partial<DatasetSpec> = {}): DatasetSpec => ({ ...SPEC, ...some });
@@ -226,4 +226,20 @@ test("due: what the desired state lets through waits for nobody", () => {
     hazards(true),
     waiting.map(([kind]) => [kind, "none"]),
   );
+});
+
+test("overdue: a row whose clock ran years ahead is no younger than its period", () => {
+  const rows = "2026-01 full 100, 2026-02 incr 10";
+  const manifest = world({ rows }).facts.manifest;
+  if (manifest.kind !== "known" || manifest.value.reading.kind !== "valid") return assert.fail();
+  const ahead = manifest.value.reading.rows.map((row) => ({ ...row, ts: "2030-02-15T00:00:00.000Z" }));
+  const status = statusIn({
+    rows,
+    change: { manifest: known({ ...manifest.value, reading: { kind: "valid", rows: ahead } }) },
+  });
+  assert.deepEqual(status.datasets[0]?.overdue, {
+    isOverdue: true,
+    allowed: "40 days",
+    since: "2026-04-11T00:00:00.000Z",
+  });
 });

@@ -1,4 +1,5 @@
 import {
+  asOf,
   type Finding,
   leastRecentFirst,
   NEVER_VERIFIED,
@@ -20,8 +21,8 @@ export interface Verification {
   readonly checkedBytes: number;
 }
 
-export const recordOf = ({ facts }: Pick<View, "facts">): VerificationRecord =>
-  facts.verified.kind === "known" ? facts.verified.value.record : NEVER_VERIFIED;
+export const recordOf = ({ facts, takenAt }: Pick<View, "facts" | "takenAt">): VerificationRecord =>
+  facts.verified.kind === "known" ? asOf(facts.verified.value.record, takenAt) : NEVER_VERIFIED;
 
 /**
  * Looks at everything that is registered, wherever it is kept, what was not looked at for longest first; goes on with a
