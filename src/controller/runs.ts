@@ -47,7 +47,8 @@ export interface Runs {
 }
 
 export interface Wrong {
-  readonly title: string;
+  /** The same for the same trouble. */
+  readonly what: string;
   /** RFC 3339, UTC. */
   readonly at: string;
 }
@@ -111,9 +112,9 @@ const startOf = (pid: number): Promise<string | null> =>
   );
 
 function parseWrong(text: string): Wrong | null {
-  const { title, at } = recordIn(text) ?? {};
-  return typeof title === "string" && typeof at === "string" && !Number.isNaN(Date.parse(at))
-    ? { title, at }
+  const { what, at } = recordIn(text) ?? {};
+  return typeof what === "string" && typeof at === "string" && !Number.isNaN(Date.parse(at))
+    ? { what, at }
     : null;
 }
 

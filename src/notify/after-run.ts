@@ -3,6 +3,7 @@ import type { RunRecord, Runs } from "../controller/runs.ts";
 import type { NotifySpec } from "../desired-state/desired-state.ts";
 import { type Delivery, type DeliveryOptions, deliver } from "./deliver.ts";
 import { lostMessage } from "./message.ts";
+import { isTold } from "./telling.ts";
 
 export interface AfterRunOptions extends DeliveryOptions {
   readonly ways: readonly NotifySpec[];
@@ -24,8 +25,8 @@ export async function afterRun(options: AfterRunOptions): Promise<readonly Deliv
   const found = (await runs.all(files)).find(
     ({ invocation }) => invocation !== null && invocation === env.INVOCATION_ID,
   );
-  const deliveries = isTold(found, env) ? [] : await tell(found);
-  if (found !== undefined) await runs.forget(found.id).catch(() => undefined);
+  const deliveries = hasToldItself(found, env) ? [] : await tell(found);
+  if (found !== undefined && isTold(deliveries)) await runs.forget(found.id).catch(() => undefined);
   return deliveries;
 
   function tell(record: RunRecord | undefined): Promise<readonly Delivery[]> {
@@ -50,7 +51,7 @@ export async function afterRun(options: AfterRunOptions): Promise<readonly Deliv
 }
 
 /** A run that systemd calls good has told its end, or had nobody to tell it to. */
-const isTold = (record: RunRecord | undefined, env: NodeJS.ProcessEnv): boolean =>
+const hasToldItself = (record: RunRecord | undefined, env: NodeJS.ProcessEnv): boolean =>
   record === undefined ? env.SERVICE_RESULT === "success" : record.exitCode !== null;
 
 function howItEnded({ SERVICE_RESULT = "", EXIT_CODE, EXIT_STATUS = "" }: NodeJS.ProcessEnv): string {

@@ -47,7 +47,7 @@ export async function beginTelling(options: TellingOptions): Promise<Telling> {
     invocation: env.INVOCATION_ID ?? null,
     exitCode: null,
   };
-  const tell = async (news: Omit<News, "run">, of: string, signal?: AbortSignal): Promise<void> => {
+  const tell = async (news: Omit<News, "run">, of: string, signal?: AbortSignal): Promise<boolean> => {
     const deliveries = await deliver({ ...news, run: of }, ways, {
       ...options,
       now: now(),
@@ -55,6 +55,7 @@ export async function beginTelling(options: TellingOptions): Promise<Telling> {
     });
     // a start that is given up, for the end is there, has not failed
     if (signal?.aborted !== true) for (const text of warningsOf(deliveries)) options.warn(text);
+    return isTold(deliveries);
   };
   await runs
     .write(record)
@@ -67,7 +68,7 @@ export async function beginTelling(options: TellingOptions): Promise<Telling> {
   if (byHand) process.once("exit", forgetAtOnce);
   const before = tellOfLost(options, id, tell);
   const started = new AbortController();
-  let start: Promise<void> = Promise.resolve();
+  let start: Promise<unknown> = Promise.resolve();
   const witness = createWitness();
   return {
     witness: {
@@ -103,23 +104,26 @@ async function tellEnd(
   options: TellingOptions,
   run: Run,
   ending: Ending,
-  tell: (news: Omit<News, "run">) => Promise<void>,
+  tell: (news: Omit<News, "run">) => Promise<boolean>,
 ): Promise<void> {
   const { runs, files, byHand, now } = options;
   const news = endNews(run, ending, options);
   const { occasion, title } = news.message;
+  const what = [title, ...[...ending.troubles, ...ending.warnings].map(nameOf).sort()].join("\n");
   const before = await runs.lastWrong(files);
   const at = now();
   const again =
-    before?.title === title &&
-    ending.done.length === 0 &&
-    at.getTime() - Date.parse(before.at) < SAME_AGAIN_MS;
+    before?.what === what && ending.done.length === 0 && at.getTime() - Date.parse(before.at) < SAME_AGAIN_MS;
   const over = before !== null && occasion === "success";
-  await tell({ ...news, forPeople: over || (news.forPeople && (byHand || !again)) });
-  if (again) return;
-  const wrong = occasion === "success" ? null : { title, at: at.toISOString() };
+  const told = await tell({ ...news, forPeople: over || (news.forPeople && (byHand || !again)) });
+  if (again || !told) return;
+  const wrong = occasion === "success" ? null : { what, at: at.toISOString() };
   await runs.noteWrong(files, wrong).catch(() => undefined);
 }
+
+/** What tells one trouble from another, whose texts have numbers that change from run to run. */
+const nameOf = ({ code, host }: { readonly code: string; readonly host?: string | null }): string =>
+  `${code} ${host ?? ""}`;
 
 function endNews(run: Run, ending: Ending, { now, whole, datasets }: TellingOptions): Omit<News, "run"> {
   const { exitCode, sound, newest, unapproved, warnings, mode } = ending;
@@ -146,7 +150,7 @@ const isWorthTelling = (what: Run["what"], { exitCode, mode }: Ending, byHand: b
 async function tellOfLost(
   { files, runs, now }: TellingOptions,
   own: string,
-  tell: (news: Omit<News, "run">, of: string) => Promise<void>,
+  tell: (news: Omit<News, "run">, of: string) => Promise<boolean>,
 ): Promise<void> {
   const others = (await runs.all(files)).filter(({ id }) => id !== own);
   await Promise.all(
@@ -154,8 +158,9 @@ async function tellOfLost(
       const begunAt = new Date(record.begunAt);
       const old = now().getTime() - begunAt.getTime() > KEPT_MS;
       if (!(await isGone(record.process)) || (record.exitCode !== null && !old)) return;
-      if (record.exitCode === null)
-        await tell(
+      const told =
+        record.exitCode !== null ||
+        (await tell(
           {
             message: lostMessage(
               { ...record, begunAt },
@@ -165,11 +170,15 @@ async function tellOfLost(
             ...{ forMonitors: record.whole, forPeople: true, figures: null },
           },
           record.id,
-        );
-      await runs.forget(record.id).catch(() => undefined);
+        ));
+      if (told || old) await runs.forget(record.id).catch(() => undefined);
     }),
   );
 }
+
+/** Whether one way took the message, or none was meant to: else the next run tells it. */
+export const isTold = (deliveries: readonly Delivery[]): boolean =>
+  deliveries.length === 0 || deliveries.some(({ arrived }) => arrived);
 
 /** What did not arrive, and what is to be mended, a line each. */
 export const warningsOf = (deliveries: readonly Delivery[]): string[] =>

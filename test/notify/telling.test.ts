@@ -293,3 +293,46 @@ for (const { env, says } of [
     await afterwards(everybody(listener), env);
     assert.match(shorts(listener).at(-1) ?? "", says);
   });
+
+const NOBODY: NotifySpec[] = [{ on: OCCASIONS, way: { kind: "ntfy", url: "http://127.0.0.1:9/people" } }];
+
+test("a message that reached nobody is told by the next run that does", async (context) => {
+  const listener = await listen(context);
+  const people: NotifySpec[] = [{ on: OCCASIONS, way: { kind: "ntfy", url: `${listener.url}/people` } }];
+  const at = (ways: readonly NotifySpec[], hour: number) =>
+    begin(ways, { now: () => new Date(Date.UTC(2026, 2, 1, hour)), warn: () => undefined });
+  const id = crypto.randomUUID();
+  await runs.write({
+    ...{ id, what: "apply", command: "devbackup apply", who: "root@ls", whole: true, files: FILES },
+    ...{ begunAt: "2026-03-01T02:00:00Z", invocation: null, exitCode: null },
+    process: { pid: 1, bootId: "another-boot", startedAt: "1" },
+  });
+  await (await at(NOBODY, 3)).end(asleep());
+  await (await at(people, 4)).end(asleep());
+  await (await at(people, 5)).end(asleep());
+  const titles = shorts(listener);
+  assert.equal(titles.length, 2, titles.join("\n"));
+  assert.match(titles.join("\n"), /died[\s\S]*ws cannot be reached|ws cannot be reached[\s\S]*died/);
+  assert.deepEqual(await recordsOf(), []);
+});
+
+test("another thing that goes wrong is told, though as many are as before", async (context) => {
+  const listener = await listen(context);
+  const people: NotifySpec[] = [{ on: OCCASIONS, way: { kind: "ntfy", url: `${listener.url}/people` } }];
+  const run = async (hour: number, code: string) => {
+    const now = () => new Date(Date.UTC(2026, 2, 1, hour));
+    const { witness, end } = await begin(people, { now });
+    witness.note(idle());
+    const warning = { code, host: null, dataset: null, text: `it is so at ${hour}` };
+    witness.note({
+      ...{ event: "finished", result: "done", done: 0, durationMs: 1, remaining: [] },
+      warnings: [warning],
+    });
+    await end(0);
+  };
+  await run(3, "clock-skew");
+  await run(4, "clock-skew");
+  assert.equal(listener.heard.length, 1);
+  await run(5, "artifact-lost");
+  assert.equal(listener.heard.length, 2);
+});
