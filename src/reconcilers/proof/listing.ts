@@ -7,7 +7,7 @@
  * dash, 64 of them for the hash. PATH is `.` or begins with `./`, and holds any byte that a name can; behind it, where
  * there is one, `//` and a link's target or a device's numbers: no path has two slashes in a row.
  *
- * A subvolume inside is left out: a snapshot has a stub in its place, inode 2, which is not sent. Sizes and links of
+ * A subvolume inside is left out: a snapshot has an empty folder in its place, inode 2, which is not sent. Sizes and links of
  * folders are Btrfs's own. Attributes, ACLs and capabilities are not looked at.
  */
 export const HEADER = "devbackup-fingerprint 1";
@@ -56,14 +56,14 @@ next_file() {
 }
 hash_lines() {
   while total=0; next_file; do
-    exec 3<"$f"; set -- /dev/fd/3
-    if next_file; then exec 4<"$f"; set -- "$@" /dev/fd/4
-    if next_file; then exec 5<"$f"; set -- "$@" /dev/fd/5
-    if next_file; then exec 6<"$f"; set -- "$@" /dev/fd/6
-    if next_file; then exec 7<"$f"; set -- "$@" /dev/fd/7
-    if next_file; then exec 8<"$f"; set -- "$@" /dev/fd/8
-    if next_file; then exec 9<"$f"; set -- "$@" /dev/fd/9
-    fi; fi; fi; fi; fi; fi
+    set --
+    n=3
+    while :; do
+      eval "exec $n<\\"\\$f\\""
+      set -- "$@" "/dev/fd/$n"
+      n=$((n + 1))
+      [ "$n" -le 9 ] && next_file || break
+    done
     # the one starts in a third of the other's time, and reads at a quarter of its speed
     if [ "$total" -lt 1048576 ]; then sha256sum -b "$@" </dev/null; else openssl dgst -sha256 -r "$@" </dev/null; fi
   done
