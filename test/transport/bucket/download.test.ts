@@ -1,16 +1,15 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { readFile, stat, writeFile } from "node:fs/promises";
-import { after, before, describe, type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { AbsolutePath, Sha256 } from "../../../src/domain/names.ts";
-import type { Bucket } from "../../../src/transport/bucket/bucket.ts";
 import type { DownloadRequest } from "../../../src/transport/bucket/download.ts";
 import type { UploadRequest } from "../../../src/transport/bucket/upload.ts";
 import { type Fault, type FaultProxy, faultProxy, type Rule } from "../../lab/s3/fault-proxy.ts";
-import { type S3Server, startR2, startSwift, whyNoSwift } from "../../lab/s3/servers.ts";
+import { startR2, startSwift, whyNoSwift } from "../../lab/s3/servers.ts";
 import { troubleOf } from "../trouble.ts";
-import { bucketOf, host, MIB, workFolder } from "./fixture.ts";
+import { bucketOf, host, MIB, withStore } from "./fixture.ts";
 
 const STORES = [
   { name: "R2's simulator", start: startR2, skip: undefined },
@@ -19,27 +18,17 @@ const STORES = [
 
 for (const { name, start, skip } of STORES) {
   describe(`download: ${name}`, { ...(skip === undefined ? {} : { skip }) }, () => {
-    let server: S3Server;
-    let bucket: Bucket;
-    let folder: Awaited<ReturnType<typeof workFolder>>;
-    before(async () => {
-      [server, folder] = await Promise.all([start(), workFolder()]);
-      bucket = await bucketOf(server);
-    });
-    after(async () => {
-      bucket?.close();
-      await Promise.all([server?.stop(), folder?.remove()]);
-    });
+    const store = withStore(start);
 
     /** An object of random bytes, the file it came from, and the request that brings it back. */
     const stored = async (name: string, sizeBytes: number) => {
-      const source = await folder.file(name, sizeBytes);
-      await bucket.upload(host, source);
+      const source = await store.folder.file(name, sizeBytes);
+      await store.bucket.upload(host, source);
       return { source, request: requestFor(source) };
     };
 
     const through = async (t: TestContext, gets: Omit<Rule, "on"> = {}) => {
-      const proxy = await faultProxy(server, [{ on: "get", ...gets }]);
+      const proxy = await faultProxy(store.server, [{ on: "get", ...gets }]);
       const far = await bucketOf(proxy.server);
       t.after(() => {
         far.close();
@@ -112,7 +101,7 @@ for (const { name, start, skip } of STORES) {
 
     test("an object that is replaced by other parts of the same bytes is fetched anew", async (t) => {
       const { source, request } = await stored("replaced", 12 * MIB);
-      const whole = await bucketOf(server, { partSizeBytes: 64 * MIB });
+      const whole = await bucketOf(store.server, { partSizeBytes: 64 * MIB });
       const { proxy, far } = await through(t, {
         faults: [{ afterBytes: MIB, ending: "reset" }],
         meanwhile: async (before) => before === 1 && whole.upload(host, source),
@@ -125,8 +114,8 @@ for (const { name, start, skip } of STORES) {
 
     test("an object that is replaced again and again is given up", async (t) => {
       const { source, request } = await stored("restless", 12 * MIB);
-      const other = { ...(await folder.file("other", 12 * MIB)), key: source.key };
-      const meanwhile = (before: number) => bucket.upload(host, before % 2 === 0 ? other : source);
+      const other = { ...(await store.folder.file("other", 12 * MIB)), key: source.key };
+      const meanwhile = (before: number) => store.bucket.upload(host, before % 2 === 0 ? other : source);
       const { far } = await through(t, { meanwhile });
       const trouble = await troubleOf(far.download(host, request));
       assert.deepEqual([trouble.code, trouble.exitCode, trouble.host], ["object-changed", 1, "ls"]);
@@ -170,8 +159,8 @@ for (const { name, start, skip } of STORES) {
     test("the whole is checked as well where it lies there already", async () => {
       const { request } = await stored("lying", 1_000);
       const sha256 = "00".repeat(32) as Sha256;
-      await bucket.download(host, request);
-      const trouble = await troubleOf(bucket.download(host, { ...request, sha256 }));
+      await store.bucket.download(host, request);
+      const trouble = await troubleOf(store.bucket.download(host, { ...request, sha256 }));
       assert.deepEqual([trouble.code, trouble.exitCode], ["object-damaged", 6]);
       assert.equal(existsSync(request.file), false);
     });
@@ -246,7 +235,7 @@ for (const { name, start, skip } of STORES) {
         { change: { bucket: "nonesuch" }, code: "bucket-missing" },
         { change: { endpoint: "http://127.0.0.1:9" }, code: "cloud-unreachable" },
       ]) {
-        const wrong = await bucketOf({ ...server, ...change });
+        const wrong = await bucketOf({ ...store.server, ...change });
         for (const trouble of [
           await troubleOf(wrong.download(host, request)),
           await troubleOf(wrong.get(request.key, 1_000)),

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import type { CloudSpec } from "../../../src/desired-state/desired-state.ts";
 import type { HostName, Sha256 } from "../../../src/domain/names.ts";
 import { type Bucket, connectBucket } from "../../../src/transport/bucket/bucket.ts";
@@ -59,6 +60,27 @@ export async function workFolder() {
     },
     remove: () => rm(path, { recursive: true, force: true }),
   };
+}
+
+/** What {@link withStore} gives; there once the suite has begun. */
+interface Store {
+  server: S3Server;
+  bucket: Bucket;
+  folder: Awaited<ReturnType<typeof workFolder>>;
+}
+
+/** A store of its own for the suite that calls this, with a bucket of it and a folder to upload from. */
+export function withStore(start: () => Promise<S3Server>): Readonly<Store> {
+  const store: Partial<Store> = {};
+  before(async () => {
+    [store.server, store.folder] = await Promise.all([start(), workFolder()]);
+    store.bucket = await bucketOf(store.server);
+  });
+  after(async () => {
+    store.bucket?.close();
+    await Promise.all([store.server?.stop(), store.folder?.remove()]);
+  });
+  return store as Store;
 }
 
 /** Whether the object under the key of `request` has the bytes of its file, as a download tells. */

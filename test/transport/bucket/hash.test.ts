@@ -1,34 +1,23 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { after, before, describe, type TestContext, test } from "node:test";
-import type { Bucket } from "../../../src/transport/bucket/bucket.ts";
+import { describe, type TestContext, test } from "node:test";
 import { type Fault, faultProxy, type Rule } from "../../lab/s3/fault-proxy.ts";
-import { type S3Server, startR2 } from "../../lab/s3/servers.ts";
+import { startR2 } from "../../lab/s3/servers.ts";
 import { processesWith, until } from "../processes.ts";
 import { troubleOf } from "../trouble.ts";
-import { bucketOf, host, MIB, workFolder } from "./fixture.ts";
+import { bucketOf, host, MIB, withStore } from "./fixture.ts";
 
 describe("hash: what an object is, by all of its bytes", () => {
-  let server: S3Server;
-  let bucket: Bucket;
-  let folder: Awaited<ReturnType<typeof workFolder>>;
-  before(async () => {
-    [server, folder] = await Promise.all([startR2(), workFolder()]);
-    bucket = await bucketOf(server);
-  });
-  after(async () => {
-    bucket?.close();
-    await Promise.all([server?.stop(), folder?.remove()]);
-  });
+  const store = withStore(startR2);
 
   const stored = async (name: string, sizeBytes: number) => {
-    const source = await folder.file(name, sizeBytes);
-    await bucket.upload(host, source);
+    const source = await store.folder.file(name, sizeBytes);
+    await store.bucket.upload(host, source);
     return source;
   };
   const through = async (t: TestContext, rule: Partial<Rule>) => {
-    const proxy = await faultProxy(server);
+    const proxy = await faultProxy(store.server);
     proxy.rules = [{ on: "get", ...rule }];
     const far = await bucketOf(proxy.server);
     t.after(async () => {
@@ -43,7 +32,7 @@ describe("hash: what an object is, by all of its bytes", () => {
     test(`of ${sizeBytes} bytes, and nothing of it is left anywhere`, async () => {
       const before = await left();
       const { key, sha256 } = await stored(`whole-${sizeBytes}`, sizeBytes);
-      const hashed = await bucket.hash(host, { key });
+      const hashed = await store.bucket.hash(host, { key });
       assert.deepEqual({ ...hashed, etag: "" }, { kind: "hashed", sha256, sizeBytes, etag: "" });
       assert.deepEqual(await left(), before);
     });
@@ -75,12 +64,12 @@ describe("hash: what an object is, by all of its bytes", () => {
   });
 
   test("one that is not there, and one that another has taken the place of", async (t) => {
-    assert.deepEqual(await bucket.hash(host, { key: "dev/none" }), { kind: "missing" });
+    assert.deepEqual(await store.bucket.hash(host, { key: "dev/none" }), { kind: "missing" });
     const source = await stored("replaced", 6 * MIB);
-    const other = await folder.file("other", 6 * MIB);
+    const other = await store.folder.file("other", 6 * MIB);
     const { far } = await through(t, {
       faults: [{ afterBytes: MIB, ending: "reset" }],
-      meanwhile: async (times) => times === 1 && bucket.upload(host, { ...other, key: source.key }),
+      meanwhile: async (times) => times === 1 && store.bucket.upload(host, { ...other, key: source.key }),
     });
     assert.equal((await far.hash(host, { key: source.key })).kind, "changed");
   });
@@ -103,6 +92,6 @@ describe("hash: what an object is, by all of its bytes", () => {
       run: (script: string, options?: object) =>
         host.run(`openssl() { cat >/dev/null; return 1; }\n${script}`, options),
     };
-    assert.equal((await troubleOf(bucket.hash(failing, { key }))).code, "hash-broken");
+    assert.equal((await troubleOf(store.bucket.hash(failing, { key }))).code, "hash-broken");
   });
 });

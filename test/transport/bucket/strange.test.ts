@@ -1,36 +1,28 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { readFile, stat, writeFile } from "node:fs/promises";
-import { after, before, describe, type TestContext, test } from "node:test";
+import { before, describe, type TestContext, test } from "node:test";
 import type { AbsolutePath } from "../../../src/domain/names.ts";
 import type { Bucket } from "../../../src/transport/bucket/bucket.ts";
 import { type Fault, faultProxy, PORTAL, type Rule } from "../../lab/s3/fault-proxy.ts";
-import { type S3Server, startR2 } from "../../lab/s3/servers.ts";
+import { startR2 } from "../../lab/s3/servers.ts";
 import { troubleOf } from "../trouble.ts";
-import { bucketOf, host, workFolder } from "./fixture.ts";
+import { bucketOf, host, withStore } from "./fixture.ts";
 
 /** What nobody may find in a message: of an address, of a key. */
 const SECRET = /X-Amz-(?!…)\w|Signature=(?!…)|test-secret|AKIATEST/;
 
 describe("a bucket whose answers cannot be believed", () => {
-  let server: S3Server;
-  let bucket: Bucket;
-  let folder: Awaited<ReturnType<typeof workFolder>>;
+  const store = withStore(startR2);
   before(async () => {
-    [server, folder] = await Promise.all([startR2(), workFolder()]);
-    bucket = await bucketOf(server);
     for (const number of [1, 2, 3, 4, 5]) {
-      const request = await folder.file(`listed ${number}`, 10 * number);
-      await bucket.upload(host, { ...request, key: `pages/${number}` });
+      const request = await store.folder.file(`listed ${number}`, 10 * number);
+      await store.bucket.upload(host, { ...request, key: `pages/${number}` });
     }
-  });
-  after(async () => {
-    bucket?.close();
-    await Promise.all([server?.stop(), folder?.remove()]);
   });
 
   const through = async (t: TestContext, rules: readonly Rule[]) => {
-    const proxy = await faultProxy(server, rules);
+    const proxy = await faultProxy(store.server, rules);
     const far = await bucketOf(proxy.server, { stalledSeconds: 1, listPageSize: 2 });
     t.after(() => {
       far.close();
@@ -150,8 +142,8 @@ describe("a bucket whose answers cannot be believed", () => {
   ];
   for (const [what, fault] of inPlace)
     test(`download: ${what} is no reason to give up, and leaves nothing of its own in the file`, async (t) => {
-      const source = await folder.file(`in place of ${what}`, 100_000);
-      await bucket.upload(host, source);
+      const source = await store.folder.file(`in place of ${what}`, 100_000);
+      await store.bucket.upload(host, source);
       const request = { ...source, file: `${source.file}.fetched` as AbsolutePath };
       const { far, proxy } = await through(t, [{ on: "get", faults: [fault] }]);
       await far.download(host, request);
@@ -163,8 +155,8 @@ describe("a bucket whose answers cannot be believed", () => {
     });
 
   test("download: what a portal keeps from coming is told as that, and what had come is kept", async (t) => {
-    const source = await folder.file("behind the portal", 100_000);
-    await bucket.upload(host, source);
+    const source = await store.folder.file("behind the portal", 100_000);
+    await store.bucket.upload(host, source);
     const request = { ...source, file: `${source.file}.fetched` as AbsolutePath };
     await writeFile(request.file, (await readFile(source.file)).subarray(0, 500));
     const { far, proxy } = await through(t, [{ on: "get", always: PORTAL }]);
@@ -179,10 +171,10 @@ describe("a bucket whose answers cannot be believed", () => {
 
   test("download: an object that is not there is told from a HEAD that lies", async (t) => {
     const request = {
-      ...(await folder.file("none", 10)),
-      file: `${folder.path}/none.fetched` as AbsolutePath,
+      ...(await store.folder.file("none", 10)),
+      file: `${store.folder.path}/none.fetched` as AbsolutePath,
     };
-    assert.equal((await troubleOf(bucket.download(host, request))).code, "object-missing");
+    assert.equal((await troubleOf(store.bucket.download(host, request))).code, "object-missing");
     const { far } = await through(t, [
       { on: "head", always: { status: 404 } },
       { on: "list", always: PORTAL },
@@ -199,7 +191,7 @@ describe("a bucket whose answers cannot be believed", () => {
     const { far } = await through(t, [{ on: ["list", "put"], always: refusing }]);
     for (const trouble of [
       await troubleOf(far.list("")),
-      await troubleOf(far.upload(host, await folder.file("refused", 10))),
+      await troubleOf(far.upload(host, await store.folder.file("refused", 10))),
     ])
       assert.doesNotMatch(JSON.stringify(trouble), /AKIATEST|abcdef0123/);
   });
@@ -212,6 +204,6 @@ describe("a bucket whose answers cannot be believed", () => {
     const listing = await troubleOf(far.list(""));
     assert.deepEqual([listing.code, listing.exitCode], ["clock-skew", 1]);
     assert.match(listing.next ?? "", /timedatectl/);
-    assert.equal((await troubleOf(far.upload(host, await folder.file("late", 10)))).code, "clock-skew");
+    assert.equal((await troubleOf(far.upload(host, await store.folder.file("late", 10)))).code, "clock-skew");
   });
 });
