@@ -8,7 +8,8 @@ import type { Observation } from "../reconcilers/facts.ts";
 import { runAfterApply, tellBesides } from "./after-apply.ts";
 import type { Emit, Obstacle } from "./events.ts";
 import { type Journal, openJournal } from "./journal.ts";
-import { type Holder, type Lock, takeLock } from "./lock.ts";
+import { type Lock, takeLock } from "./lock.ts";
+import type { Holder } from "./locked.ts";
 import { type Aftermath, aftermathOf, exitCodeOf, newProgress, type Progress, resultOf } from "./result.ts";
 import { type RunContext, runAction } from "./run-action.ts";
 

@@ -5,7 +5,7 @@ import { journalFile, logsFolder } from "../reconcilers/machine/journal.ts";
 import { appendTo } from "../reconcilers/run-script.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
-import type { Holder } from "./lock.ts";
+import type { Holder } from "./locked.ts";
 
 export type Journal = (entry: JournalEntry) => Promise<void>;
 

@@ -4,18 +4,8 @@ import { AGAIN, DevbackupError } from "../domain/trouble.ts";
 import { fenced, fencePreface, HOLDER_FILE, WORK_LOCK } from "../transport/fence.ts";
 import type { Host, RunningCommand } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
-import { locked, stillAtWork } from "./locked.ts";
+import { type Holder, locked, stillAtWork } from "./locked.ts";
 import { mendDisk } from "./mend-disk.ts";
-
-/** Who holds a lock, as the one that is refused is told. */
-export interface Holder {
-  /** `chuck@laptop`. */
-  readonly who: string;
-  /** Of the controller. */
-  readonly pid: number;
-  /** RFC 3339. */
-  readonly since: string;
-}
 
 export interface Lock {
   readonly dataset: DatasetName;

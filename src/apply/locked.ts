@@ -1,7 +1,16 @@
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { AGAIN, DevbackupError } from "../domain/trouble.ts";
 import { formatAgo, formatLocalTime } from "../domain/units.ts";
-import type { Holder } from "./lock.ts";
+
+/** Who holds a lock, as the one that is refused is told. */
+export interface Holder {
+  /** `chuck@laptop`. */
+  readonly who: string;
+  /** Of the controller. */
+  readonly pid: number;
+  /** RFC 3339. */
+  readonly since: string;
+}
 
 /** What a lock's script says where somebody else holds it; times in seconds, by the clock of its host. */
 const BUSY = /^busy (-?\d+) (-?\d+) (\d+) (\d+) (\S) (.*)$/;

@@ -5,7 +5,8 @@ import type { Action, Plan } from "../plan/plan.ts";
 import type { Tools, View } from "../reconcilers/reconciler.ts";
 import type { Host } from "../transport/host.ts";
 import { openJournal } from "./journal.ts";
-import { type Holder, takeLock } from "./lock.ts";
+import { takeLock } from "./lock.ts";
+import type { Holder } from "./locked.ts";
 import { lockLost, notTaken } from "./run-action.ts";
 
 /** What one dataset's server is worked on with, by a command that is no part of bringing a desired state about. */

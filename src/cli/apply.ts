@@ -9,7 +9,7 @@ import { retold } from "../plan/saved.ts";
 import { planFrom } from "../reconcilers/diff-all.ts";
 import { planJson } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
-import { createProgress } from "../report/progress.ts";
+import { createProgress } from "../report/show-progress.ts";
 import { commandLine, isNarrowed } from "./command-line.ts";
 import { confirm, confirmHazards } from "./confirm.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";

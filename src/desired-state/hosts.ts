@@ -1,8 +1,8 @@
 import { type HostName, parseHostName } from "../domain/names.ts";
 import type { ConnectionSpec, HostSpec, RestrictSpec } from "./desired-state.ts";
 import { nearest } from "./nearest.ts";
-import type { Path } from "./place.ts";
 import type { Report } from "./report.ts";
+import type { Path } from "./schema.ts";
 import type { Named, WrittenHost } from "./written.ts";
 
 /** The hosts that may be referred to. */

@@ -4,13 +4,15 @@ import { DevbackupError } from "../domain/trouble.ts";
 import type { DatasetSpec, DesiredState } from "./desired-state.ts";
 import { findFiles, type Lookup } from "./find.ts";
 import { merge } from "./merge.ts";
-import { type Path, placeOf, positionOf } from "./place.ts";
+import { placeOf, positionOf } from "./place.ts";
 import { type Position, problemAt, type StateProblem } from "./problem.ts";
+import { parseSource, type ReadSource, readSource } from "./read-source.ts";
 import type { Report } from "./report.ts";
 import { resolve } from "./resolve.ts";
+import type { Path } from "./schema.ts";
 import { shape } from "./shape.ts";
 import type { ShapeWords } from "./shape-words.ts";
-import { parseSource, type ReadSource, readSource, type Source } from "./source.ts";
+import type { Source } from "./source.ts";
 import { parseStandpoint, type Standpoint, seenFrom } from "./standpoint.ts";
 
 /** A valid desired state and where it was written, or every problem of every file. */

@@ -1,9 +1,7 @@
 import { isAlias, isCollection, isMap, isNode, isScalar, isSeq, Pair } from "yaml";
 import { type Position, positionAt } from "./problem.ts";
+import type { Path } from "./schema.ts";
 import type { Source } from "./source.ts";
-
-/** From the top: keys, and the indexes of lists as text. */
-export type Path = readonly string[];
 
 /** Where a key and its value stand, as offsets into the source's text. */
 export interface Place {

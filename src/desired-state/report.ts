@@ -1,4 +1,4 @@
-import type { Path } from "./place.ts";
+import type { Path } from "./schema.ts";
 
 /**
  * Takes a fault of meaning at `path`; the caret goes under the value, or under the nearest key that is written.

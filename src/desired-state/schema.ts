@@ -1,8 +1,10 @@
 import published from "../../desired-state/schema.json" with { type: "json" };
-import type { Path } from "./place.ts";
 
 /** The published schema: what editors read, and what the loader holds a desired state against. */
 export { published };
+
+/** From the top: keys, and the indexes of lists as text. */
+export type Path = readonly string[];
 
 /** What the schema says of one key, as far as messages and prompts need it. */
 export interface SchemaNode {

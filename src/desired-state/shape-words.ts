@@ -2,7 +2,7 @@ import type { ErrorObject } from "ajv/dist/2020.js";
 import { stringify } from "yaml";
 import { privateKeysIn, SECRET_KEYS } from "./hide-secrets.ts";
 import { nearest } from "./nearest.ts";
-import type { Path } from "./place.ts";
+import type { Path } from "./schema.ts";
 import { placesOf, type SchemaNode, schemaAt } from "./schema.ts";
 
 /** A fault of shape, not yet at its place in a file. */

@@ -1,6 +1,6 @@
 import type { ErrorObject } from "ajv/dist/2020.js";
 import { nearest } from "./nearest.ts";
-import type { Path } from "./place.ts";
+import type { Path } from "./schema.ts";
 import { type ShapeWords, wordsForShapeError } from "./shape-words.ts";
 import { validator } from "./validator.ts";
 import type { Written } from "./written.ts";

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Holder, type Lock, takeLock } from "../../src/apply/lock.ts";
+import { type Lock, takeLock } from "../../src/apply/lock.ts";
+import type { Holder } from "../../src/apply/locked.ts";
 import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
 import { DevbackupError } from "../../src/domain/trouble.ts";
 import { LET_GO } from "../../src/transport/fence.ts";

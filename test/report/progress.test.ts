@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import type { ApplyEvent } from "../../src/apply/events.ts";
 import type { Trouble } from "../../src/domain/trouble.ts";
-import { createProgress, type ProgressOptions } from "../../src/report/progress.ts";
+import type { ProgressOptions } from "../../src/report/progress.ts";
+import { createProgress } from "../../src/report/show-progress.ts";
 import * as x from "./examples.ts";
 
 const MIB = 1024 * 1024;
