@@ -9,7 +9,7 @@ import type { Witness } from "../notify/ending.ts";
 import { copiesOf, sourceOf, whereabouts } from "../reconcilers/artifact/copies.ts";
 import { fetch } from "../reconcilers/artifact/fetch.ts";
 import { drill, drillAction } from "../reconcilers/proof/drill.ts";
-import type { View } from "../reconcilers/reconciler.ts";
+import type { View } from "../reconcilers/view.ts";
 import { commandLine } from "./command-line.ts";
 import { load } from "./load.ts";
 import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";

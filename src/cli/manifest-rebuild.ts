@@ -17,8 +17,8 @@ import {
   type Study,
   study,
 } from "../reconcilers/manifest/rebuild.ts";
-import type { View } from "../reconcilers/reconciler.ts";
 import { preparations } from "../reconcilers/server-view.ts";
+import type { View } from "../reconcilers/view.ts";
 import { publicAction } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
 import { rebuildJson, rebuildText } from "../report/rebuild-text.ts";

@@ -19,7 +19,7 @@ import {
   restrictionProbe,
 } from "../reconcilers/machine/restrict.ts";
 import { registered } from "../reconcilers/manifest/store.ts";
-import type { Probe } from "../reconcilers/reconciler.ts";
+import type { Probe } from "../reconcilers/probe.ts";
 import type { RestoreTarget } from "../reconcilers/request.ts";
 import { type AskedFacts, askedProbe } from "../reconcilers/schedule/asked-facts.ts";
 import { type ScheduleFacts, scheduleProbe } from "../reconcilers/schedule/schedule-facts.ts";

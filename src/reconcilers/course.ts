@@ -4,24 +4,16 @@ import type { Fact } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
 import { chainOf } from "../domain/lineage.ts";
 import type { Manifest } from "../domain/manifest.ts";
-import { type PendingLabel, pendingLabels } from "../domain/pending.ts";
+import { pendingLabels } from "../domain/pending.ts";
 import type { Problem } from "../plan/plan.ts";
+import { damage, problem } from "./answer.ts";
 import { sourceOf } from "./artifact/copies.ts";
 import type { DatasetFacts, RecoveredFacts } from "./facts.ts";
 import { registered, waitingRows } from "./manifest/store.ts";
-import { damage, problem, type View } from "./reconciler.ts";
 import { isHydrated, isSnapshot, sameLineage } from "./snapshot/complete.ts";
 import { labelsTaken } from "./snapshot/snapshot.ts";
 import { entryOf } from "./snapshot/subvolumes.ts";
-
-/** Where a dataset is to be brought, and what is still to be made for it. */
-export interface Course {
-  readonly target: Label;
-  /** What is registered, or will be once a lost manifest is put back; empty where nobody can tell. */
-  readonly rows: Manifest;
-  /** Labels without a row, oldest first; the last is the target. */
-  readonly pending: readonly PendingLabel[];
-}
+import type { Course, View } from "./view.ts";
 
 /** Works out which labels are due after `rows` from what is there, and whether each becomes an anchor or an increment. */
 export function courseOf(

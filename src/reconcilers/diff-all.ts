@@ -6,7 +6,8 @@ import { formatDuration } from "../domain/units.ts";
 import { assemble } from "../plan/assemble.ts";
 import type { Plan, Problem, Warning } from "../plan/plan.ts";
 import { RECONCILERS, restorers } from "./all.ts";
-import { type Course, courseOf, restoreCourse } from "./course.ts";
+import { type Answer, problem, together } from "./answer.ts";
+import { courseOf, restoreCourse } from "./course.ts";
 import { cloudOf, type Observation } from "./facts.ts";
 import { afterApplyNotes } from "./hooks/after-apply.ts";
 import { memoryProblems } from "./keys/memory.ts";
@@ -16,9 +17,9 @@ import { replacementOf } from "./manifest/replacement.ts";
 import { restingOnManifest } from "./manifest/sign.ts";
 import { registered } from "./manifest/store.ts";
 import { missedPeriods } from "./missed.ts";
-import { type Answer, problem, together, type View } from "./reconciler.ts";
 import { hostsOf, type Request } from "./request.ts";
 import { lookForRoom } from "./room.ts";
+import type { Course, View } from "./view.ts";
 
 /** More than this between two clocks, and labels or time-outs may come out wrong. */
 const SKEW_MS = 5 * 60_000;

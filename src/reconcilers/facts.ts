@@ -15,13 +15,13 @@ import { hydratedFolder, serverLayoutProbe, workstationLayoutProbe } from "./mac
 import type { SystemFacts } from "./machine/packages.ts";
 import type { LookedAtRestriction } from "./machine/restrict.ts";
 import { manifestProbe, stateEnvProbe, storeProbe } from "./manifest/store.ts";
+import type { Probe } from "./probe.ts";
 import { drillsProbe } from "./proof/drills.ts";
 import { fingerprintsProbe } from "./proof/fingerprint-files.ts";
 import { extractedProbe, targetProbe } from "./receive/extract.ts";
 import { lackingProbe } from "./receive/lacking.ts";
 import { marksOnServer, marksOnWorkstation } from "./receive/receive-script.ts";
 import { baseFolder, workingCopyProbe } from "./receive/working-copy.ts";
-import type { Probe } from "./reconciler.ts";
 import type { RestoreTarget } from "./request.ts";
 import type { LookedAtSchedule } from "./schedule/wanted.ts";
 import { sourceProbe } from "./snapshot/source.ts";

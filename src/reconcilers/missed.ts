@@ -1,7 +1,8 @@
 import { type Label, labelAfter, PERIOD, parseLabel, periodsBetween } from "../domain/label.ts";
 import { plural } from "../domain/units.ts";
-import { type Answer, type View, warning } from "./reconciler.ts";
+import { type Answer, warning } from "./answer.ts";
 import type { Request } from "./request.ts";
+import type { View } from "./view.ts";
 
 /** As many as a person reads one by one. */
 const MOST_NAMED = 4;

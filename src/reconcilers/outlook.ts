@@ -3,13 +3,15 @@ import type { Label } from "../domain/label.ts";
 import { type Hole, type RestoreChain, restoreChain } from "../domain/restore-chain.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import type { Problem } from "../plan/plan.ts";
+import { damage, unknownProblem } from "./answer.ts";
 import { cloudKey, copiesOf, whereabouts } from "./artifact/copies.ts";
 import { behindBucket } from "./cloud/cloud.ts";
 import { memoryProblems } from "./keys/memory.ts";
 import { isAuthentic } from "./manifest/sign.ts";
 import { hydratedLabels } from "./receive/to-receive.ts";
-import { damage, type Reconciler, unknownProblem, type View } from "./reconciler.ts";
+import type { Reconciler } from "./reconciler.ts";
 import { wantedIn } from "./retention/wanted.ts";
+import type { View } from "./view.ts";
 
 /** What a restore takes, and what is in its way; makes nothing itself. */
 export const outlook: Reconciler<never> = {

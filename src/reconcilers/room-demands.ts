@@ -5,8 +5,8 @@ import type { ManifestRow } from "../domain/manifest.ts";
 import { fileName } from "../domain/names.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action } from "../plan/plan.ts";
-import type { View } from "./reconciler.ts";
 import { entryOf } from "./snapshot/subvolumes.ts";
+import type { View } from "./view.ts";
 
 /** What actions take of a file system. */
 export interface Demand {

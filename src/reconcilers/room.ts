@@ -2,10 +2,11 @@ import type { AbsolutePath, HostName } from "../domain/names.ts";
 import { AGAIN } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action, Problem, Warning } from "../plan/plan.ts";
+import { type Answer, problem, warning } from "./answer.ts";
 import type { Place } from "./machine/place.ts";
-import { type Answer, problem, type View, warning } from "./reconciler.ts";
 import { letGoBytes } from "./retention/expected.ts";
 import { artifactDemands, type Demand, receiveDemands, storedDemands } from "./room-demands.ts";
+import type { View } from "./view.ts";
 
 /** Left free whatever is planned: for locks, the manifest, the journal and clearing up. */
 export const RESERVE_BYTES = 64 * 1024 ** 2;

@@ -1,6 +1,7 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { absent, unknown } from "../domain/fact.ts";
 import { labelAt } from "../domain/label.ts";
+import { type Answer, damage, together } from "./answer.ts";
 import { cloudOf, type Observation } from "./facts.ts";
 import { lostKeys, toolsOn } from "./keys/key-files.ts";
 import { keys } from "./keys/keys.ts";
@@ -10,7 +11,8 @@ import { afterTrust, trust } from "./keys/trust.ts";
 import { layout } from "./machine/layout.ts";
 import { packages } from "./machine/packages.ts";
 import { registered } from "./manifest/store.ts";
-import { type Answer, damage, type Reconciler, together, type View } from "./reconciler.ts";
+import type { Reconciler } from "./reconciler.ts";
+import type { View } from "./view.ts";
 
 /** What a command that concerns one dataset's server alone looks at. */
 export function serverView(desired: DesiredState, spec: DatasetSpec, observed: Observation): View {

@@ -1,6 +1,6 @@
 import type { CloudSpec, DatasetSpec, HostSpec } from "../desired-state/desired-state.ts";
+import { actionId, propose } from "../reconcilers/answer.ts";
 import type { Reconciler, Tools } from "../reconcilers/reconciler.ts";
-import { actionId, propose } from "../reconcilers/reconciler.ts";
 import { marked } from "../transport/bootstrap.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import { READ_ADDRESS } from "../transport/bucket/curl.ts";

@@ -1,5 +1,5 @@
 import { isGood, lastGood } from "../domain/proof.ts";
-import type { View } from "../reconcilers/reconciler.ts";
+import type { View } from "../reconcilers/view.ts";
 import { ageMs } from "./history.ts";
 import type { DatasetStatus, Doubt } from "./status.ts";
 

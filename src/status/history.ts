@@ -9,10 +9,10 @@ import type { PendingLabel } from "../domain/pending.ts";
 import { type CopyPlace, preferredCopy } from "../domain/restore-chain.ts";
 import type { Action } from "../plan/plan.ts";
 import { copiesOf } from "../reconcilers/artifact/copies.ts";
-import type { View } from "../reconcilers/reconciler.ts";
 import { wantedIn } from "../reconcilers/retention/wanted.ts";
 import { isHydrated, isSnapshot } from "../reconcilers/snapshot/complete.ts";
 import type { Subvolume, SubvolumeFolder } from "../reconcilers/snapshot/subvolumes.ts";
+import type { View } from "../reconcilers/view.ts";
 import type { Gap, LabelStatus, PlaceName, Standing } from "./status.ts";
 
 /** What the history of a dataset is read from. */

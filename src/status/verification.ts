@@ -1,6 +1,6 @@
 import { plural } from "../domain/units.ts";
 import type { VerifiedPlace } from "../domain/verification.ts";
-import type { View } from "../reconcilers/reconciler.ts";
+import type { View } from "../reconcilers/view.ts";
 import { ageMs } from "./history.ts";
 import type { LabelStatus, PlaceName, VerificationStatus } from "./status.ts";
 

@@ -5,7 +5,7 @@ import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
 import type { HostName } from "../../src/domain/names.ts";
 import { DevbackupError } from "../../src/domain/trouble.ts";
 import type { Action, Plan } from "../../src/plan/plan.ts";
-import type { View } from "../../src/reconcilers/reconciler.ts";
+import type { View } from "../../src/reconcilers/view.ts";
 import type { Host } from "../../src/transport/host.ts";
 import { desired } from "../reconcilers/world.ts";
 import { action, id, notBtrfs } from "../report/examples.ts";

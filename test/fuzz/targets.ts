@@ -18,7 +18,7 @@ import { parseSavedPlan } from "../../src/plan/saved.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
 import { type DatasetFacts, datasetProbes } from "../../src/reconcilers/facts.ts";
 import { type SystemFacts, systemProbe } from "../../src/reconcilers/machine/packages.ts";
-import type { Probe } from "../../src/reconcilers/reconciler.ts";
+import type { Probe } from "../../src/reconcilers/probe.ts";
 import { parseEscrow } from "../../src/recovery/escrow.ts";
 import { openIdentity } from "../../src/recovery/identity.ts";
 import { planJson } from "../../src/report/plan-json.ts";

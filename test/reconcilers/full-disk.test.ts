@@ -20,7 +20,8 @@ import { repositoryFolders, serverLayoutProbe } from "../../src/reconcilers/mach
 import type { Place } from "../../src/reconcilers/machine/place.ts";
 import { manifestFile, manifestProbe } from "../../src/reconcilers/manifest/store.ts";
 import { writeManifest } from "../../src/reconcilers/manifest/write-manifest.ts";
-import type { Probe, Reconciler, Tools } from "../../src/reconcilers/reconciler.ts";
+import type { Probe } from "../../src/reconcilers/probe.ts";
+import type { Reconciler, Tools } from "../../src/reconcilers/reconciler.ts";
 import { subvolume } from "../../src/reconcilers/snapshot/subvolume.ts";
 import { PROBE_LIBRARY } from "../../src/reconcilers/snapshot/subvolumes.ts";
 import type { Host } from "../../src/transport/host.ts";

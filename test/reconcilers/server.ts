@@ -6,7 +6,8 @@ import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
 import type { Fact } from "../../src/domain/fact.ts";
 import type { AbsolutePath } from "../../src/domain/names.ts";
 import type { Action } from "../../src/plan/plan.ts";
-import type { Probe, Reconciler, Tools } from "../../src/reconcilers/reconciler.ts";
+import type { Probe } from "../../src/reconcilers/probe.ts";
+import type { Reconciler, Tools } from "../../src/reconcilers/reconciler.ts";
 import type { Host } from "../../src/transport/host.ts";
 import { desired } from "./world.ts";
 

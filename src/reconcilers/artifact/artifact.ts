@@ -9,13 +9,15 @@ import { formatBytes } from "../../domain/units.ts";
 import type { Action, ActionId } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
 import { watchSize } from "../../transport/watch-size.ts";
+import { actionId, propose } from "../answer.ts";
 import { recipientId } from "../keys/keys.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
 import { ROW_SUFFIX, tmpFile } from "../manifest/store.ts";
-import { actionId, propose, type Reconciler, type View } from "../reconciler.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { snapshotId } from "../snapshot/snapshot.ts";
+import type { View } from "../view.ts";
 import { type Sending, send } from "./artifact-send.ts";
 import { clearRemains } from "./remains.ts";
 

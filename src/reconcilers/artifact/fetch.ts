@@ -7,14 +7,16 @@ import { type AbsolutePath, fileName, joinPath, type Sha256 } from "../../domain
 import { formatBytes } from "../../domain/units.ts";
 import type { Action, ActionId } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
+import { actionId, propose } from "../answer.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
 import { manifestId } from "../manifest/register.ts";
 import { asideFolder, FETCHED_SUFFIX, tmpFile } from "../manifest/store.ts";
 import { labelsToReceive } from "../receive/to-receive.ts";
-import { actionId, propose, type Reconciler, type View } from "../reconciler.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { wantedIn } from "../retention/wanted.ts";
 import { expectSuccess } from "../run-script.ts";
+import type { View } from "../view.ts";
 import { cloudKey, sourceOf } from "./copies.ts";
 
 interface Input {

@@ -2,7 +2,8 @@ import type { CloudSpec, DatasetSpec } from "../../desired-state/desired-state.t
 import { datasetKeys } from "../../domain/artifact.ts";
 import { plural } from "../../domain/units.ts";
 import { quote } from "../../transport/quote.ts";
-import { type Reconciler, warning } from "../reconciler.ts";
+import { warning } from "../answer.ts";
+import type { Reconciler } from "../reconciler.ts";
 
 /**
  * Whether the bucket keeps artifacts from being replaced or deleted, as `cloud.lock_days` wants it. That is set there

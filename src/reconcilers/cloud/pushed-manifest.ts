@@ -6,7 +6,7 @@ import { sh } from "../../transport/quote.ts";
 import { escrowPushedNote } from "../keys/escrow-files.ts";
 import { signatureFile } from "../keys/signature.ts";
 import { stateEnvFile } from "../manifest/store.ts";
-import type { Probe } from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
 import { expectSuccess } from "../run-script.ts";
 import { type Pushed, pushedProbe } from "./pushed.ts";
 

@@ -5,7 +5,9 @@ import type { Action, Warning } from "../../plan/plan.ts";
 import type { BucketObject } from "../../transport/bucket/bucket.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
-import { type Probe, type Tools, warning } from "../reconciler.ts";
+import { warning } from "../answer.ts";
+import type { Probe } from "../probe.ts";
+import type { Tools } from "../reconciler.ts";
 import { expectSuccess, type Failure, replaceFile } from "../run-script.ts";
 
 /** What the server noted when it last put something into the bucket that is replaced from time to time. */

@@ -2,7 +2,10 @@ import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { type Fact, known } from "../../domain/fact.ts";
 import type { Warning } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
-import { type Probe, type Reconciler, type View, warning } from "../reconciler.ts";
+import { warning } from "../answer.ts";
+import type { Probe } from "../probe.ts";
+import type { Reconciler } from "../reconciler.ts";
+import type { View } from "../view.ts";
 import type { HookName } from "./hook.ts";
 
 type Declared = readonly (readonly [HookName, string])[];

@@ -4,7 +4,7 @@ import { type AbsolutePath, joinPath, parseSha256, type Sha256 } from "../../dom
 import { sha256Of } from "../../transport/hash.ts";
 import { sh } from "../../transport/quote.ts";
 import { type Pushed, pushedProbe } from "../cloud/pushed.ts";
-import type { Probe } from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
 import { identityFile } from "./key-files.ts";
 import { signKeyFile, signPublicFile } from "./signature.ts";
 

@@ -10,7 +10,7 @@ import {
 import { sh } from "../../transport/quote.ts";
 import { CONFIG_FOLDER } from "../machine/layout.ts";
 import type { SystemFacts } from "../machine/packages.ts";
-import type { Probe } from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
 
 /** A key on the server, of which only the public half ever leaves it, but for the escrow. */
 export interface KeyPair<Half> {

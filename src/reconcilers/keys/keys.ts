@@ -8,20 +8,13 @@ import {
 import { DevbackupError } from "../../domain/trouble.ts";
 import type { Action, ActionId } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
+import { type Answer, actionId, damage, propose, unknownProblem } from "../answer.ts";
 import type { RecoveredFacts } from "../facts.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
-import {
-  type Answer,
-  actionId,
-  damage,
-  isSetUp,
-  propose,
-  type Reconciler,
-  unknownProblem,
-  type View,
-} from "../reconciler.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
+import { isSetUp, type View } from "../view.ts";
 import {
   detailsOf,
   identityFiles,

@@ -5,9 +5,10 @@ import { knownSigner, remember, type Seen } from "../../domain/memory.ts";
 import type { Signer } from "../../domain/names.ts";
 import type { Problem } from "../../plan/plan.ts";
 import { fingerprintOf } from "../../transport/hash.ts";
+import { damage, problem } from "../answer.ts";
 import type { Observation } from "../facts.ts";
 import { manifestFile } from "../manifest/store.ts";
-import { damage, problem, type View } from "../reconciler.ts";
+import type { View } from "../view.ts";
 import { signerThere, signKeyFile } from "./signature.ts";
 
 /** See {@link knownSigner}. */

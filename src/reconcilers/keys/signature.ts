@@ -1,7 +1,7 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { type AbsolutePath, joinPath, parseSigner, type Signer } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
-import type { Probe } from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
 import { type KeyPair, type KeyPairFiles, keyPairProbe } from "./key-files.ts";
 
 /**

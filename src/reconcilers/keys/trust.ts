@@ -1,7 +1,9 @@
 import type { Signer } from "../../domain/names.ts";
 import type { Action, ActionId } from "../../plan/plan.ts";
 import { fingerprintOf } from "../../transport/hash.ts";
-import { actionId, damage, propose, type Reconciler, type View } from "../reconciler.ts";
+import { actionId, damage, propose } from "../answer.ts";
+import type { Reconciler } from "../reconciler.ts";
+import type { View } from "../view.ts";
 import { signerOf } from "./memory.ts";
 import { signerThere } from "./signature.ts";
 

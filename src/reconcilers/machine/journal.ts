@@ -3,7 +3,7 @@ import { absent, known } from "../../domain/fact.ts";
 import { type JournalRun, runsIn } from "../../domain/journal.ts";
 import { type AbsolutePath, joinPath } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
-import type { Probe } from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
 
 export const logsFolder = ({ repository }: DatasetSpec): AbsolutePath => joinPath(repository, "logs");
 

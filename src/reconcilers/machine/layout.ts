@@ -4,20 +4,12 @@ import { type AbsolutePath, fileName, type HostName, joinPath, parentOf } from "
 import { plural } from "../../domain/units.ts";
 import type { ActionId } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
+import { type Answer, actionId, problem, propose, together, unknownProblem } from "../answer.ts";
 import { readRemains, remainsProbe } from "../artifact/remains.ts";
-import {
-  type Answer,
-  actionId,
-  isSetUp,
-  type Probe,
-  problem,
-  propose,
-  type Reconciler,
-  together,
-  unknownProblem,
-  type View,
-} from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
+import { isSetUp, type View } from "../view.ts";
 import { ENTER } from "./enter.ts";
 import { closeScript, type OpenToOthers, openProbe, readOpen, whoElse } from "./open-to-others.ts";
 import { packagesId } from "./packages.ts";

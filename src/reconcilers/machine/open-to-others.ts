@@ -1,7 +1,7 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import type { AbsolutePath, HostName } from "../../domain/names.ts";
 import { quote, sh } from "../../transport/quote.ts";
-import { type Answer, problem, warning } from "../reconciler.ts";
+import { type Answer, problem, warning } from "../answer.ts";
 
 /** What others than root may do about a repository. */
 export interface OpenToOthers {

@@ -6,17 +6,16 @@ import type { ActionId, Problem, Warning } from "../../plan/plan.ts";
 import {
   type Answer,
   actionId,
-  isSetUp,
-  type Probe,
   problem,
   propose,
-  type Reconciler,
   together,
   UNKNOWN_STATE,
   unknownProblem,
-  type View,
-} from "../reconciler.ts";
+} from "../answer.ts";
+import type { Probe } from "../probe.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
+import { isSetUp, type View } from "../view.ts";
 
 /** What the system of a host is like. */
 export interface SystemFacts {

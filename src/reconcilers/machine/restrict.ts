@@ -3,16 +3,11 @@ import type { AbsolutePath, HostName } from "../../domain/names.ts";
 import type { ActionId } from "../../plan/plan.ts";
 import { sha256Of } from "../../transport/hash.ts";
 import { sh } from "../../transport/quote.ts";
-import {
-  actionId,
-  type Probe,
-  propose,
-  type Reconciler,
-  unknownProblem,
-  type View,
-  warning,
-} from "../reconciler.ts";
+import { actionId, propose, unknownProblem, warning } from "../answer.ts";
+import type { Probe } from "../probe.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess, SCRATCH } from "../run-script.ts";
+import type { View } from "../view.ts";
 import { OWN_FOLDER } from "./own-folder.ts";
 
 /** A restricted login as it should stand on its host. */

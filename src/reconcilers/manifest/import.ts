@@ -13,10 +13,12 @@ import { DevbackupError } from "../../domain/trouble.ts";
 import { formatBytes } from "../../domain/units.ts";
 import type { Action } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
+import { actionId, propose } from "../answer.ts";
 import { intoRepositoryScript } from "../artifact/fetch.ts";
 import { IMPORT_SUFFIX } from "../artifact/remains.ts";
-import { actionId, propose, type Tools, type View } from "../reconciler.ts";
+import type { Tools } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
+import type { View } from "../view.ts";
 import { asideFolder, holds, tmpFile } from "./store.ts";
 
 /** What lies in a folder of the server, sorted out. */

@@ -1,7 +1,8 @@
 import { datasetKeys } from "../../domain/artifact.ts";
 import { plural } from "../../domain/units.ts";
 import type { Problem } from "../../plan/plan.ts";
-import { damage, problem, unknownProblem, type View } from "../reconciler.ts";
+import { damage, problem, unknownProblem } from "../answer.ts";
+import type { View } from "../view.ts";
 import type { Replacement } from "./replacement.ts";
 import { looksLikeArtifact, manifestFile, strangers } from "./store.ts";
 

@@ -16,6 +16,7 @@ import { DevbackupError } from "../../domain/trouble.ts";
 import { formatStamp, plural } from "../../domain/units.ts";
 import type { Action } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
+import { actionId, propose } from "../answer.ts";
 import { cloudKey } from "../artifact/copies.ts";
 import { intoRepositoryScript, tmpOfFetched } from "../artifact/fetch.ts";
 import { damagedMark } from "../artifact/prove-script.ts";
@@ -23,8 +24,9 @@ import { readArtifact } from "../artifact/read-artifact.ts";
 import { keyId } from "../keys/keys.ts";
 import { signKeyId } from "../keys/sign-key.ts";
 import { layoutId } from "../machine/layout.ts";
-import { actionId, propose, type Tools, type View } from "../reconciler.ts";
+import type { Tools } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
+import type { View } from "../view.ts";
 import { asideFolder, type ManifestFacts, manifestFile } from "./store.ts";
 import { writeManifest } from "./write-manifest.ts";
 

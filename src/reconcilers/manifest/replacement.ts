@@ -3,7 +3,7 @@ import { compareLabels } from "../../domain/label.ts";
 import type { Manifest } from "../../domain/manifest.ts";
 import { fileName, type Sha256 } from "../../domain/names.ts";
 import type { Hazard } from "../../plan/plan.ts";
-import type { View } from "../reconciler.ts";
+import type { View } from "../view.ts";
 import { isManifestLost, strangers } from "./store.ts";
 
 /** What becomes of a manifest that the server has lost, or can't read, where the bucket has one. */

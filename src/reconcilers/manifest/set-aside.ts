@@ -1,6 +1,7 @@
 import { type AbsolutePath, fileName, joinPath } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
-import { actionId, propose, type Reconciler } from "../reconciler.ts";
+import { actionId, propose } from "../answer.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { replacementOf } from "./replacement.ts";
 import { asideFolder, looksLikeArtifact, strangers } from "./store.ts";

@@ -12,7 +12,7 @@ import {
 import { type AbsolutePath, fileName, joinPath, parseSha256, type Sha256 } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
 import { FIRST_SUFFIX, type SignatureState, signatureFunctions } from "../keys/signature.ts";
-import type { Probe } from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
 
 /** The artifact files on the server, and what is on its way to becoming one. */
 export interface StoreFacts {

@@ -6,7 +6,7 @@ import { type DrillProof, parseProofs, proofRecord } from "../../domain/proof.ts
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
 import { logsFolder } from "../machine/journal.ts";
-import type { Probe } from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
 import { appendTo, expectSuccess } from "../run-script.ts";
 import { drillFolder } from "./drill-script.ts";
 

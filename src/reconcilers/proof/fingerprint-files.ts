@@ -4,7 +4,7 @@ import { type Fact, known } from "../../domain/fact.ts";
 import type { Label } from "../../domain/label.ts";
 import { type AbsolutePath, joinPath } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
-import type { Probe } from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
 
 const SUFFIX = ".zst";
 

@@ -7,13 +7,15 @@ import { DevbackupError } from "../../domain/trouble.ts";
 import { plural } from "../../domain/units.ts";
 import type { Action, ActionId } from "../../plan/plan.ts";
 import { pipe } from "../../transport/pipe.ts";
+import { actionId, propose, UNKNOWN_STATE } from "../answer.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
 import { registerId } from "../manifest/register.ts";
-import { actionId, propose, type Reconciler, type Tools, UNKNOWN_STATE, type View } from "../reconciler.ts";
+import type { Reconciler, Tools } from "../reconciler.ts";
 import { isSnapshot } from "../snapshot/complete.ts";
 import { snapshotId } from "../snapshot/snapshot.ts";
 import { entryOf } from "../snapshot/subvolumes.ts";
+import type { View } from "../view.ts";
 import { fingerprintFolder } from "./fingerprint-files.ts";
 import { clearScript, finishScript, NOT_FITTING, sinkScript, sourceScript } from "./fingerprint-script.ts";
 

@@ -7,10 +7,12 @@ import { plural } from "../../domain/units.ts";
 import { sha256Of } from "../../transport/hash.ts";
 import { pipe } from "../../transport/pipe.ts";
 import { quote, sh } from "../../transport/quote.ts";
+import { actionId, problem, propose, unknownProblem } from "../answer.ts";
 import { hydratedFolder } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
 import { type Place, parsePlace } from "../machine/place.ts";
-import { actionId, type Probe, problem, propose, type Reconciler, unknownProblem } from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
+import type { Reconciler } from "../reconciler.ts";
 import type { RestoreTarget } from "../request.ts";
 import { expectSuccess, replaceFile } from "../run-script.ts";
 import {

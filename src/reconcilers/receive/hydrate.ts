@@ -7,6 +7,7 @@ import { DevbackupError } from "../../domain/trouble.ts";
 import { formatBytes } from "../../domain/units.ts";
 import type { Action, ActionId, Hazard } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
+import { actionId, propose, unknownProblem } from "../answer.ts";
 import { fetchId } from "../artifact/fetch.ts";
 import {
   artifactDamaged,
@@ -21,9 +22,10 @@ import { hydratedFolder, layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
 import { manifestId, registerId } from "../manifest/register.ts";
 import { manifestFile } from "../manifest/store.ts";
-import { actionId, propose, type Reconciler, unknownProblem, type View } from "../reconciler.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { isHalfReceived } from "../snapshot/complete.ts";
 import { entryOf, type Subvolume } from "../snapshot/subvolumes.ts";
+import type { View } from "../view.ts";
 import { marksOnServer, type Receiving, receiveScript, serverLock, WAITED } from "./receive-script.ts";
 import { labelsToReceive, setAsideSnapshotId } from "./to-receive.ts";
 

@@ -6,12 +6,14 @@ import { DevbackupError } from "../../domain/trouble.ts";
 import type { Action, ActionId, Problem } from "../../plan/plan.ts";
 import { pipe } from "../../transport/pipe.ts";
 import { sh } from "../../transport/quote.ts";
+import { actionId, problem, propose, unknownProblem } from "../answer.ts";
 import { hydratedFolder, layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
-import { actionId, problem, propose, type Reconciler, unknownProblem, type View } from "../reconciler.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { SCRATCH } from "../run-script.ts";
 import { isHalfReceived, isHydrated, isSnapshot, sameLineage } from "../snapshot/complete.ts";
 import { entryOf } from "../snapshot/subvolumes.ts";
+import type { View } from "../view.ts";
 import { hydrateId } from "./hydrate.ts";
 import { watchReceived } from "./receive-progress.ts";
 import {

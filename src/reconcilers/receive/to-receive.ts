@@ -5,11 +5,12 @@ import type { Label } from "../../domain/label.ts";
 import { type Chain, chainOf, missingFrom } from "../../domain/lineage.ts";
 import type { ManifestRow } from "../../domain/manifest.ts";
 import type { ActionId } from "../../plan/plan.ts";
+import { actionId } from "../answer.ts";
 import { sourceOf } from "../artifact/copies.ts";
-import { actionId, type View } from "../reconciler.ts";
 import { snapshotWanted } from "../retention/wanted.ts";
 import { isHydrated } from "../snapshot/complete.ts";
 import { entryOf } from "../snapshot/subvolumes.ts";
+import type { View } from "../view.ts";
 
 /**
  * The newest registered label, and those whose snapshots were found damaged and are not let go (of a restore: the one that was

@@ -5,21 +5,15 @@ import { type Label, parseLabel } from "../../domain/label.ts";
 import { type AbsolutePath, joinPath } from "../../domain/names.ts";
 import type { Action, ActionId } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
+import { actionId, problem, propose, unknownProblem, warning } from "../answer.ts";
 import { hydratedFolder } from "../machine/layout.ts";
 import { type Place, parsePlace } from "../machine/place.ts";
-import {
-  actionId,
-  type Probe,
-  problem,
-  propose,
-  type Reconciler,
-  unknownProblem,
-  type View,
-  warning,
-} from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { isHydrated } from "../snapshot/complete.ts";
 import { entryOf, parseShown, type ShownSubvolume, type SubvolumeFolder } from "../snapshot/subvolumes.ts";
+import type { View } from "../view.ts";
 import { hydrateId } from "./hydrate.ts";
 import { serverLock } from "./receive-script.ts";
 import { labelsToReceive } from "./to-receive.ts";

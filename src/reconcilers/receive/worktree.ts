@@ -5,14 +5,16 @@ import { type AbsolutePath, fileName, joinPath, parentOf } from "../../domain/na
 import { formatStamp } from "../../domain/units.ts";
 import type { Action, ActionId, Problem } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
+import { actionId, problem, propose, unknownProblem } from "../answer.ts";
 import { ENTER } from "../machine/enter.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
-import { actionId, problem, propose, type Reconciler, unknownProblem, type View } from "../reconciler.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess, SCRATCH } from "../run-script.ts";
 import { elsewhere } from "../snapshot/snapshot.ts";
 import type { SourceFacts } from "../snapshot/source.ts";
 import { entryOf, OPEN_FOR_WRITING, UNTOUCHED_COPY } from "../snapshot/subvolumes.ts";
+import type { View } from "../view.ts";
 import { receiveId } from "./receive.ts";
 import { workstationLock } from "./receive-script.ts";
 

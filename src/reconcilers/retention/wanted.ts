@@ -9,7 +9,7 @@ import {
   snapshotRules,
 } from "../../domain/retention.ts";
 import type { Stage } from "../../plan/plan.ts";
-import type { View } from "../reconciler.ts";
+import type { View } from "../view.ts";
 
 type Places = Pick<View, "spec" | "cloud" | "course" | "stages" | "desired">;
 

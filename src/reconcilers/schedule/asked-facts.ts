@@ -1,7 +1,7 @@
 import type { DesiredState } from "../../desired-state/desired-state.ts";
 import { known, unknown } from "../../domain/fact.ts";
 import { sh } from "../../transport/quote.ts";
-import type { Probe } from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
 
 /** What is asked of the host of a schedule alone, because the desired state says it. */
 export interface AskedFacts {

@@ -1,6 +1,7 @@
 import type { HostName } from "../../domain/names.ts";
 import type { Action, ActionId } from "../../plan/plan.ts";
-import { actionId, type View } from "../reconciler.ts";
+import { actionId } from "../answer.ts";
+import type { View } from "../view.ts";
 import type { ScheduleFacts } from "./schedule-facts.ts";
 import { scheduleProblems } from "./schedule-problems.ts";
 import type { LookedAtSchedule, WantedSchedule } from "./wanted.ts";

@@ -3,7 +3,7 @@ import { known, unknown } from "../../domain/fact.ts";
 import { type HostName, parseHostName } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
 import { OWN_FOLDER } from "../machine/own-folder.ts";
-import type { Probe } from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
 
 export const UNITS = "/etc/systemd/system";
 export const SERVICE = "devbackup.service";

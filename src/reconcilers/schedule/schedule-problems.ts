@@ -2,7 +2,7 @@ import type { DesiredState } from "../../desired-state/desired-state.ts";
 import type { Fact } from "../../domain/fact.ts";
 import { fileName, type HostName } from "../../domain/names.ts";
 import type { Problem } from "../../plan/plan.ts";
-import { UNKNOWN_STATE } from "../reconciler.ts";
+import { UNKNOWN_STATE } from "../answer.ts";
 import type { AskedFacts } from "./asked-facts.ts";
 import type { ScheduleFacts } from "./schedule-facts.ts";
 import type { LookedAtSchedule, WantedSchedule } from "./wanted.ts";

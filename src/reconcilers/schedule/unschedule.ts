@@ -3,8 +3,9 @@ import { SCHEDULE_FOLDER, SCHEDULE_STANDPOINT } from "../../desired-state/standp
 import type { HostName } from "../../domain/names.ts";
 import type { Action, Warning } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
+import { type Answer, together } from "../answer.ts";
 import { OWN_FOLDER } from "../machine/own-folder.ts";
-import { type Answer, type Reconciler, together } from "../reconciler.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { proposeOn, scheduleId } from "./common.ts";
 import { leave } from "./login.ts";

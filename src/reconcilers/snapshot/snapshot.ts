@@ -6,6 +6,7 @@ import { type AbsolutePath, fileName, joinPath, parentOf } from "../../domain/na
 import { plural } from "../../domain/units.ts";
 import type { ActionId, Problem, Warning } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
+import { actionId, problem, propose, unknownProblem, warning } from "../answer.ts";
 import {
   type Around,
   aroundDetails,
@@ -17,16 +18,9 @@ import { ENTER } from "../machine/enter.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
 import type { Place } from "../machine/place.ts";
-import {
-  actionId,
-  problem,
-  propose,
-  type Reconciler,
-  unknownProblem,
-  type View,
-  warning,
-} from "../reconciler.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
+import type { View } from "../view.ts";
 import { isSnapshot } from "./complete.ts";
 import { subvolumeId } from "./subvolume.ts";
 import type { Subvolume, SubvolumeFolder } from "./subvolumes.ts";

@@ -3,7 +3,7 @@ import { known, unknown } from "../../domain/fact.ts";
 import type { AbsolutePath } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
 import { folderInFileSystem, type Place, parsePlace } from "../machine/place.ts";
-import type { Probe } from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
 import { parseShown, type ShownSubvolume } from "./subvolumes.ts";
 
 /** What stands at the dataset's path on the workstation. */

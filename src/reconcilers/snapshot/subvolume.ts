@@ -4,10 +4,11 @@ import { type AbsolutePath, fileName } from "../../domain/names.ts";
 import { plural } from "../../domain/units.ts";
 import type { Action, ActionId, Problem } from "../../plan/plan.ts";
 import { quote, sh } from "../../transport/quote.ts";
+import { actionId, problem, propose, unknownProblem, warning } from "../answer.ts";
 import { ENTER } from "../machine/enter.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
-import { actionId, problem, propose, type Reconciler, unknownProblem, warning } from "../reconciler.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { copyBeside, originalBeside, type SourceFacts } from "./source.ts";
 

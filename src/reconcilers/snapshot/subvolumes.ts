@@ -2,7 +2,7 @@ import { absent, type Fact, known, unknown } from "../../domain/fact.ts";
 import type { AbsolutePath, DatasetName, HostName } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
 import { folderInFileSystem, PLACE_FUNCTIONS, type Place, parsePlace } from "../machine/place.ts";
-import type { Probe } from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
 
 /** A Btrfs subvolume as `btrfs subvolume list` tells it (btrfs-subvolume(8)). */
 export interface Subvolume {

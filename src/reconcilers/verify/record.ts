@@ -12,7 +12,7 @@ import type { BucketObject } from "../../transport/bucket/bucket.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
 import { tmpFile } from "../manifest/store.ts";
-import type { Probe } from "../reconciler.ts";
+import type { Probe } from "../probe.ts";
 import { expectSuccess, replaceFile } from "../run-script.ts";
 
 /** What is known of verifications. */

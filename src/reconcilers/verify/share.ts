@@ -11,13 +11,15 @@ import {
   thingInWords,
   type VerificationRecord,
 } from "../../domain/verification.ts";
+import { actionId, propose } from "../answer.ts";
 import { copiesOf } from "../artifact/copies.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
 import { manifestId, registerId } from "../manifest/register.ts";
 import { hydrateId } from "../receive/hydrate.ts";
-import { actionId, propose, type Reconciler, type View } from "../reconciler.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { entryOf } from "../snapshot/subvolumes.ts";
+import type { View } from "../view.ts";
 import { writeRecord } from "./record.ts";
 import { type Thing, thingsOf } from "./things.ts";
 import { recordOf } from "./verify-dataset.ts";

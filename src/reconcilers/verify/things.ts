@@ -5,10 +5,10 @@ import type { ManifestRow } from "../../domain/manifest.ts";
 import type { Finding, Verifiable, VerifyCheck } from "../../domain/verification.ts";
 import { cloudKey } from "../artifact/copies.ts";
 import type { SeenObject } from "../facts.ts";
-import type { View } from "../reconciler.ts";
 import { wantedIn } from "../retention/wanted.ts";
 import { isHydrated } from "../snapshot/complete.ts";
 import { entryOf } from "../snapshot/subvolumes.ts";
+import type { View } from "../view.ts";
 import { markOf } from "./record.ts";
 
 /** How closely everything is to be looked at. */

@@ -7,7 +7,8 @@ import {
   resumedFrom,
   type VerificationRecord,
 } from "../../domain/verification.ts";
-import type { Tools, View } from "../reconciler.ts";
+import type { Tools } from "../reconciler.ts";
+import type { View } from "../view.ts";
 import { writeRecord } from "./record.ts";
 import { type Closeness, receivedOf, type Thing, thingsOf } from "./things.ts";
 import { verifyThings } from "./verify-things.ts";
