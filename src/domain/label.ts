@@ -1,10 +1,10 @@
 import type { Brand } from "./names.ts";
+import { DAY_MS } from "./units.ts";
 
 /** The name of one period: `2026-03`, `2026-W11` or `2026-03-09`. Labels only grow and are never rewritten. */
 export type Label = Brand<string, "Label">;
 export type Cadence = "monthly" | "weekly" | "daily";
 
-const DAY_MS = 86_400_000;
 const SHAPES: Record<Cadence, RegExp> = {
   monthly: /^(\d{4})-(\d{2})$/,
   weekly: /^(\d{4})-W(\d{2})$/,

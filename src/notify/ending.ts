@@ -23,7 +23,7 @@ export interface Ending {
   readonly warnings: readonly Warning[];
   /** The newest registered artifact of each dataset, as far as it was seen. */
   readonly newest: Newest;
-  /** Datasets that the run left as they are declared. */
+  /** Datasets that the run left as they are declared, and found nothing damaged of. */
   readonly sound: ReadonlySet<string>;
   /** What the command has said itself, a line each. */
   readonly said: readonly string[];
@@ -51,13 +51,16 @@ export function createWitness(): Witness & { readonly ending: (end: number | Err
   const out = new Map<ActionId, { readonly action: Action; readonly approveBy: string | null }>();
   const troubles: Trouble[] = [];
   const said: string[] = [];
+  /** The datasets of which something stored was found damaged, missing or not authentic; null for one that is not known. */
+  const inDoubt = new Set<string | null>();
   let plan: Plan | null = null;
   let carriedOut = false;
   let finished: Finished | null = null;
   let newest: Newest = new Map();
-  const into = (id: ActionId, approveBy: string | null): void => {
+  const into = (id: ActionId, approveBy: string | null, trouble?: Trouble): void => {
     const action = actions.get(id);
     if (action !== undefined) out.set(id, { action, approveBy });
+    if (trouble?.exitCode === 6 || action?.exitCode === 6) inDoubt.add(action?.dataset ?? null);
   };
   return {
     note: (event) => {
@@ -77,7 +80,10 @@ export function createWitness(): Witness & { readonly ending: (end: number | Err
           into(event.id, event.because === "unapproved" ? event.detail : null);
           break;
         case "action-failed":
-          into(event.id, null);
+          into(event.id, null, event.trouble);
+          break;
+        case "trouble":
+          if (event.trouble.exitCode === 6) inDoubt.add(event.dataset);
           break;
         case "finished":
           finished = event;
@@ -112,24 +118,30 @@ export function createWitness(): Witness & { readonly ending: (end: number | Err
         left: left?.length ?? null,
         unseen: finished?.unseen ?? [],
         warnings: finished?.warnings ?? plan?.warnings ?? [],
-        sound: soundOf(exitCode, plan, finished === null ? null : left, finished?.unseen ?? []),
+        sound: soundOf(exitCode, plan, finished === null ? null : left, finished?.unseen ?? [], inDoubt),
       };
     },
   };
 }
 
-/** With exit code 0 all of them; else those of which nothing is left, where all was looked at. */
+/** With exit code 0 all of them; else those of which nothing is left or in doubt, where all was looked at. */
 function soundOf(
   exitCode: number,
   plan: Plan | null,
   left: readonly Action[] | null,
   unseen: readonly string[],
+  inDoubt: ReadonlySet<string | null>,
 ): ReadonlySet<string> {
   const all = Object.keys(plan?.labels ?? {});
   if (exitCode === 0) return new Set(all);
   if (left === null || unseen.length > 0) return new Set();
+  // whose damage it is that ended the run with 6 is not known: then it may be anybody's
+  if (inDoubt.has(null) || (exitCode === 6 && inDoubt.size === 0)) return new Set();
   return new Set(
-    all.filter((name) => !left.some(({ dataset }) => dataset === null || String(dataset) === name)),
+    all.filter(
+      (name) =>
+        !inDoubt.has(name) && !left.some(({ dataset }) => dataset === null || String(dataset) === name),
+    ),
   );
 }
 

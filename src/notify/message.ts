@@ -2,7 +2,7 @@ import type { Occasion } from "../desired-state/desired-state.ts";
 import { printable, printableLines } from "../domain/printable.ts";
 import type { Trouble } from "../domain/trouble.ts";
 import { formatBytes, formatDuration, formatLocalTime, plural } from "../domain/units.ts";
-import { ADVICE } from "../plan/advice.ts";
+import { isAdvice, worthSeeing } from "../plan/advice.ts";
 import type { Plan, Warning } from "../plan/plan.ts";
 import type { Ending } from "./ending.ts";
 
@@ -44,9 +44,6 @@ export function occasionOf({
   return worthSeeing(warnings).length + unapproved.length > 0 ? "warning" : "success";
 }
 
-const worthSeeing = (warnings: readonly Warning[]): Warning[] =>
-  warnings.filter(({ code }) => !ADVICE.includes(code));
-
 /** That a run begins to carry out `plan`. */
 export const startMessage = (run: Run, plan: Plan | null): Message =>
   message("start", null, `${nameOf(run.what, plan?.mode ?? null)}${labelsIn(plan?.labels)} begins`, [
@@ -77,7 +74,8 @@ export function endMessage(run: Run, ending: Ending, endedAt: Date): Message {
       "Waits for approval:",
       ending.unapproved.map(({ action, command }) => [`${action.host}: ${action.summary}`, command]),
     ),
-    ...section("Warnings:", ending.warnings.map(warningLines)),
+    ...section("Warnings:", worthSeeing(ending.warnings).map(warningLines)),
+    ...section("Advice:", ending.warnings.filter(isAdvice).map(warningLines)),
     ...(ending.exitCode === 0 || ending.troubles.some(({ next }) => next !== undefined)
       ? []
       : ["", `next: ${run.command}`]),

@@ -47,12 +47,12 @@ const METRICS: readonly Metric[] = [
   },
   {
     name: "devbackup_warnings",
-    help: "Warnings of the last run.",
+    help: "Warnings of the last run that somebody has to see to.",
     values: ({ warnings }) => ({ "": warnings }),
   },
   {
     name: "devbackup_last_success_timestamp_seconds",
-    help: "When a run last left the dataset as it is declared.",
+    help: "When a run last left the dataset backed up as it is declared, and found no damage.",
     values: ({ sound, endedAt }) => Object.fromEntries([...sound].map((name) => [name, seconds(endedAt)])),
   },
   {

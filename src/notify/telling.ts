@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { isGone, ownProcess, type RunRecord, type Runs } from "../controller/runs.ts";
 import type { NotifySpec } from "../desired-state/desired-state.ts";
+import { worthSeeing } from "../plan/advice.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Delivery, type DeliveryOptions, deliver, type News } from "./deliver.ts";
 import { createWitness, type Ending, type Witness } from "./ending.ts";
@@ -137,7 +138,7 @@ function endNews(run: Run, ending: Ending, { now, whole, datasets }: TellingOpti
       ...{ endedAt, exitCode, sound, newest, datasets },
       durationMs: Math.max(0, endedAt.getTime() - run.begunAt.getTime()),
       unapproved: mode === null ? null : unapproved.length,
-      warnings: mode === null ? null : warnings.length,
+      warnings: mode === null ? null : worthSeeing(warnings).length,
     },
   };
 }

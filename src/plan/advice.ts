@@ -1,8 +1,10 @@
+import type { Warning } from "./plan.ts";
+
 /**
  * Warnings that every plan has until something is declared, or done once: no word about what is stored. Who monitors is
  * not alarmed by them.
  */
-export const ADVICE: readonly string[] = [
+const ADVICE: readonly string[] = [
   "no-cloud",
   "no-recovery-recipient",
   "no-escrow",
@@ -15,3 +17,9 @@ export const ADVICE: readonly string[] = [
   "retention-restricted",
   "schedule-program-kept",
 ];
+
+export const isAdvice = ({ code }: Pick<Warning, "code">): boolean => ADVICE.includes(code);
+
+/** The warnings that a person has to see to: what is counted, and what alarms. */
+export const worthSeeing = <Kind extends Pick<Warning, "code">>(warnings: readonly Kind[]): Kind[] =>
+  warnings.filter((warning) => !isAdvice(warning));

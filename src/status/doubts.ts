@@ -2,8 +2,8 @@ import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { Label } from "../domain/label.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { AGAIN } from "../domain/trouble.ts";
-import { plural } from "../domain/units.ts";
-import { ADVICE } from "../plan/advice.ts";
+import { DAY_MS, plural } from "../domain/units.ts";
+import { isAdvice, worthSeeing } from "../plan/advice.ts";
 import { approveCommand } from "../plan/approval.ts";
 import type { Plan, Problem, Warning } from "../plan/plan.ts";
 import type { DatasetStatus, Doubt, LabelStatus, Standing, Verdict } from "./status.ts";
@@ -35,11 +35,11 @@ export function saidOf(
             text: `${reason}. What waits for approval: ${summary}`,
           }),
         ),
-      ...said
-        .filter(({ code }) => !ADVICE.includes(code))
-        .map(({ code, host, text }): Doubt => ({ code, host, weight: weightOf(code), text, next: null })),
+      ...worthSeeing(said).map(
+        ({ code, host, text }): Doubt => ({ code, host, weight: weightOf(code), text, next: null }),
+      ),
     ],
-    advice: said.filter(({ code }) => ADVICE.includes(code)).map(({ text }) => text),
+    advice: said.filter(isAdvice).map(({ text }) => text),
   };
 }
 
@@ -122,8 +122,6 @@ export function judge(
     because: [...of("damage"), ...of("problem"), ...overdue, ...of("warning")],
   };
 }
-
-const DAY_MS = 86_400_000;
 
 /** In words, of a dataset that is. */
 export function whyOverdue({ newest, overdue }: Pick<DatasetStatus, "newest" | "overdue">): string {

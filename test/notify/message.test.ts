@@ -86,7 +86,7 @@ test("a backup: label, size and time in the title; a warning that the run has se
   assert.equal(message.title, "devbackup: dev@2026-03 backed up (312 MiB, 2 min)");
   assert.match(message.text, /^By root@ls, begun \S+, took 2 min, exit code 0\.\n3 actions done\.\n/);
   assert.match(message.text, /Newest registered: dev@2026-03, 312 MiB, 2026-03-01T03:01:00Z\./);
-  assert.match(message.text, /Warnings:\n- dev on ls: no cloud is declared/);
+  assert.match(message.text, /[^:]\n\nAdvice:\n- dev on ls: no cloud is declared/);
 });
 
 test("what waits for approval is a warning, with the command that approves it", () => {

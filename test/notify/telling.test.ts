@@ -336,3 +336,17 @@ test("another thing that goes wrong is told, though as many are as before", asyn
   await run(5, "artifact-lost");
   assert.equal(listener.heard.length, 2);
 });
+
+test("monitors count the warnings that somebody has to see to, and no advice", async () => {
+  const file = join(home, "counted.prom") as AbsolutePath;
+  const { witness, end } = await begin([{ on: OCCASIONS, way: { kind: "prometheus", file } }]);
+  const warnings = ["no-cloud", "clock-skew", "no-escrow"].map((code) => ({
+    ...{ code, host: null, dataset: null, text: "it is so" },
+  }));
+  witness.note(idle());
+  witness.note({
+    ...{ event: "finished", result: "nothing-to-do", done: 0, durationMs: 1, remaining: [], warnings },
+  });
+  await end(0);
+  assert.match(await readFile(file, "utf8"), /^devbackup_warnings 1$/m);
+});
