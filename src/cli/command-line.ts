@@ -1,4 +1,5 @@
-import type { Typed } from "../apply/in-words.ts";
+import { FROM_THERE, type Typed } from "../apply/in-words.ts";
+import { isScheduledRun } from "../desired-state/standpoint.ts";
 import { AGAIN, LOOK } from "../domain/trouble.ts";
 import { quote } from "../transport/quote.ts";
 import type { IdentityFlags } from "./identity.ts";
@@ -8,8 +9,20 @@ import type { CommonFlags } from "./terminal.ts";
 /** The flags that make a command another one. */
 type Chosen = Partial<CommonFlags> & RequestFlags & IdentityFlags;
 
-/** `typed`, a command and its own words, with what the user chose: for the commands that are suggested. */
+/**
+ * `typed`, a command and its own words, with what the user chose: for the commands that are suggested. What a scheduled run
+ * reads is a copy, which nobody is to edit or apply: its reader has the desired state elsewhere.
+ */
 export function commandLine(typed: string, chosen: Chosen): string {
+  if (isScheduledRun(process.env))
+    return `${FROM_THERE}${withFlags(typed, { ...chosen, config: undefined })}`;
+  return withFlags(typed, chosen);
+}
+
+function withFlags(
+  typed: string,
+  chosen: { readonly [Flag in keyof Chosen]: Chosen[Flag] | undefined },
+): string {
   const { config, restore, to, identity, passphraseFile, label, dataset, host, only } = chosen;
   const flags = {
     ...{ config, restore, to, identity },

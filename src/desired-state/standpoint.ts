@@ -7,6 +7,10 @@ export const SCHEDULE_STANDPOINT = `${SCHEDULE_FOLDER}/standpoint.json`;
 export const SCHEDULE_KNOWN_HOSTS = `${SCHEDULE_FOLDER}/known_hosts`;
 export const SCHEDULE_IDENTITY = `${SCHEDULE_FOLDER}/id_ed25519`;
 
+/** The unit of a schedule says so to its runs. */
+export const isScheduledRun = ({ DEVBACKUP_STANDPOINT: file = "" }: NodeJS.ProcessEnv): boolean =>
+  file !== "";
+
 /** The host on which a desired state is carried out by itself, and how the others are reached from there. */
 export interface Standpoint {
   readonly host: HostName;
