@@ -130,12 +130,12 @@ function adviceLines(status: Status, { verbose, width }: StatusTextOptions, pain
   if (advice.length === 0) return [];
   if (verbose)
     return advice
-      .flatMap((text) => wrapAfter("note: ", printable(text), width))
+      .flatMap((text) => wrapAfter("advice: ", printable(text), width))
       .map((line) => paint("dim", line));
   return [
     paint(
       "dim",
-      `${plural(advice.length, "note")} besides: --verbose shows ${advice.length === 1 ? "it" : "them"}`,
+      `${plural(advice.length, "piece")} of advice: --verbose shows ${advice.length === 1 ? "it" : "them"}`,
     ),
   ];
 }
