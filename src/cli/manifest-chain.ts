@@ -69,7 +69,12 @@ function reportOf(
   const failed = looked.flatMap(([what, fact]) =>
     fact?.kind === "unknown" ? [`Could not look at ${what}: ${fact.why}`] : [],
   );
-  return { label, chain, unknown: failed };
+  const archived = chain.steps
+    .filter(({ copies }) => copies.bucket === "archived")
+    .map(
+      ({ row }) => `The object of ${row.label} is in an archive class: the store has to bring it back first`,
+    );
+  return { label, chain, unknown: [...failed, ...archived] };
 }
 
 function readLabel(text: string): Label {

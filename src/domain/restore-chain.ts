@@ -7,19 +7,19 @@ import type { Manifest, ManifestRow } from "./manifest.ts";
 export type CopyPlace = "server" | "bucket";
 
 /** How an artifact stands in one place; `damaged` by its size, or because its hash was found to be another. */
-export type Standing = "whole" | "missing" | "damaged" | "unknown";
+export type CopyState = "whole" | "missing" | "damaged" | "unknown";
 
 /** How one row's artifact stands in both. */
 export interface Copies {
-  readonly server: Standing;
-  /** `undeclared` where there is no cloud. */
-  readonly bucket: Standing | "undeclared";
+  readonly server: CopyState;
+  /** `undeclared` where there is no cloud; `archived`: by its size it is whole, and the store gives it to nobody now. */
+  readonly bucket: CopyState | "archived" | "undeclared";
 }
 
 /**
  * What a step needs: nothing (`hydrated`: its snapshot, or a later one of the chain, is there), its artifact from
  * the server or from the bucket, or what is `nowhere`. `unknown`: none is known, and not everything could be
- * looked at.
+ * looked at, or is where nobody can read it now.
  */
 export type Source = "hydrated" | CopyPlace | "nowhere" | "unknown";
 
@@ -109,12 +109,12 @@ export function restoreChain({ rows, label, copies, hydrated }: RestoreInput): R
 export function preferredCopy({ server, bucket }: Copies): Exclude<Source, "hydrated"> {
   if (server === "whole") return "server";
   if (bucket === "whole") return "bucket";
-  return server === "unknown" || bucket === "unknown" ? "unknown" : "nowhere";
+  return server === "unknown" || bucket === "unknown" || bucket === "archived" ? "unknown" : "nowhere";
 }
 
 function onlyCopy({ server, bucket }: Copies): CopyPlace | null {
-  if (server === "unknown" || bucket === "unknown" || (server === "whole") === (bucket === "whole"))
-    return null;
+  if (server === "unknown" || bucket === "unknown" || bucket === "archived") return null;
+  if ((server === "whole") === (bucket === "whole")) return null;
   return server === "whole" ? "server" : "bucket";
 }
 

@@ -2,13 +2,14 @@ import type { CloudSpec, DatasetSpec, DesiredState } from "../desired-state/desi
 import { absent, type Fact, known, unknown } from "../domain/fact.ts";
 import type { Memory } from "../domain/memory.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
-import { doubtfulKey } from "../reconcilers/cloud/cloud.ts";
+import { archivedKey, doubtfulKey } from "../reconcilers/cloud/cloud.ts";
 import {
   type BucketFacts,
   type DatasetFacts,
   datasetProbes,
   type Observation,
   type RecoveredFacts,
+  type SeenObject,
   SHOWN_ALONE,
 } from "../reconcilers/facts.ts";
 import { lostKeys, toolsOn } from "../reconcilers/keys/key-files.ts";
@@ -24,7 +25,7 @@ import type { RestoreTarget } from "../reconcilers/request.ts";
 import { type AskedFacts, askedProbe } from "../reconcilers/schedule/asked-facts.ts";
 import { type ScheduleFacts, scheduleProbe } from "../reconcilers/schedule/schedule-facts.ts";
 import type { LookedAtSchedule } from "../reconcilers/schedule/wanted.ts";
-import type { Bucket } from "../transport/bucket/bucket.ts";
+import type { Bucket, BucketHead } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import { type Reopen, withManifestCopies } from "./manifest-copy.ts";
 import { mergedScript, type ProbeAnswer, readAnswers } from "./merge.ts";
@@ -239,7 +240,10 @@ async function lookAtBucket(
   return new Map(await Promise.all(desired.datasets.map(look)));
 }
 
-/** Asks for the SHA-256 notes of objects that only seem to be what the manifest speaks of: seldom any. */
+/**
+ * Asks for the SHA-256 notes of objects that only seem to be what the manifest speaks of, and whether the store has brought
+ * back those that it lists as archived: seldom any.
+ */
 async function lookCloser(
   { bucket: open, desired }: ObserveOptions,
   buckets: NonNullable<Observation["buckets"]>,
@@ -251,7 +255,10 @@ async function lookCloser(
     if (desired.cloud === null || seen.kind !== "known" || manifest?.kind !== "known")
       return [spec.name, seen];
     const { cloud } = desired;
-    const keys = registered(manifest).flatMap((row) => doubtfulKey(cloud, spec, row, seen.value) ?? []);
+    const rows = registered(manifest);
+    const doubtful = rows.flatMap((row) => doubtfulKey(cloud, spec, row, seen.value) ?? []);
+    const archived = rows.flatMap((row) => archivedKey(cloud, spec, row, seen.value) ?? []);
+    const keys = [...new Set([...doubtful, ...archived])];
     if (keys.length === 0) return [spec.name, seen];
     const bucket = await open();
     const heads = Promise.all(keys.map((key) => bucket.head(key)));
@@ -259,11 +266,19 @@ async function lookCloser(
       const objects = new Map(seen.value.objects);
       for (const [index, key] of keys.entries()) {
         const object = objects.get(key);
-        if (object !== undefined) objects.set(key, { ...object, sha256: found[index]?.sha256 ?? "" });
+        if (object !== undefined) objects.set(key, closer(object, found[index], doubtful.includes(key)));
       }
       return known({ ...seen.value, objects });
     });
     return [spec.name, await facts.catch(unknownWhilePassing)];
   };
   return new Map(await Promise.all(desired.datasets.map(look)));
+}
+
+/** One that was asked for its note has one from now on, "" for none; one that has been brought back is archived no more. */
+function closer(object: SeenObject, head: BucketHead | undefined, noteAsked: boolean): SeenObject {
+  const { archive: listed, ...rest } = object;
+  const archive = head === undefined ? listed : head.archive;
+  const sha256 = head?.sha256 ?? (noteAsked ? "" : undefined);
+  return { ...rest, ...(sha256 !== undefined && { sha256 }), ...(archive !== undefined && { archive }) };
 }

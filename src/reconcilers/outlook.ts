@@ -3,7 +3,7 @@ import type { Label } from "../domain/label.ts";
 import { type Hole, type RestoreChain, restoreChain } from "../domain/restore-chain.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import type { Problem } from "../plan/plan.ts";
-import { damage, unknownProblem } from "./answer.ts";
+import { damage, problem, unknownProblem } from "./answer.ts";
 import { cloudKey, copiesOf, whereabouts } from "./artifact/copies.ts";
 import { behindBucket } from "./cloud/cloud.ts";
 import { memoryProblems } from "./keys/memory.ts";
@@ -23,7 +23,12 @@ export const outlook: Reconciler<never> = {
     return {
       notes: notesOf(view, chain),
       warnings: behindBucket(view),
-      problems: [...notAuthentic(view), ...holes(view, chain), ...unknownBucket(view, chain)],
+      problems: [
+        ...notAuthentic(view),
+        ...holes(view, chain),
+        ...unknownBucket(view, chain),
+        ...inArchive(view, chain),
+      ],
     };
   },
   run: async ({ id }) => {
@@ -114,6 +119,19 @@ function holes(view: View, { holes: found }: RestoreChain) {
 
 const newestWhole = (view: View): Label | undefined =>
   view.course.rows.map(({ label }) => label).findLast((label) => chainTo(view, label)?.restorable === true);
+
+const inArchive = ({ spec, cloud, course }: View, { steps }: RestoreChain): Problem[] =>
+  steps
+    .filter(({ source, copies }) => source === "unknown" && copies.bucket === "archived")
+    .map(({ row, copies }) =>
+      problem(
+        "object-archived",
+        spec,
+        spec.server,
+        `${spec.name}@${course.target} can't be made now: ${row.localPath} is ${whereabouts(copies)}, where nothing reads it before the store has brought it back`,
+        `have the store bring ${cloud === null ? "it" : cloudKey(cloud.spec, spec, row)} back (aws s3api restore-object), then run the same command again`,
+      ),
+    );
 
 function unknownBucket({ spec, cloud }: View, { restorable }: RestoreChain) {
   if (restorable !== "unknown" || cloud === null || cloud.bucket.kind === "known") return [];

@@ -1,6 +1,6 @@
 import type { Label } from "../domain/label.ts";
 import { printable } from "../domain/printable.ts";
-import type { Hole, RestoreChain, RestoreStep, Source, Standing } from "../domain/restore-chain.ts";
+import type { Copies, Hole, RestoreChain, RestoreStep, Source } from "../domain/restore-chain.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import { madeAt, typeOf } from "./chain-text.ts";
 import { type Paint, painter, type TextOptions, wrap } from "./lines.ts";
@@ -14,11 +14,12 @@ export interface ChainReport {
   readonly unknown: readonly string[];
 }
 
-const MARK: Readonly<Record<Standing | "undeclared", string>> = {
+const MARK: Readonly<Record<Copies["bucket"], string>> = {
   whole: "✓",
   missing: "missing",
   damaged: "damaged",
   unknown: "unknown",
+  archived: "archived",
   undeclared: "none",
 };
 const FROM: Readonly<Record<Source, string>> = {
@@ -138,7 +139,7 @@ function costLines({ row, costs, onlyCopy, copies }: RestoreStep, width: number,
   const text = `${row.label}: costs ${costsText(costs)}`;
   if (onlyCopy !== null)
     return painted(paint, "yellow", wrap(`${text}; the only copy is ${PLACE[onlyCopy]}`, width, INDENT));
-  const mayStand = [copies.server, copies.bucket].some((at) => at === "whole" || at === "unknown");
+  const mayStand = [copies.server, copies.bucket].some((at) => ["whole", "unknown", "archived"].includes(at));
   return mayStand
     ? wrap(text, width, INDENT)
     : painted(paint, "red", wrap(`${text}; no copy is left`, width, INDENT));
@@ -151,12 +152,12 @@ const costsText = (costs: readonly Label[]): string => `${listed(costs)} (${plur
 const listed = (labels: readonly Label[]): string =>
   labels.length <= LISTED ? labels.join(", ") : `${labels[0]} … ${labels.at(-1)}`;
 
-const styleOf = (standing: Standing | "undeclared"): Parameters<Paint>[0] | null =>
-  standing === "whole"
+const styleOf = (state: Copies["bucket"]): Parameters<Paint>[0] | null =>
+  state === "whole"
     ? "green"
-    : standing === "unknown"
+    : state === "unknown" || state === "archived"
       ? "yellow"
-      : standing === "undeclared"
+      : state === "undeclared"
         ? null
         : "red";
 

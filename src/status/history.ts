@@ -128,7 +128,9 @@ function placesOf({ view, rows, pending, actions }: Looked, stray: ReadonlyMap<L
   const found = (row: ManifestRow, place: CopyPlace, standing: Standing): Standing =>
     standing === "missing" && !wanted[place](row) ? "not-wanted" : standing;
   // they are sent in their order: where a later one is, an earlier one has been
-  const newestSent = rows.findLast((row) => copiesOf(row, view).bucket === "whole")?.label;
+  const newestSent = rows.findLast((row) =>
+    ["whole", "archived"].includes(copiesOf(row, view).bucket),
+  )?.label;
 
   const snapshot = (
     folder: Fact<SubvolumeFolder>,
@@ -161,6 +163,8 @@ function placesOf({ view, rows, pending, actions }: Looked, stray: ReadonlyMap<L
     if (row === undefined) return isPending.has(label) ? "due" : "not-wanted";
     const { bucket } = copiesOf(row, view);
     if (bucket === "undeclared") return "not-wanted";
+    // a doubt names it
+    if (bucket === "archived") return "unknown";
     const wasSent = newestSent !== undefined && compareLabels(label, newestSent) < 0;
     const standing = found(row, "bucket", bucket);
     return standing === "missing" && !wasSent ? "due" : standing;

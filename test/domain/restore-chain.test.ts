@@ -7,19 +7,19 @@ import { chainOf, labelsResting } from "../../src/domain/lineage.ts";
 import { type Manifest, type ManifestRow, parseManifest, renderManifest } from "../../src/domain/manifest.ts";
 import {
   type Copies,
+  type CopyState,
   type RestoreChain,
   restoreChain,
-  type Standing,
 } from "../../src/domain/restore-chain.ts";
 import { DEV, history, label } from "./history.ts";
 
-const STANDING: Readonly<Record<string, Standing>> = {
+const STANDING: Readonly<Record<string, CopyState>> = {
   "+": "whole",
   "-": "missing",
   x: "damaged",
   "?": "unknown",
 };
-const standing = (sign = ""): Standing => STANDING[sign] ?? assert.fail(`"${sign}" is no standing`);
+const standing = (sign = ""): CopyState => STANDING[sign] ?? assert.fail(`"${sign}" is no standing`);
 
 /** The sign of the server and that of the bucket, `.` there for no cloud: `+-`, `x.`. */
 const copiesFrom = ([server, bucket]: string): Copies => ({

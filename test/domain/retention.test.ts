@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { known } from "../../src/domain/fact.ts";
 import type { Label } from "../../src/domain/label.ts";
 import type { Manifest } from "../../src/domain/manifest.ts";
-import { type Copies, restoreChain, type Standing } from "../../src/domain/restore-chain.ts";
+import { type Copies, type CopyState, restoreChain } from "../../src/domain/restore-chain.ts";
 import {
   artifactFates,
   artifactRules,
@@ -162,13 +162,13 @@ for (const { name, server = ALL, bucket = ALL, but = [], locked, at = "server", 
       all,
       rules: artifactRules({ server, bucket }, all),
       copies: (of) => {
-        const found: Record<string, Standing | "undeclared"> = {
+        const found: Record<string, CopyState | "undeclared"> = {
           server: "whole",
           bucket: bucket === null ? "undeclared" : "whole",
         };
         for (const each of but) {
           const [, which = "", place = "", standing = ""] = /^(\S+): (\S+) (\S+)$/.exec(each) ?? [];
-          if (which === of) found[place] = standing as Standing;
+          if (which === of) found[place] = standing as CopyState;
         }
         return found as unknown as Copies;
       },

@@ -12,10 +12,14 @@ import type { Host } from "../../src/transport/host.ts";
 import { history } from "../domain/history.ts";
 import { desired } from "../reconcilers/world.ts";
 
-const rows = history("2026-01 full 100, 2026-02 incr 10, 2026-03 incr 10");
-const [older, newer, resized] = rows.map(({ objectKey }) => objectKey ?? assert.fail());
+const rows = history(
+  "2026-01 full 100, 2026-02 incr 10, 2026-03 incr 10, 2026-04 incr 10, 2026-05 incr 10, 2026-06 incr 10",
+);
+const [older, newer, resized, archived, broughtBack, gone] = rows.map(
+  ({ objectKey }) => objectKey ?? assert.fail(),
+);
 
-test("an object that was there before the artifact of its name and size is asked for its hash, no other", async (context) => {
+test("an object that was there before the artifact of its name and size is asked for its hash, an archived one whether it was brought back, no other", async (context) => {
   const repository = mkdtempSync("/tmp/observe-") as AbsolutePath;
   context.after(() => rmSync(repository, { recursive: true }));
   mkdirSync(join(repository, "manifests"));
@@ -40,11 +44,22 @@ test("an object that was there before the artifact of its name and size is asked
       object(older, 100, "2025-12-31T00:00:00Z"),
       object(newer, 10, "2026-01-01T00:00:01Z"),
       object(resized, 11, "2025-12-31T00:00:00Z"),
+      ...[archived, broughtBack, gone].map((key) => ({
+        ...object(key, 10, "2026-08-01T00:00:00Z"),
+        archive: "GLACIER",
+      })),
     ],
     unfinishedUploads: async () => ({ kind: "known", value: [] }),
     head: async (key) => {
       asked.push(key);
-      return { ...object(key, 100, "2025-12-31T00:00:00Z"), sha256: "its own", opaqueEtag: false };
+      if (key === gone) return undefined;
+      const archive = key === archived ? { archive: "GLACIER" } : {};
+      return {
+        ...object(key, 100, "2025-12-31T00:00:00Z"),
+        sha256: "its own",
+        opaqueEtag: false,
+        ...archive,
+      };
     },
   };
   const look = (buckets?: Awaited<ReturnType<typeof observe>>["buckets"]) =>
@@ -62,9 +77,15 @@ test("an object that was there before the artifact of its name and size is asked
       ...(buckets !== undefined && { buckets }),
     });
   const { buckets } = await look();
-  assert.deepEqual(asked, [older]);
+  assert.deepEqual(asked, [older, archived, broughtBack, gone]);
   const facts = buckets?.get(spec.name);
-  assert.equal(facts?.kind === "known" ? facts.value.objects.get(older ?? "")?.sha256 : facts, "its own");
+  const seen = (key = "") => (facts?.kind === "known" ? facts.value.objects.get(key) : assert.fail());
+  assert.equal(seen(older)?.sha256, "its own");
+  assert.deepEqual(
+    [archived, broughtBack, gone].map((key) => seen(key)?.archive),
+    ["GLACIER", undefined, "GLACIER"],
+  );
+  asked.splice(0);
   await look(buckets);
-  assert.deepEqual(asked, [older], "once is enough");
+  assert.deepEqual(asked, [archived, gone], "what is told is not asked once more");
 });

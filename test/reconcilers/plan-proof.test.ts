@@ -3,7 +3,8 @@ import { describe, test } from "node:test";
 import { known, unknown } from "../../src/domain/fact.ts";
 import type { DrillProof } from "../../src/domain/proof.ts";
 import type { Plan } from "../../src/plan/plan.ts";
-import { planFrom } from "../../src/reconcilers/diff-all.ts";
+import { planFrom, viewOf } from "../../src/reconcilers/diff-all.ts";
+import { thingsOf } from "../../src/reconcilers/verify/things.ts";
 import { label } from "../domain/history.ts";
 import { monthOf, store, THREE } from "./rows.ts";
 import { type Case, folder, HOME, lookAt, subvolume } from "./world.ts";
@@ -108,4 +109,30 @@ describe("a fingerprint in the plan", () => {
     const plan = planned({ change: { fingerprints: unknown("no") } }, null);
     assert.deepEqual([ids(plan), plan.warnings.map(({ hides }) => hides)], [[], ["register"]]);
   });
+});
+
+test("an object in an archive is not looked at, by whatever it says of itself", () => {
+  const given = lookAt({ rows: THREE, target: "2026-03" });
+  const [[name, bucket] = assert.fail()] = given.observed.buckets ?? [];
+  assert(bucket.kind === "known");
+  const objects = new Map(
+    [...bucket.value.objects].map(([key, object]) => [
+      key,
+      key.includes("dev@2026-02") ? { ...object, archive: "DEEP_ARCHIVE" } : object,
+    ]),
+  );
+  const observed = { ...given.observed, buckets: new Map([[name, known({ ...bucket.value, objects })]]) };
+  const [spec = assert.fail()] = given.desired.datasets;
+  const about = viewOf(given.desired, spec, observed, given.request);
+  assert(about.kind === "view");
+  for (const cloud of [false, true]) {
+    const { things, findings } = thingsOf(about.view, { deep: false, cloud });
+    const inBucket = things.filter(({ place }) => place === "bucket").map((thing) => thing.label as string);
+    assert.deepEqual(inBucket, ["2026-01", "2026-03"]);
+    assert.deepEqual(
+      findings.map(({ label: at, state }) => `${at} ${state}`),
+      ["2026-02 not-checked"],
+    );
+    assert.match(findings[0]?.why ?? "", /DEEP_ARCHIVE/);
+  }
 });

@@ -137,6 +137,23 @@ const rows: readonly Row[] = [
     next: /run the same command again; nothing has been changed/,
   },
   {
+    name: "an artifact that the bucket alone has, in an archive: not lost, and not to be had now",
+    restore: LATEST,
+    change: { hydrated: absent, store: absent },
+    bucket: known({
+      objects: new Map(
+        history(THREE).map(({ objectKey, sizeBytes, label: at }) => {
+          const object = { key: objectKey ?? "", sizeBytes, etag: "e", lastModified: new Date(0) };
+          return [object.key, at === "2026-02" ? { ...object, archive: "GLACIER" } : object];
+        }),
+      ),
+      unfinished: known([]),
+    }),
+    code: "object-archived",
+    text: /dev@2026-03 can't be made now: \S+2026-02\S+ is missing on the server and archived in the bucket/,
+    next: /^have the store bring dev\/artifacts\/incr\/dev@2026-02\S+ back \(aws s3api restore-object\)/,
+  },
+  {
     name: "an artifact in the middle of the chain that is nowhere: what it costs, and which label stands without it",
     restore: LATEST,
     change: {

@@ -98,6 +98,24 @@ const ROWS: readonly Row[] = [
     retention: { serverArtifacts: chains(1) },
   },
   {
+    name: "what the bucket has in an archive is no copy to rely on: its chain stays on the server, and is not sent again",
+    bucket: bucketOf(
+      new Map(
+        [...inFive].map(([at, object]) => [
+          at,
+          at === key("2026-02") ? { ...object, archive: "GLACIER" } : object,
+        ]),
+      ),
+    ),
+    retention: { serverArtifacts: chains(1), workstationSnapshots: last(1) },
+    goes: {
+      "server-artifacts": "2026-03 2026-04",
+      "workstation-snapshots": "2026-01 2026-02 2026-03 2026-04",
+    },
+    warnings: ["object-archived"],
+    says: /2026-01, 2026-02 \(the copy of 2026-02 in the bucket is archived, and a chain goes whole or not at all\)/,
+  },
+  {
     name: "what the bucket has lost is sent again first, and then it goes from the server",
     bucket: bucketOf(new Map([...inFive].filter(([at]) => at !== key("2026-02")))),
     retention: { serverArtifacts: chains(1) },

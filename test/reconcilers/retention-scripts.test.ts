@@ -232,6 +232,7 @@ describe("artifacts that go", () => {
   for (const [what, head] of [
     ["gone", undefined],
     ["of another size", { sizeBytes: 99, sha256: row.sha256 }],
+    ["in an archive", { sizeBytes: 100, sha256: row.sha256, archive: "DEEP_ARCHIVE" }],
   ] as const)
     test(`of the server, where the object is ${what} by now: it stays`, async (context) => {
       const { letGo, file } = place(context, head);
@@ -253,6 +254,7 @@ describe("artifacts that go", () => {
   for (const [what, head, hashed, marked] of [
     ["has no note, and is another", noNote, bytes(other), "sha256"],
     ["has no note, and goes while it is read", noNote, MISSING, null],
+    ["has no note, and is archived meanwhile", noNote, { kind: "archived", archive: "GLACIER" }, null],
     ["has no note, and is replaced while it is read", noNote, { kind: "changed", why: "412" }, null],
     ["is noted as another", { ...noNote, sha256: other }, MISSING, "note"],
   ] as const)

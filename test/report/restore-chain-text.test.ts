@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { absent, known } from "../../src/domain/fact.ts";
-import { type Copies, restoreChain, type Standing } from "../../src/domain/restore-chain.ts";
+import { type Copies, type CopyState, restoreChain } from "../../src/domain/restore-chain.ts";
 import { type ChainReport, restoreChainJson, restoreChainText } from "../../src/report/restore-chain-text.ts";
 import { history, label } from "../domain/history.ts";
 
 const MIB = 1024 * 1024;
-const STANDING: Readonly<Record<string, Standing | "undeclared">> = {
+const STANDING: Readonly<Record<string, CopyState | "undeclared">> = {
   "+": "whole",
   "-": "missing",
   x: "damaged",

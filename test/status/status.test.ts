@@ -33,6 +33,15 @@ const KEEP_ALL: RetentionSpec = {
 const THREE: Given = { rows: "2026-04 full 100, 2026-05 incr 10, 2026-06 incr 12" };
 const SECOND = "artifacts/incr/dev@2026-05.incr.from_2026-04.send.zst.age";
 
+const archivedIn = (given: Given, path: string) => {
+  const { bucket } = world(given);
+  if (bucket.kind !== "known") throw new RangeError("no bucket");
+  const kept = [...bucket.value.objects].map(
+    ([key, object]) => [key, key.endsWith(path) ? { ...object, archive: "GLACIER" } : object] as const,
+  );
+  return known({ ...bucket.value, objects: new Map(kept) });
+};
+
 const rows: readonly {
   name: string;
   given: Given;
@@ -139,6 +148,14 @@ const rows: readonly {
     matrix: "2026-04 ++++x, 2026-05 +++++, 2026-06 ++++.",
     verdict: "in-doubt",
     because: /^the artifact of 2026-04 is missing in the bucket$/,
+  },
+  {
+    name: "an object in an archive is no copy to rely on",
+    given: { ...THREE, bucket: archivedIn(THREE, SECOND) },
+    matrix: "2026-04 +++++, 2026-05 ++++?, 2026-06 +++++",
+    verdict: "in-doubt",
+    because:
+      /^1 object in the bucket is in an archive class \(GLACIER\), and no copy to rely on .* brought it back: 2026-05$/,
   },
   {
     name: "an object of another size",

@@ -32,7 +32,8 @@ export function inBucket(row: ManifestRow, { spec, facts, cloud }: Places): Copi
   const object = cloud.bucket.value.objects.get(cloudKey(cloud.spec, spec, row));
   if (object === undefined) return "missing";
   const marked = markOf(facts.verified, row, object) !== undefined;
-  return isCopyOf(row, object) && !marked ? "whole" : "damaged";
+  if (!isCopyOf(row, object) || marked) return "damaged";
+  return object.archive === undefined ? "whole" : "archived";
 }
 
 /** `missing on the server and damaged in the bucket`. */

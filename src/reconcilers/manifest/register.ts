@@ -12,6 +12,7 @@ import {
 import { formatStamp, plural } from "../../domain/units.ts";
 import type { Action, ActionId, Warning } from "../../plan/plan.ts";
 import { sha256Of } from "../../transport/hash.ts";
+import { actionId, propose, warning } from "../answer.ts";
 import { artifactId } from "../artifact/artifact.ts";
 import { copiesOf, sourceOf, whereabouts } from "../artifact/copies.ts";
 import { adopting, isAdopted } from "../cloud/pushed-manifest.ts";
@@ -19,7 +20,8 @@ import { neverSigned, signKeyId } from "../keys/sign-key.ts";
 import type { SignatureState } from "../keys/signature.ts";
 import { packagesId } from "../machine/packages.ts";
 import { hydratedLabels } from "../receive/to-receive.ts";
-import { actionId, propose, type Reconciler, type View, warning } from "../reconciler.ts";
+import type { Reconciler } from "../reconciler.ts";
+import type { View } from "../view.ts";
 import { manifestProblems } from "./manifest-problems.ts";
 import { type Replacement, replacementOf } from "./replacement.ts";
 import { manifestFile } from "./store.ts";
@@ -84,6 +86,7 @@ export const register: Reconciler<Input> = {
       actions,
       warnings: course.rows
         .filter((row) => sourceOf(row, view) !== "server" && sourceOf(row, view) !== "bucket")
+        .filter((row) => copiesOf(row, view).bucket !== "archived")
         .map((row) => lost(view, row)),
     };
   },

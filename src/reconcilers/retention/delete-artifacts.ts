@@ -10,6 +10,7 @@ import {
 } from "../../domain/names.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import { formatBytes, plural } from "../../domain/units.ts";
+import { archived } from "../../transport/bucket/archive.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
 import { damagedMark, fromDisk, prove } from "../artifact/prove-script.ts";
@@ -97,11 +98,13 @@ async function whyNotInBucket(
   const object = await store.head(key);
   if (object === undefined) return "is gone";
   if (object.sizeBytes !== sizeBytes) return `has ${object.sizeBytes} bytes, not ${sizeBytes}`;
+  if (object.archive !== undefined) return archived(object.archive);
   const there = gently(host, { repository });
   const by = object.sha256 === undefined ? "sha256" : "note";
   let found = object.sha256;
   if (found === undefined) {
     const hashed = await store.hash(there, { key, signal });
+    if (hashed.kind === "archived") return archived(hashed.archive);
     if (hashed.kind !== "hashed") return `is ${hashed.kind === "missing" ? "gone" : "another by now"}`;
     found = hashed.sha256;
   }

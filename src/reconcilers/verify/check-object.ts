@@ -1,14 +1,15 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { parseSha256 } from "../../domain/names.ts";
+import { archived } from "../../transport/bucket/archive.ts";
 import type { Bucket } from "../../transport/bucket/bucket.ts";
 import type { Host } from "../../transport/host.ts";
 import { markObject, objectMarkFile } from "./record.ts";
 import type { Thing } from "./things.ts";
 
-/** `unnoted`: the store tells nothing of what it is, and only a download would. */
+/** `unnoted`: the store tells nothing of what it is, and only a download would; `archived`: nor would that, now. */
 export type ObjectCheck =
   | { readonly kind: "ok" }
-  | { readonly kind: "damaged" | "missing" | "unnoted"; readonly why: string };
+  | { readonly kind: "damaged" | "missing" | "unnoted" | "archived"; readonly why: string };
 
 /** By the SHA-256 note that it was stored with; one that says another leaves a mark on the server. */
 export async function checkNote(
@@ -20,6 +21,7 @@ export async function checkNote(
   if (object === null) throw new RangeError("it is no object");
   const found = await bucket.head(object.key);
   if (found === undefined) return GONE;
+  if (found.archive !== undefined) return { kind: "archived", why: `it ${archived(found.archive)}` };
   if (found.sha256 === undefined)
     return { kind: "unnoted", why: "it was stored without a SHA-256: devbackup verify --cloud reads it" };
   if (found.sha256 === row.sha256 && found.sizeBytes === row.sizeBytes) return OK;
@@ -41,6 +43,7 @@ export async function checkBytes(
   if (object === null) throw new RangeError("it is no object");
   const hashed = await bucket.hash(host, { key: object.key, signal });
   if (hashed.kind === "missing") return GONE;
+  if (hashed.kind === "archived") return { kind: "archived", why: `it ${archived(hashed.archive)}` };
   if (hashed.kind === "changed") return { kind: "unnoted", why: `it was replaced meanwhile: ${hashed.why}` };
   if (hashed.sha256 === row.sha256) return OK;
   await markObject(host, objectMarkFile(spec, row), object, { by: "sha256", found: hashed.sha256 });

@@ -3,6 +3,7 @@ import type { Label } from "../../domain/label.ts";
 import { chainOf } from "../../domain/lineage.ts";
 import type { ManifestRow } from "../../domain/manifest.ts";
 import type { Finding, Verifiable, VerifyCheck } from "../../domain/verification.ts";
+import { archived } from "../../transport/bucket/archive.ts";
 import { cloudKey } from "../artifact/copies.ts";
 import type { SeenObject } from "../facts.ts";
 import { wantedIn } from "../retention/wanted.ts";
@@ -80,6 +81,7 @@ function ofObject(view: View, row: ManifestRow, closeness: Closeness): (Thing | 
   if (object === undefined) return [told(at, absence(wantedIn(view, "bucket")(row)), null)];
   if (object.sizeBytes !== sizeBytes)
     return [told(at, "damaged", `it has ${object.sizeBytes} bytes, not ${sizeBytes}`)];
+  if (object.archive !== undefined) return [told(at, "not-checked", `it ${archived(object.archive)}`)];
   const check = closeness.cloud ? "download" : "note";
   const isMarked = markOf(view.facts.verified, row, object) !== undefined;
   return [{ ...at, row, identity: object.etag, sizeBytes, check, object, parent: null, isMarked }];

@@ -145,7 +145,7 @@ async function look(
         return found.kind === "ok" || known
           ? asResult({ why: null })
           : {
-              state: found.kind === "unnoted" ? "not-checked" : found.kind,
+              state: found.kind === "damaged" || found.kind === "missing" ? found.kind : "not-checked",
               why: found.why,
               streamUuid: null,
             };

@@ -3,6 +3,7 @@ import { type Fact, known, unknown } from "../../domain/fact.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import type { Host } from "../host.ts";
 import { readSecret } from "../secret.ts";
+import { archiveOf } from "./archive.ts";
 import { type Downloaded, type DownloadRequest, download } from "./download.ts";
 import { StrangeAnswer, unquoted } from "./failure.ts";
 import { get } from "./get.ts";
@@ -48,6 +49,8 @@ export interface BucketObject {
   /** Without quotes. */
   readonly etag: string;
   readonly lastModified: Date;
+  /** The class that keeps it from being read now (`DEEP_ARCHIVE`); left out where it can be. See {@link archiveOf}. */
+  readonly archive?: string;
 }
 
 export interface BucketHead extends BucketObject {
@@ -137,6 +140,7 @@ async function head(store: Store, key: string): Promise<BucketHead | undefined> 
         lastModified: found.LastModified ?? new Date(0),
         sha256: found.Metadata?.sha256,
         opaqueEtag: found.ServerSideEncryption?.startsWith("aws:") ?? false,
+        ...archiveOf(found),
       };
     } catch (error) {
       if (!(error instanceof sdk.S3ServiceException)) throw error;

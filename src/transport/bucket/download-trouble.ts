@@ -1,6 +1,7 @@
 import { parentOf } from "../../domain/names.ts";
 import { DevbackupError, type Trouble } from "../../domain/trouble.ts";
 import { formatBytes } from "../../domain/units.ts";
+import { archived } from "./archive.ts";
 import type { DownloadJob } from "./download.ts";
 
 export const objectMissing = (job: DownloadJob): DevbackupError =>
@@ -31,6 +32,16 @@ export const objectDamaged = (job: DownloadJob, why: string): DevbackupError =>
     why,
     state: "nothing was received from it, and what came of it was removed",
     next: FROM_ANOTHER_COPY,
+  });
+
+export const objectArchived = (job: DownloadJob, archive: string): DevbackupError =>
+  about(job, {
+    code: "object-archived",
+    exitCode: 1,
+    what: `${job.request.key} in the bucket ${job.store.cloud.bucket} can't be read now`,
+    why: `it ${archived(archive)}`,
+    state: "nothing was received from it; it is safe to run again",
+    next: "have the store bring it back (aws s3api restore-object), then run the same command again",
   });
 
 export const objectChanged = (job: DownloadJob, why: string): DevbackupError =>

@@ -8,6 +8,7 @@ import {
   downloadBroken,
   interrupted,
   noRoom,
+  objectArchived,
   objectChanged,
   objectDamaged,
   objectMissing,
@@ -51,7 +52,7 @@ export interface DownloadJob {
  * One GET at a time: several ranges side by side were no quicker than one (512 MiB from Swift, best of three:
  * 3.4 s with one, 3.3 with two, 3.4 with four), and only one lets the file's size tell how far it came.
  * @throws DevbackupError of the store (`trouble.ts`); `object-missing`, `object-truncated` and `object-damaged`
- *   (exit 6): nothing is left of a damaged one; `object-changed`, `disk-full` and `download-broken` (exit 1);
+ *   (exit 6): nothing is left of a damaged one; `object-archived`, `object-changed`, `disk-full` and `download-broken` (exit 1);
  *   `interrupted` (exit 130) on abort. What has come is kept in all but the case of damage.
  */
 export async function download(job: DownloadJob): Promise<Downloaded> {
@@ -85,6 +86,7 @@ async function fetchAndCheck(job: DownloadJob, fromBytes: number): Promise<Outco
     throw listed ? objectChanged(job, "it is listed, and is not there") : objectMissing(job);
   }
   if (object.sizeBytes !== request.sizeBytes) throw objectOfWrongSize(job, object.sizeBytes);
+  if (object.archive !== undefined) throw objectArchived(job, object.archive);
   const fetched = await fetchRest(job, object, fromBytes);
   return fetched.kind === "whole" ? check(job) : fetched;
 }

@@ -19,6 +19,8 @@ export interface HashRequest {
 export type Hashed =
   | { readonly kind: "hashed"; readonly sha256: Sha256; readonly sizeBytes: number; readonly etag: string }
   | { readonly kind: "missing" }
+  /** It can't be read now. */
+  | { readonly kind: "archived"; readonly archive: string }
   /** Another object took its place meanwhile. */
   | { readonly kind: "changed"; readonly why: string };
 
@@ -41,6 +43,7 @@ export async function hash(job: HashJob): Promise<Hashed> {
   const { store, request, head } = job;
   const object = await head(request.key);
   if (object === undefined) return { kind: "missing" };
+  if (object.archive !== undefined) return { kind: "archived", archive: object.archive };
   const signal = request.signal ?? new AbortController().signal;
   return withRetries(() => attempt(job, object, signal), store.patience, signal);
 }

@@ -1,6 +1,7 @@
 import type { _Object as ListedObject } from "@aws-sdk/client-s3";
 import { type Fact, known, unknown } from "../../domain/fact.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
+import { archiveOf } from "./archive.ts";
 import type { BucketObject, UnfinishedUpload } from "./bucket.ts";
 import { StrangeAnswer, unquoted } from "./failure.ts";
 import type { Store } from "./store.ts";
@@ -108,8 +109,11 @@ function nextOf(truncated: boolean | undefined, next: string | undefined): strin
   return next;
 }
 
-function objectOf({ Key, Size, ETag, LastModified }: ListedObject): BucketObject {
+function objectOf({ Key, Size, ETag, LastModified, StorageClass }: ListedObject): BucketObject {
   if (Key === undefined || Size === undefined || !(Size >= 0))
     throw new StrangeAnswer("the listing has an object without key or size");
-  return { key: Key, sizeBytes: Size, etag: unquoted(ETag), lastModified: LastModified ?? new Date(0) };
+  return {
+    ...{ key: Key, sizeBytes: Size, etag: unquoted(ETag), lastModified: LastModified ?? new Date(0) },
+    ...archiveOf({ StorageClass }),
+  };
 }
