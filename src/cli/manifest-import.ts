@@ -1,10 +1,10 @@
 import { type AbsolutePath, parseAbsolutePath } from "../domain/names.ts";
 import { DevbackupError, LOOK } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
+import { RESERVE_BYTES } from "../reconcilers/machine/place.ts";
 import { importActions, runImport, type Sorted, sortOut } from "../reconcilers/manifest/import.ts";
 import { isAuthentic } from "../reconcilers/manifest/sign.ts";
 import { holds } from "../reconcilers/manifest/store.ts";
-import { RESERVE_BYTES } from "../reconcilers/room.ts";
 import type { View } from "../reconcilers/view.ts";
 import { importText } from "../report/import-text.ts";
 import { planText } from "../report/plan-text.ts";

@@ -11,7 +11,7 @@ import { type ObserveOptions, observe } from "../observe/observe.ts";
 import type { Observation, RecoveredFacts } from "../reconcilers/facts.ts";
 import { decryptThere } from "../reconcilers/keys/escrow-proof.ts";
 import { newlySeen } from "../reconcilers/keys/memory.ts";
-import type { Restriction } from "../reconcilers/machine/restrict.ts";
+import type { Restriction } from "../reconcilers/machine/restriction.ts";
 import { registered } from "../reconcilers/manifest/store.ts";
 import type { Tools } from "../reconcilers/reconciler.ts";
 import { asksForSchedule, hostsOf, type Request } from "../reconcilers/request.ts";

@@ -13,12 +13,12 @@ import {
   SHOWN_ALONE,
 } from "../reconcilers/facts.ts";
 import { lostKeys, toolsOn } from "../reconcilers/keys/key-files.ts";
-import { type SystemFacts, systemProbe } from "../reconcilers/machine/packages.ts";
 import {
   type Restriction,
   type RestrictionFacts,
   restrictionProbe,
-} from "../reconcilers/machine/restrict.ts";
+} from "../reconcilers/machine/restriction.ts";
+import { type SystemFacts, systemProbe } from "../reconcilers/machine/system.ts";
 import { registered } from "../reconcilers/manifest/store.ts";
 import type { Probe } from "../reconcilers/probe.ts";
 import type { RestoreTarget } from "../reconcilers/request.ts";

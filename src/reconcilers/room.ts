@@ -3,13 +3,10 @@ import { AGAIN } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import type { Action, Problem, Warning } from "../plan/plan.ts";
 import { type Answer, problem, warning } from "./answer.ts";
-import type { Place } from "./machine/place.ts";
+import { type Place, RESERVE_BYTES } from "./machine/place.ts";
 import { letGoBytes } from "./retention/expected.ts";
 import { artifactDemands, type Demand, receiveDemands, storedDemands } from "./room-demands.ts";
 import type { View } from "./view.ts";
-
-/** Left free whatever is planned: for locks, the manifest, the journal and clearing up. */
-export const RESERVE_BYTES = 64 * 1024 ** 2;
 
 /** One dataset as it was looked at, and what of the plan is about it. */
 export interface Planned {

@@ -7,8 +7,8 @@ import type { HostName } from "../domain/names.ts";
 import type { PendingLabel } from "../domain/pending.ts";
 import type { Stage } from "../plan/plan.ts";
 import type { BucketFacts, DatasetFacts, RecoveredFacts } from "./facts.ts";
-import type { SystemFacts } from "./machine/packages.ts";
-import type { LookedAtRestriction } from "./machine/restrict.ts";
+import type { LookedAtRestriction } from "./machine/restriction.ts";
+import type { SystemFacts } from "./machine/system.ts";
 import type { RestoreRequest } from "./request.ts";
 import type { LookedAtSchedule } from "./schedule/wanted.ts";
 

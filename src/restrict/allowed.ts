@@ -17,7 +17,7 @@ import { cloudEscrow } from "../reconcilers/keys/escrow-copies.ts";
 import { escrowFile, escrowPushedNote } from "../reconcilers/keys/escrow-files.ts";
 import { readEscrowBytes } from "../reconcilers/keys/escrow-proof.ts";
 import { identityFile, publishedFile } from "../reconcilers/keys/key-files.ts";
-import { hydratedFolder } from "../reconcilers/machine/layout.ts";
+import { hydratedFolder } from "../reconcilers/machine/folders.ts";
 import { register } from "../reconcilers/manifest/register.ts";
 import { sign } from "../reconcilers/manifest/sign.ts";
 import {
@@ -34,13 +34,14 @@ import {
   finishScript as finishFingerprint,
   sinkScript as sinkFingerprint,
 } from "../reconcilers/proof/fingerprint-script.ts";
-import { noteFile as extractedNote } from "../reconcilers/receive/extract.ts";
 import { packScript } from "../reconcilers/receive/extract-script.ts";
+import { noteFile as extractedNote } from "../reconcilers/receive/extract-target.ts";
 import { hydrate } from "../reconcilers/receive/hydrate.ts";
 import { sendScript } from "../reconcilers/receive/receive.ts";
 import { damagedSnapshotMark, marksOnServer, serverLock } from "../reconcilers/receive/receive-script.ts";
 import { setAsideSnapshot } from "../reconcilers/receive/set-aside-snapshot.ts";
-import { baseFolder, noteFile as copyNote, workingCopy } from "../reconcilers/receive/working-copy.ts";
+import { workingCopy } from "../reconcilers/receive/working-copy.ts";
+import { baseFolder, noteFile as copyNote } from "../reconcilers/receive/working-copy-facts.ts";
 import { deleteArtifact, deleteFileScript } from "../reconcilers/retention/delete-artifacts.ts";
 import { deleteSnapshotsScript } from "../reconcilers/retention/delete-snapshots.ts";
 import { expectSuccess, replaceFile } from "../reconcilers/run-script.ts";

@@ -1,8 +1,8 @@
 import type { DesiredState, HostSpec } from "../desired-state/desired-state.ts";
 import { mergedScript } from "../observe/merge.ts";
 import { datasetProbes } from "../reconcilers/facts.ts";
-import { systemProbe } from "../reconcilers/machine/packages.ts";
-import { restrictionProbe } from "../reconcilers/machine/restrict.ts";
+import { restrictionProbe } from "../reconcilers/machine/restriction.ts";
+import { systemProbe } from "../reconcilers/machine/system.ts";
 import { askedProbe } from "../reconcilers/schedule/asked-facts.ts";
 import { scheduleProbe } from "../reconcilers/schedule/schedule-facts.ts";
 import { marked } from "../transport/bootstrap.ts";

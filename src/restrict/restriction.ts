@@ -6,7 +6,7 @@ import {
   type Restriction,
   type RestrictionFile,
   SUDOERS_FILE,
-} from "../reconcilers/machine/restrict.ts";
+} from "../reconcilers/machine/restriction.ts";
 import { allowedScripts } from "./allowed.ts";
 import { FILTER } from "./filter.ts";
 

@@ -5,7 +5,7 @@ import type { Manifest } from "../domain/manifest.ts";
 import type { PendingLabel } from "../domain/pending.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import type { Place } from "../reconcilers/machine/place.ts";
-import { RESERVE_BYTES } from "../reconcilers/room.ts";
+import { RESERVE_BYTES } from "../reconcilers/machine/place.ts";
 import type { NextAnchor } from "./status.ts";
 
 /** So many of the last increments tell what the next will take. */

@@ -8,7 +8,7 @@ import { after, formatPeriod } from "../domain/period.ts";
 import type { ActionId, Plan } from "../plan/plan.ts";
 import { planFrom, viewOf } from "../reconcilers/diff-all.ts";
 import type { Observation } from "../reconcilers/facts.ts";
-import type { LayoutFacts } from "../reconcilers/machine/layout.ts";
+import type { LayoutFacts } from "../reconcilers/machine/folders.ts";
 import { waitingRows } from "../reconcilers/manifest/store.ts";
 import type { Request } from "../reconcilers/request.ts";
 import type { View } from "../reconcilers/view.ts";

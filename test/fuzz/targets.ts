@@ -17,7 +17,7 @@ import { firstDrift } from "../../src/plan/drift.ts";
 import { parseSavedPlan } from "../../src/plan/saved.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
 import { type DatasetFacts, datasetProbes } from "../../src/reconcilers/facts.ts";
-import { type SystemFacts, systemProbe } from "../../src/reconcilers/machine/packages.ts";
+import { type SystemFacts, systemProbe } from "../../src/reconcilers/machine/system.ts";
 import type { Probe } from "../../src/reconcilers/probe.ts";
 import { parseEscrow } from "../../src/recovery/escrow.ts";
 import { openIdentity } from "../../src/recovery/identity.ts";

@@ -16,12 +16,12 @@ import { renderManifest, renderRow, renderStateEnv } from "../../src/domain/mani
 import { type AbsolutePath, fileName, type HostName } from "../../src/domain/names.ts";
 import type { Action } from "../../src/plan/plan.ts";
 import { signKeyFile } from "../../src/reconcilers/keys/signature.ts";
-import { repositoryFolders } from "../../src/reconcilers/machine/layout.ts";
+import { repositoryFolders } from "../../src/reconcilers/machine/folders.ts";
 import { manifestFile, manifestProbe, stateEnvFile } from "../../src/reconcilers/manifest/store.ts";
 import { writeManifest } from "../../src/reconcilers/manifest/write-manifest.ts";
 import { fingerprint } from "../../src/reconcilers/proof/fingerprint.ts";
 import { fingerprintFile } from "../../src/reconcilers/proof/fingerprint-files.ts";
-import { workingCopyProbe } from "../../src/reconcilers/receive/working-copy.ts";
+import { workingCopyProbe } from "../../src/reconcilers/receive/working-copy-facts.ts";
 import type { Tools } from "../../src/reconcilers/reconciler.ts";
 import { subvolume } from "../../src/reconcilers/snapshot/subvolume.ts";
 import { PROBE_LIBRARY } from "../../src/reconcilers/snapshot/subvolumes.ts";

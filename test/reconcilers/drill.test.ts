@@ -12,7 +12,7 @@ import { DevbackupError } from "../../src/domain/trouble.ts";
 import type { Action } from "../../src/plan/plan.ts";
 import { damagedMark } from "../../src/reconcilers/artifact/prove-script.ts";
 import { identityFile } from "../../src/reconcilers/keys/key-files.ts";
-import { hydratedFolder, repositoryFolders } from "../../src/reconcilers/machine/layout.ts";
+import { hydratedFolder, repositoryFolders } from "../../src/reconcilers/machine/folders.ts";
 import { manifestFile } from "../../src/reconcilers/manifest/store.ts";
 import { drill } from "../../src/reconcilers/proof/drill.ts";
 import { drillFolder, drillScript } from "../../src/reconcilers/proof/drill-script.ts";

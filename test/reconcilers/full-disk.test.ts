@@ -16,7 +16,7 @@ import { publishedFile } from "../../src/reconcilers/keys/key-files.ts";
 import { keys } from "../../src/reconcilers/keys/keys.ts";
 import { signKey } from "../../src/reconcilers/keys/sign-key.ts";
 import { signatureFunctions } from "../../src/reconcilers/keys/signature.ts";
-import { repositoryFolders, serverLayoutProbe } from "../../src/reconcilers/machine/layout.ts";
+import { repositoryFolders, serverLayoutProbe } from "../../src/reconcilers/machine/folders.ts";
 import type { Place } from "../../src/reconcilers/machine/place.ts";
 import { manifestFile, manifestProbe } from "../../src/reconcilers/manifest/store.ts";
 import { writeManifest } from "../../src/reconcilers/manifest/write-manifest.ts";

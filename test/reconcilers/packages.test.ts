@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { installCommand, systemProbe } from "../../src/reconcilers/machine/packages.ts";
+import { installCommand } from "../../src/reconcilers/machine/packages.ts";
+import { systemProbe } from "../../src/reconcilers/machine/system.ts";
 import { planOf } from "./world.ts";
 
 const ALL = "2026-01 full 100";

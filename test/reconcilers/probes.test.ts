@@ -7,7 +7,7 @@ import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
 import type { AbsolutePath } from "../../src/domain/names.ts";
 import { storeProbe } from "../../src/reconcilers/manifest/store.ts";
 import type { Probe } from "../../src/reconcilers/probe.ts";
-import { workingCopyProbe } from "../../src/reconcilers/receive/working-copy.ts";
+import { workingCopyProbe } from "../../src/reconcilers/receive/working-copy-facts.ts";
 import { sourceProbe } from "../../src/reconcilers/snapshot/source.ts";
 import { PROBE_LIBRARY, subvolumeFolderProbe } from "../../src/reconcilers/snapshot/subvolumes.ts";
 import { desired } from "./world.ts";

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
 import { serverLock } from "../../src/reconcilers/receive/receive-script.ts";
-import { noteFile, workingCopy } from "../../src/reconcilers/receive/working-copy.ts";
+import { workingCopy } from "../../src/reconcilers/receive/working-copy.ts";
+import { noteFile } from "../../src/reconcilers/receive/working-copy-facts.ts";
 import type { Host } from "../../src/transport/host.ts";
 import { shell } from "../lab/small-disk.ts";
 

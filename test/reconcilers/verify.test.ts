@@ -8,7 +8,7 @@ import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
 import { NEVER_VERIFIED, parseRecord } from "../../src/domain/verification.ts";
 import { damagedMark } from "../../src/reconcilers/artifact/prove-script.ts";
 import { identityFile } from "../../src/reconcilers/keys/key-files.ts";
-import { hydratedFolder, repositoryFolders } from "../../src/reconcilers/machine/layout.ts";
+import { hydratedFolder, repositoryFolders } from "../../src/reconcilers/machine/folders.ts";
 import { fingerprintFile, fingerprintFolder } from "../../src/reconcilers/proof/fingerprint-files.ts";
 import { LISTING } from "../../src/reconcilers/proof/listing.ts";
 import {

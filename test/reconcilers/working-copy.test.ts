@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
-import { repositoryFolders } from "../../src/reconcilers/machine/layout.ts";
+import { repositoryFolders } from "../../src/reconcilers/machine/folders.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 import { smallDisk, whyNoDisk } from "../lab/small-disk.ts";
 import { twoLabels } from "./two-labels.ts";

@@ -9,7 +9,7 @@ import { type ManifestRow, renderManifest } from "../../src/domain/manifest.ts";
 import { type AbsolutePath, type HostName, joinPath } from "../../src/domain/names.ts";
 import { damagedMark } from "../../src/reconcilers/artifact/prove-script.ts";
 import { identityFile } from "../../src/reconcilers/keys/key-files.ts";
-import { hydratedFolder, repositoryFolders } from "../../src/reconcilers/machine/layout.ts";
+import { hydratedFolder, repositoryFolders } from "../../src/reconcilers/machine/folders.ts";
 import { manifestFile } from "../../src/reconcilers/manifest/store.ts";
 import { hydrate } from "../../src/reconcilers/receive/hydrate.ts";
 import { marksOnServer, serverLock } from "../../src/reconcilers/receive/receive-script.ts";

@@ -14,7 +14,8 @@ import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import type { View } from "../view.ts";
 import { unknownToManifest, uploadId } from "./cloud.ts";
-import { isNoted, type Pushed, push, replacing, unreadNote, whyPush } from "./pushed.ts";
+import { push } from "./push.ts";
+import { isNoted, type Pushed, replacing, unreadNote, whyPush } from "./pushed.ts";
 import { keepSignature, pushedNote, sentSignature, signatureNote } from "./pushed-manifest.ts";
 
 interface Input {

@@ -8,8 +8,8 @@ import {
   parseAgeRecipient,
 } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
-import { CONFIG_FOLDER } from "../machine/layout.ts";
-import type { SystemFacts } from "../machine/packages.ts";
+import { CONFIG_FOLDER } from "../machine/folders.ts";
+import type { SystemFacts } from "../machine/system.ts";
 import type { Probe } from "../probe.ts";
 
 /** A key on the server, of which only the public half ever leaves it, but for the escrow. */

@@ -1,115 +1,23 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
-import { type Fact, known, unknown } from "../../domain/fact.ts";
-import { type AbsolutePath, fileName, type HostName, joinPath, parentOf } from "../../domain/names.ts";
+import type { Fact } from "../../domain/fact.ts";
+import { type AbsolutePath, fileName, type HostName, parentOf } from "../../domain/names.ts";
 import { plural } from "../../domain/units.ts";
 import type { ActionId } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
 import { type Answer, actionId, problem, propose, together, unknownProblem } from "../answer.ts";
-import { readRemains, remainsProbe } from "../artifact/remains.ts";
-import type { Probe } from "../probe.ts";
 import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { isSetUp, type View } from "../view.ts";
 import { ENTER } from "./enter.ts";
-import { closeScript, type OpenToOthers, openProbe, readOpen, whoElse } from "./open-to-others.ts";
+import { type Folder, type LayoutFacts, OTHER, repositoryFolders, workstationFolders } from "./folders.ts";
+import { closeScript, whoElse } from "./open-to-others.ts";
 import { packagesId } from "./packages.ts";
-import { type Place, parsePlace } from "./place.ts";
-
-interface Folder {
-  readonly path: AbsolutePath;
-  /** Octal, as chmod takes it. */
-  readonly mode: string;
-}
-
-/** The folders of one host for one dataset, and the file system they (would) lie on. */
-export interface LayoutFacts {
-  readonly place: Place;
-  /** `MODE UID GID`, for the folders that are there. */
-  readonly present: ReadonlyMap<string, string>;
-  /** What others than root may do here, where there is any of it. */
-  readonly open?: OpenToOthers;
-  /** Of the server: what artifacts that were cut off on their way take in `tmp/`; the next one goes in their place. */
-  readonly remainsBytes?: number;
-}
 
 interface Input {
   readonly folders: readonly Folder[];
   /** The repository, where files in it are to be closed to others. */
   readonly close?: AbsolutePath | null;
 }
-
-/** The repository's parts by the contract. All of it is root's, and nothing below 0750 can be entered by others. */
-export const repositoryFolders = ({ repository }: DatasetSpec): readonly Folder[] => [
-  { path: repository, mode: "750" },
-  { path: joinPath(repository, "artifacts"), mode: "750" },
-  { path: joinPath(repository, "artifacts/anchors"), mode: "750" },
-  { path: joinPath(repository, "artifacts/incr"), mode: "750" },
-  { path: joinPath(repository, "manifests"), mode: "750" },
-  { path: joinPath(repository, "keys"), mode: "700" },
-  { path: joinPath(repository, "fingerprints"), mode: "700" },
-  { path: joinPath(repository, "restore"), mode: "750" },
-  { path: hydratedFolder(repository), mode: "750" },
-  { path: joinPath(repository, "tmp"), mode: "700" },
-  { path: joinPath(repository, "logs"), mode: "750" },
-  { path: joinPath(repository, "locks"), mode: "750" },
-];
-
-/** Root's, so that nobody can put something else under a snapshot's name; readable, so that people can look. */
-const workstationFolders = ({ snapshots }: DatasetSpec): readonly Folder[] => [
-  { path: snapshots, mode: "755" },
-  { path: CONFIG_FOLDER, mode: "755" },
-];
-
-/** On the workstation: the recipients that artifacts are encrypted to. */
-export const CONFIG_FOLDER = "/etc/devbackup" as AbsolutePath;
-
-/** Where the server receives to. */
-export function hydratedFolder(repository: AbsolutePath): AbsolutePath {
-  return joinPath(repository, "restore/worktree_receive");
-}
-
-export const workstationLayoutProbe = (spec: DatasetSpec): Probe<LayoutFacts> =>
-  layoutProbe(spec.workstation, spec.snapshots, workstationFolders(spec));
-
-export const serverLayoutProbe = (spec: DatasetSpec): Probe<LayoutFacts> =>
-  layoutProbe(
-    spec.server,
-    spec.repository,
-    repositoryFolders(spec),
-    `${openProbe(spec.repository)}\n${remainsProbe(spec)}`,
-  );
-
-const layoutProbe = (
-  host: HostName,
-  at: AbsolutePath,
-  folders: readonly Folder[],
-  more = "",
-): Probe<LayoutFacts> => ({
-  host,
-  script: `${sh`
-place ${at}
-quota
-for d in ${folders.map(({ path }) => path)}; do
-  if [ -d "$d" ] && [ ! -L "$d" ]; then echo "folder $(stat -c '%a %u %g %n' -- "$d")"; elif [ -e "$d" ]; then echo "other $d"; fi
-done`}${more}`,
-  parse: (stdout) => {
-    const place = parsePlace(stdout);
-    if (place === undefined) return unknown("its file system could not be read");
-    const present = new Map<string, string>();
-    for (const [, rights = "", path = ""] of stdout.matchAll(/^folder (\S+ \S+ \S+) (.+)$/gm))
-      present.set(path, rights);
-    for (const [, path = ""] of stdout.matchAll(/^other (.+)$/gm)) present.set(path, OTHER);
-    const open = readOpen(stdout);
-    return known({
-      place,
-      present,
-      ...(open.above.length + open.files.length > 0 && { open }),
-      remainsBytes: readRemains(stdout),
-    });
-  },
-});
-
-const OTHER = "no folder";
 
 /** The folders on both machines, with owners and modes. */
 export const layout: Reconciler<Input> = {

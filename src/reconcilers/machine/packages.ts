@@ -1,5 +1,4 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
-import { type Fact, known, unknown } from "../../domain/fact.ts";
 import type { HostName } from "../../domain/names.ts";
 import { plural } from "../../domain/units.ts";
 import type { ActionId, Problem, Warning } from "../../plan/plan.ts";
@@ -12,37 +11,16 @@ import {
   UNKNOWN_STATE,
   unknownProblem,
 } from "../answer.ts";
-import type { Probe } from "../probe.ts";
 import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { isSetUp, type View } from "../view.ts";
-
-/** What the system of a host is like. */
-export interface SystemFacts {
-  readonly epochSeconds: number;
-  /** `ID` and `ID_LIKE` of os-release(5), most specific first. */
-  readonly distribution: readonly string[];
-  readonly tools: ReadonlySet<string>;
-}
-
-type Manager = "apt" | "dnf" | "pacman" | "zypper";
+import { type Manager, TOOLS } from "./system.ts";
 
 interface Input {
   readonly packages: readonly string[];
   readonly manager: Manager;
 }
 
-/** The package that brings each tool, where its name is not the same everywhere. */
-const TOOLS: Readonly<Record<string, string | Readonly<Record<Manager, string>>>> = {
-  btrfs: { apt: "btrfs-progs", dnf: "btrfs-progs", pacman: "btrfs-progs", zypper: "btrfsprogs" },
-  zstd: "zstd",
-  age: "age",
-  openssl: "openssl",
-  curl: "curl",
-  flock: "util-linux",
-  "ssh-keygen": { apt: "openssh-client", dnf: "openssh", pacman: "openssh", zypper: "openssh" },
-  ssh: { apt: "openssh-client", dnf: "openssh-clients", pacman: "openssh", zypper: "openssh-clients" },
-};
 const WORKSTATION_TOOLS = ["btrfs", "zstd", "age", "openssl"];
 /** Of a machine that a label is only brought to, beside what is there. */
 const TARGET_TOOLS = ["btrfs", "zstd", "flock"];
@@ -78,16 +56,6 @@ apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install ${name
       return `zypper --non-interactive --quiet install --no-recommends ${names}`;
   }
 };
-
-export const systemProbe = (host: HostName): Probe<SystemFacts> => ({
-  host,
-  script: `
-echo "time $(date +%s)"
-( . /etc/os-release; echo "distribution $ID $ID_LIKE" )
-for t in ${Object.keys(TOOLS).join(" ")}; do command -v "$t" >/dev/null && echo "tool $t"; done
-:`,
-  parse: parseSystem,
-});
 
 /** Tools that a host must have, each from a package of its distribution. */
 export const packages: Reconciler<Input> = {
@@ -186,18 +154,3 @@ const unsupported = (spec: DatasetSpec, host: HostName, missing: readonly string
     `${missing.join(", ")} not found, and ${ids[0] ?? "this system"} has no package manager that devbackup knows`,
     `install ${missing.join(", ")} by hand`,
   );
-
-const LATEST_SECONDS = Date.UTC(9999, 11, 31) / 1000;
-
-function parseSystem(stdout: string): Fact<SystemFacts> {
-  const time = /^time (\d+)$/m.exec(stdout)?.[1];
-  // four digits for the year: no label has more, and no calendar takes all that a host may say
-  if (time === undefined || Number(time) > LATEST_SECONDS) return unknown("its clock could not be read");
-  const ids = /^distribution (.*)$/m.exec(stdout)?.[1] ?? "";
-  const tools = [...stdout.matchAll(/^tool (\S+)$/gm)].map(([, tool = ""]) => tool);
-  return known({
-    epochSeconds: Number(time),
-    distribution: ids.split(" ").filter((id) => id !== ""),
-    tools: new Set(tools),
-  });
-}

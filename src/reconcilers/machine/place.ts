@@ -10,6 +10,9 @@ export interface Place {
   readonly quota: { readonly limitBytes: number; readonly leftBytes: number } | null;
 }
 
+/** Left free whatever is planned: for locks, the manifest, the journal and clearing up. */
+export const RESERVE_BYTES = 64 * 1024 ** 2;
+
 /**
  * Shell functions for probes: `place PATH` prints the file system of the nearest folder that is there, and `quota`
  * after it what Btrfs lets the subvolume there take (btrfs-qgroup(8)).

@@ -1,44 +1,30 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { snapshotName } from "../../domain/artifact.ts";
-import { absent, known } from "../../domain/fact.ts";
 import { type AbsolutePath, type HostName, joinPath } from "../../domain/names.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import { plural } from "../../domain/units.ts";
 import { sha256Of } from "../../transport/hash.ts";
 import { pipe } from "../../transport/pipe.ts";
-import { quote, sh } from "../../transport/quote.ts";
+import { quote } from "../../transport/quote.ts";
 import { actionId, problem, propose, unknownProblem } from "../answer.ts";
-import { hydratedFolder } from "../machine/layout.ts";
+import { hydratedFolder } from "../machine/folders.ts";
 import { packagesId } from "../machine/packages.ts";
-import { type Place, parsePlace } from "../machine/place.ts";
-import type { Probe } from "../probe.ts";
 import type { Reconciler } from "../reconciler.ts";
 import type { RestoreTarget } from "../request.ts";
 import { expectSuccess, replaceFile } from "../run-script.ts";
 import {
   clearScript,
   intoPlaceScript,
-  isBesideScript,
   NO_SUCH_PATH,
   packScript,
   sealScript,
   unpackScript,
   type Way,
-  WHICH_FOLDER,
 } from "./extract-script.ts";
+import { noteFile } from "./extract-target.ts";
 import { hydrateId } from "./hydrate.ts";
 import { lackingProblems } from "./lacking.ts";
 import { sendScript } from "./receive.ts";
-
-/** What stands where a label is to be brought, beside what is there. */
-export interface TargetFacts {
-  readonly kind: "absent" | "empty" | "other";
-  /** Which folder it is, for as long as it is there. */
-  readonly inode: string;
-  readonly place: Place;
-  /** A run that was cut off has left something beside it. */
-  readonly leftBeside: boolean;
-}
 
 interface Input {
   /** It is there already, and what a cut-off run left beside it is not. */
@@ -53,41 +39,6 @@ interface Input {
   /** What the note says of this restore, in front of the folder's inode. */
   readonly noted: string;
 }
-
-export const targetProbe = (spec: DatasetSpec, target: RestoreTarget | null): Probe<TargetFacts> => ({
-  host: target?.host ?? spec.server,
-  script:
-    target === null
-      ? "echo none"
-      : `${sh`d=${target.folder}
-place "$d"
-if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo "absent -"
-elif [ -d "$d" ] && [ ! -L "$d" ] && [ -z "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ]; then echo "empty -"
-else echo "other $(stat -c ${WHICH_FOLDER} -- "$d")"; fi`}
-${isBesideScript(target.folder)}`,
-  parse: (stdout) => {
-    const place = parsePlace(stdout);
-    const [, kind, inode = ""] = /^(absent|empty|other) (\S+)$/m.exec(stdout) ?? [];
-    return kind === undefined || place === undefined
-      ? absent
-      : known({
-          kind: kind as TargetFacts["kind"],
-          inode,
-          place,
-          leftBeside: /^beside$/m.test(stdout),
-        });
-  },
-});
-
-/** The last restore beside what is there: so that the next look knows that it is done. */
-export const noteFile = ({ repository }: DatasetSpec): AbsolutePath =>
-  joinPath(repository, "restore/extracted");
-
-export const extractedProbe = (spec: DatasetSpec): Probe<string> => ({
-  host: spec.server,
-  script: sh`if [ -e ${noteFile(spec)} ]; then cat -- ${noteFile(spec)}; fi`,
-  parse: (stdout) => (stdout === "" ? absent : known(stdout.trimEnd())),
-});
 
 /** A label, or files and folders out of it, beside what is there, on either machine and any file system. */
 export const extract: Reconciler<Input> = {

@@ -18,7 +18,8 @@ import {
 } from "../artifact/prove-script.ts";
 import { identityFile } from "../keys/key-files.ts";
 import { keyId } from "../keys/keys.ts";
-import { hydratedFolder, layoutId } from "../machine/layout.ts";
+import { hydratedFolder } from "../machine/folders.ts";
+import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
 import { manifestId, registerId } from "../manifest/register.ts";
 import { manifestFile } from "../manifest/store.ts";

@@ -6,7 +6,7 @@ import { joinPath } from "../../domain/names.ts";
 import type { Problem } from "../../plan/plan.ts";
 import { quote, sh } from "../../transport/quote.ts";
 import { problem } from "../answer.ts";
-import { hydratedFolder } from "../machine/layout.ts";
+import { hydratedFolder } from "../machine/folders.ts";
 import type { Probe } from "../probe.ts";
 import type { RestoreTarget } from "../request.ts";
 import { isHydrated } from "../snapshot/complete.ts";

@@ -6,7 +6,7 @@ import { propose, warning } from "../answer.ts";
 import { fetchId } from "../artifact/fetch.ts";
 import { damagedMark, type Proving, prove } from "../artifact/prove-script.ts";
 import { ENTER } from "../machine/enter.ts";
-import { hydratedFolder } from "../machine/layout.ts";
+import { hydratedFolder } from "../machine/folders.ts";
 import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { FIELD } from "../snapshot/subvolumes.ts";

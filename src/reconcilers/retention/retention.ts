@@ -9,7 +9,7 @@ import { actionId, propose, warning } from "../answer.ts";
 import { cloudKey } from "../artifact/copies.ts";
 import { fetchId } from "../artifact/fetch.ts";
 import { behindBucket, uploadId } from "../cloud/cloud.ts";
-import { hydratedFolder } from "../machine/layout.ts";
+import { hydratedFolder } from "../machine/folders.ts";
 import { packagesId } from "../machine/packages.ts";
 import { manifestId, registerId } from "../manifest/register.ts";
 import { hydrateId } from "../receive/hydrate.ts";

@@ -8,7 +8,7 @@ import type { Finding } from "../../domain/verification.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
 import { ENTER } from "../machine/enter.ts";
-import { hydratedFolder } from "../machine/layout.ts";
+import { hydratedFolder } from "../machine/folders.ts";
 import { compareWithFingerprint } from "../proof/compare.ts";
 import { damagedSnapshotMark } from "../receive/receive-script.ts";
 import { expectSuccess, SCRATCH } from "../run-script.ts";
