@@ -16,6 +16,7 @@ const ADVICE: readonly string[] = [
   "retention-last-copy",
   "retention-restricted",
   "schedule-program-kept",
+  "textfile-open",
 ];
 
 export const isAdvice = ({ code }: Pick<Warning, "code">): boolean => ADVICE.includes(code);

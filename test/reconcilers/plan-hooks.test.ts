@@ -98,6 +98,12 @@ describe("a look at programs", {
   chownSync(at("theirs"), 1000, 0);
   symlinkSync(at("own/program"), at("theirs/link"));
   symlinkSync(at("theirs/program"), at("own/link"));
+  made("own/folder/program");
+  symlinkSync("folder/../folder", at("own/way"));
+  // from here on a path goes through a link of theirs, and comes back to what is root's
+  symlinkSync("/mnt/own/folder", at("theirs/turn"));
+  symlinkSync("../theirs/turn", at("own/turned"));
+  symlinkSync("round", at("own/round"));
 
   // the folder itself lies in one that is everybody's
   const rows = [
@@ -121,6 +127,9 @@ describe("a look at programs", {
     ["theirs/program", "open"],
     ["theirs/link", "open"],
     ["own/link", "open"],
+    ["own/way/program", undefined],
+    ["own/turned/program", "open"],
+    ["own/round/program", "missing"],
   ] as const)
     test(`${path}: ${says ?? "root's alone"}`, () =>
       assert.equal(lookAtProgram(`/mnt/${path}`, `mount --bind ${top} /mnt`), says));

@@ -116,6 +116,7 @@ function planWith({
             : known({
                 calendar: { kind: "taken", next: "tomorrow" },
                 identities: new Set(),
+                notified: new Map(),
                 systemd: 252,
                 ...asked,
               }),

@@ -69,7 +69,8 @@ export async function takeBetween(host: HostName, taking: Taking, tools: Tools):
   const { around } = taking;
   const { exitCode, stdout, stderr } = await tools
     .host(host)
-    .run(aroundScript(taking), { signal: tools.signal });
+    // whatever stops this program as a whole (a unit that is stopped) would end what it leaves behind, too
+    .run(aroundScript(taking), { signal: tools.signal, graceMs: 1000 * resumingSeconds(around.after) });
   const failed = readFailed(stdout);
   const [before, taken, after] = ["before_snapshot", TAKE, "after_snapshot"].map((step) => failed.get(step));
   const resumed =
@@ -102,6 +103,14 @@ export async function takeBetween(host: HostName, taking: Taking, tools: Tools):
   return `after_snapshot ${howItEnded(after, around.after)}`;
 }
 
+/** How long one may take, with what it takes to end it. */
+const atMost = (hook: Timed | null): number => (hook === null ? 0 : secondsOf(hook) + 2 * GRACE_SECONDS);
+
+/** How long it may take from being told to end until what was stopped has been started again. */
+export const resumingSeconds = (after: Timed | null): number => 3 * GRACE_SECONDS + atMost(after);
+
+type Timed = Pick<Hook, "timeoutMs">;
+
 const hookFailed = (
   host: HostName,
   { dataset }: Around,
@@ -124,7 +133,7 @@ const hookFailed = (
  * `btrfs subvolume snapshot` would put a second one inside the first.
  */
 function aroundScript({ snapshot, script, around: { dataset, before, after } }: Taking): string {
-  const seconds = [before, after].map((hook) => (hook === null ? 0 : secondsOf(hook) + 2 * GRACE_SECONDS));
+  const seconds = [before, after].map(atMost);
   const alone = sh`
 umask 077; exec 8>>${`/run/devbackup-hooks-${dataset}.lock`}; umask 022
 flock -w ${seconds.reduce((sum, each) => sum + each, 60)} 8 || { echo "the hooks of an earlier run have not come to their end" >&2; exit 1; }

@@ -1,6 +1,8 @@
 import type { DesiredState } from "../../desired-state/desired-state.ts";
 import { known, unknown } from "../../domain/fact.ts";
 import { sh } from "../../transport/quote.ts";
+import { notifyAsked } from "../hooks/notified.ts";
+import { type Found, lookScript, readFound } from "../machine/root-alone.ts";
 import type { Probe } from "../probe.ts";
 
 /** What is asked of the host of a schedule alone, because the desired state says it. */
@@ -13,17 +15,19 @@ export interface AskedFacts {
     | { readonly kind: "refused"; readonly why: string };
   /** Of the identity files that restricted logins need, those that are there. */
   readonly identities: ReadonlySet<string>;
+  /** Of what its runs start and write to, to tell people. */
+  readonly notified: Found;
 }
 
 /** Null where no schedule is declared. */
-export const askedProbe = ({ schedule, hosts }: DesiredState): Probe<AskedFacts> | null =>
+export const askedProbe = ({ schedule, hosts, notify }: DesiredState): Probe<AskedFacts> | null =>
   schedule && {
     host: schedule.on,
-    script: sh`
+    script: `${lookScript(notifyAsked(notify))}${sh`
 v=$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p'); printf 'systemd %s\n' "$v"
 for f in ${restrictedIdentities(hosts)}; do [ ! -f "$f" ] || printf 'identity %s\n' "$f"; done
 if said=$(systemd-analyze calendar -- ${schedule.calendar} 2>&1); then echo taken; else echo refused; fi
-printf '%s\n' "$said"`,
+printf '%s\n' "$said"`}`,
     parse: parseAsked,
   };
 
@@ -41,14 +45,19 @@ const parseAsked: Probe<AskedFacts>["parse"] = (stdout) => {
   const all = (name: string) =>
     before.flatMap((line) => (line.startsWith(`${name} `) ? [line.slice(name.length + 1)] : []));
   const identities = new Set(all("identity"));
+  const notified = readFound(before.join("\n"));
   const [version = ""] = all("systemd");
   const systemd = version === "" ? null : Number(version);
   if (lines[at] === "refused")
     return known({
       calendar: { kind: "refused", why: said.join("\n").trim().replaceAll("\n", "; ") },
-      identities,
-      systemd,
+      ...{ identities, notified, systemd },
     });
   const [next = null] = said.flatMap((line) => /^ *Next elapse: (.+)$/.exec(line)?.[1] ?? []);
-  return known({ calendar: { kind: "taken", next: next === "never" ? null : next }, identities, systemd });
+  return known({
+    calendar: { kind: "taken", next: next === "never" ? null : next },
+    identities,
+    notified,
+    systemd,
+  });
 };
