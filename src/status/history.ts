@@ -163,8 +163,8 @@ function placesOf({ view, rows, pending, actions }: Looked, stray: ReadonlyMap<L
     if (row === undefined) return isPending.has(label) ? "due" : "not-wanted";
     const { bucket } = copiesOf(row, view);
     if (bucket === "undeclared") return "not-wanted";
-    // a doubt names it
-    if (bucket === "archived") return "unknown";
+    // a doubt names it; so it does where nobody knows what was found damaged
+    if (bucket === "archived" || (bucket === "whole" && facts.verified.kind === "unknown")) return "unknown";
     const wasSent = newestSent !== undefined && compareLabels(label, newestSent) < 0;
     const standing = found(row, "bucket", bucket);
     return standing === "missing" && !wasSent ? "due" : standing;

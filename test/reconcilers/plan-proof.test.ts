@@ -79,7 +79,9 @@ describe("a drill in the plan", () => {
   test("nobody could look: not unneeded, but unknown", () => {
     const plan = planned({ change: { drills: unknown("no") } });
     assert.deepEqual([ids(plan), plan.warnings.map(({ hides }) => hides)], [[], ["hydrate"]]);
-    assert.deepEqual(codes(planned({ change: { drills: unknown("no") } }, null)), []);
+    // one that failed would be passed over, whatever is declared
+    const undeclared = planned({ change: { drills: unknown("no") } }, null);
+    assert.deepEqual([ids(undeclared), codes(undeclared)], [[], ["unknown-state"]]);
   });
   test("a restore has none", () => {
     assert.deepEqual(ids(planned({ restore: { label: "latest", to: null } })), []);
@@ -135,4 +137,14 @@ test("an object in an archive is not looked at, by whatever it says of itself", 
     );
     assert.match(findings[0]?.why ?? "", /DEEP_ARCHIVE/);
   }
+});
+
+test("what verify found can't be read: it is said, and that the bucket may need something", () => {
+  const plan = planned({ change: { verified: unknown("Input/output error") } }, null);
+  assert.deepEqual([ids(plan), codes(plan)], [[], ["unknown-state"]]);
+  assert.deepEqual(
+    plan.warnings.map(({ hides }) => hides),
+    ["cloud"],
+  );
+  assert.match(plan.warnings[0]?.text ?? "", /which objects it found damaged: Input\/output error$/);
 });

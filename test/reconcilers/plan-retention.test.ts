@@ -96,6 +96,7 @@ const ROWS: readonly Row[] = [
     name: "what was found damaged in the bucket can't be read: no artifact goes from the server",
     change: { verified: unknown("input/output error") },
     retention: { serverArtifacts: chains(1) },
+    warnings: ["unknown-state"],
   },
   {
     name: "what the bucket has in an archive is no copy to rely on: its chain stays on the server, and is not sent again",

@@ -158,6 +158,22 @@ const rows: readonly {
       /^1 object in the bucket is in an archive class \(GLACIER\), and no copy to rely on .* brought it back: 2026-05$/,
   },
   {
+    name: "what verify found can't be read: nobody knows of the objects",
+    given: { ...THREE, change: { verified: unknown("Input/output error") } },
+    matrix: "2026-04 ++++?, 2026-05 ++++?, 2026-06 ++++?",
+    verdict: "in-doubt",
+    because: /^ls: what verify has found of dev could not be looked at.*: Input\/output error$/,
+    reasons: 1,
+  },
+  {
+    name: "what drills have proven can't be read",
+    given: { ...THREE, change: { drills: unknown("Input/output error") } },
+    matrix: "2026-04 +++++, 2026-05 +++++, 2026-06 +++++",
+    verdict: "in-doubt",
+    because: /^ls: what drills of dev have proven could not be looked at: Input\/output error$/,
+    reasons: 1,
+  },
+  {
     name: "an object of another size",
     given: { ...THREE, bucket: objects(THREE, (key, bytes) => (key.endsWith(SECOND) ? 3 : bytes)) },
     matrix: "2026-04 +++++, 2026-05 ++++!, 2026-06 +++++",

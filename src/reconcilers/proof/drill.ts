@@ -31,8 +31,7 @@ export const drill: Reconciler<Input> = {
   kind: "drill",
   diff: (view) => {
     const { desired, spec, facts, course, takenAt } = view;
-    if (facts.drills.kind !== "known")
-      return desired.drill === null ? {} : { warnings: [notSeen(spec, facts.drills)] };
+    if (facts.drills.kind !== "known") return { warnings: [notSeen(view, facts.drills)] };
     const { proofs, left } = facts.drills.value;
     const newest = course.pending.at(-1)?.label ?? course.rows.at(-1)?.label;
     const clearing = left ? { actions: [clearAction(spec)] } : {};
@@ -108,12 +107,13 @@ function drillWarnings({ spec, course }: View, why: string, lost: Label | undefi
   return [warning("drill-overdue", spec, spec.server, text)];
 }
 
-const notSeen = (spec: DatasetSpec, fact: Exclude<Fact<unknown>, { kind: "known" }>): Warning => ({
+/** Whatever is declared: one that failed would be passed over. */
+const notSeen = ({ spec, desired }: View, fact: Exclude<Fact<unknown>, { kind: "known" }>): Warning => ({
   ...warning(
     UNKNOWN_STATE,
     spec,
     spec.server,
-    `whether a drill is due could not be looked at: ${fact.kind === "unknown" ? fact.why : "it is not there"}`,
+    `what drills of ${spec.name} have proven could not be looked at: ${fact.kind === "unknown" ? fact.why : "it is not there"}`,
   ),
-  hides: "hydrate",
+  ...(desired.drill !== null && { hides: "hydrate" as const }),
 });

@@ -11,7 +11,8 @@ import {
   thingInWords,
   type VerificationRecord,
 } from "../../domain/verification.ts";
-import { actionId, propose } from "../answer.ts";
+import type { Warning } from "../../plan/plan.ts";
+import { actionId, propose, UNKNOWN_STATE, warning } from "../answer.ts";
 import { copiesOf } from "../artifact/copies.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
@@ -37,15 +38,12 @@ interface Input {
 export const verifyShare: Reconciler<Input> = {
   kind: "verify",
   diff: (view) => {
-    const { spec, course, desired, restore, facts } = view;
+    const { spec, course, desired, restore, facts, cloud } = view;
     const newest = course.pending.at(-1)?.label ?? course.rows.at(-1)?.label;
-    if (
-      desired.verify === null ||
-      restore !== null ||
-      newest === undefined ||
-      facts.verified.kind === "unknown"
-    )
-      return {};
+    // whatever is declared: what was found damaged would count as whole
+    if (facts.verified.kind === "unknown")
+      return { warnings: [notSeen(spec, cloud !== null, facts.verified.why)] };
+    if (desired.verify === null || restore !== null || newest === undefined) return {};
     const record = recordOf(view);
     if (record.share !== null && compareLabels(newest, record.share.label) <= 0) return {};
     const all = leastRecentFirst(record, thingsOf(view, { deep: false, cloud: false }).things);
@@ -87,6 +85,17 @@ export const verifyShare: Reconciler<Input> = {
     return `${sizeOf(things)}${unseen === 0 ? "" : `, ${unseen} of them could not be looked at: devbackup verify says why`}`;
   },
 };
+
+/** An object that was found damaged is not sent again, then. */
+const notSeen = (spec: DatasetSpec, hasCloud: boolean, why: string): Warning => ({
+  ...warning(
+    UNKNOWN_STATE,
+    spec,
+    spec.server,
+    `what verify has found of ${spec.name} could not be looked at${hasCloud ? ", nor which objects it found damaged" : ""}: ${why}`,
+  ),
+  ...(hasCloud && { hides: "cloud" as const }),
+});
 
 const sizeOf = (things: readonly Thing[]): string =>
   `${plural(things.length, "copy", "copies")}, ${formatBytes(things.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))}`;
