@@ -4,7 +4,7 @@ import type { Manifest } from "../domain/manifest.ts";
 import type { ManifestCopy } from "../domain/manifest-copy.ts";
 import type { Memory } from "../domain/memory.ts";
 import type { AgeRecipient, DatasetName, HostName, Signer } from "../domain/names.ts";
-import type { BucketObject, UnfinishedUpload } from "../transport/bucket/bucket.ts";
+import type { BucketObject, UnfinishedUpload } from "../transport/bucket/object.ts";
 import { pushedManifestProbe, pushedSignatureProbe } from "./cloud/pushed-manifest.ts";
 import { serverHooksProbe, workstationHooksProbe } from "./hooks/programs.ts";
 import { escrowProbe, pushedEscrowProbe } from "./keys/escrow-files.ts";

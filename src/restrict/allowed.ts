@@ -37,8 +37,12 @@ import {
 import { packScript } from "../reconcilers/receive/extract-script.ts";
 import { noteFile as extractedNote } from "../reconcilers/receive/extract-target.ts";
 import { hydrate } from "../reconcilers/receive/hydrate.ts";
-import { sendScript } from "../reconcilers/receive/receive.ts";
-import { damagedSnapshotMark, marksOnServer, serverLock } from "../reconcilers/receive/receive-script.ts";
+import {
+  damagedSnapshotMark,
+  marksOnServer,
+  sendScript,
+  serverLock,
+} from "../reconcilers/receive/receive-script.ts";
 import { setAsideSnapshot } from "../reconcilers/receive/set-aside-snapshot.ts";
 import { workingCopy } from "../reconcilers/receive/working-copy.ts";
 import { baseFolder, noteFile as copyNote } from "../reconcilers/receive/working-copy-facts.ts";

@@ -12,7 +12,7 @@ import {
   sealScript,
   unpackScript,
 } from "../../src/reconcilers/receive/extract-script.ts";
-import { sendScript } from "../../src/reconcilers/receive/receive.ts";
+import { sendScript } from "../../src/reconcilers/receive/receive-script.ts";
 import { shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
 
 const NAME = "dev@2026-03";

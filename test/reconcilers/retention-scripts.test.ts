@@ -16,8 +16,9 @@ import { type AbsolutePath, fileName, type HostName, type Sha256 } from "../../s
 import type { Tools } from "../../src/reconcilers/reconciler.ts";
 import { deleteArtifact, deleteArtifacts } from "../../src/reconcilers/retention/delete-artifacts.ts";
 import { deleteSnapshots } from "../../src/reconcilers/retention/delete-snapshots.ts";
-import type { Bucket, BucketHead } from "../../src/transport/bucket/bucket.ts";
+import type { Bucket } from "../../src/transport/bucket/bucket.ts";
 import type { Hashed } from "../../src/transport/bucket/hash.ts";
+import type { BucketHead } from "../../src/transport/bucket/object.ts";
 import { sha256Of } from "../../src/transport/hash.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 import { history } from "../domain/history.ts";

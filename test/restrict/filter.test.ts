@@ -11,7 +11,7 @@ import { datasetProbes } from "../../src/reconcilers/facts.ts";
 import { hydratedFolder } from "../../src/reconcilers/machine/folders.ts";
 import { systemProbe } from "../../src/reconcilers/machine/system.ts";
 import { packScript } from "../../src/reconcilers/receive/extract-script.ts";
-import { sendScript } from "../../src/reconcilers/receive/receive.ts";
+import { sendScript } from "../../src/reconcilers/receive/receive-script.ts";
 import { askedProbe } from "../../src/reconcilers/schedule/asked-facts.ts";
 import { scheduleProbe } from "../../src/reconcilers/schedule/schedule-facts.ts";
 import { marked } from "../../src/transport/bootstrap.ts";

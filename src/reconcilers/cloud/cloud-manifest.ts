@@ -1,7 +1,7 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { datasetKeys } from "../../domain/artifact.ts";
 import type { AbsolutePath, AgeRecipient } from "../../domain/names.ts";
-import type { BucketObject } from "../../transport/bucket/bucket.ts";
+import type { BucketObject } from "../../transport/bucket/object.ts";
 import { sh } from "../../transport/quote.ts";
 import { actionId, propose } from "../answer.ts";
 import { publishedFile } from "../keys/key-files.ts";

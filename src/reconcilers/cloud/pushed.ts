@@ -2,7 +2,7 @@ import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { absent, type Fact, known } from "../../domain/fact.ts";
 import type { AbsolutePath, HostName } from "../../domain/names.ts";
 import type { Action, Warning } from "../../plan/plan.ts";
-import type { BucketObject } from "../../transport/bucket/bucket.ts";
+import type { BucketObject } from "../../transport/bucket/object.ts";
 import { sh } from "../../transport/quote.ts";
 import { warning } from "../answer.ts";
 import type { Probe } from "../probe.ts";

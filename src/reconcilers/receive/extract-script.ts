@@ -3,8 +3,7 @@ import { LET_GO } from "../../transport/fence.ts";
 import { sh } from "../../transport/quote.ts";
 import { ENTER } from "../machine/enter.ts";
 import { SCRATCH } from "../run-script.ts";
-import { SENT_WHOLE } from "./receive.ts";
-import { WAIT_OR_END } from "./receive-script.ts";
+import { SENT_WHOLE, WAIT_OR_END } from "./receive-script.ts";
 
 /** How a tree travels: as a stream of Btrfs where both ends are on it, and whole; else as an archive. */
 export type Way = "stream" | "archive";

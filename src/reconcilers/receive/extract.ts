@@ -24,7 +24,7 @@ import {
 import { noteFile } from "./extract-target.ts";
 import { hydrateId } from "./hydrate.ts";
 import { lackingProblems } from "./lacking.ts";
-import { sendScript } from "./receive.ts";
+import { sendScript } from "./receive-script.ts";
 
 interface Input {
   /** It is there already, and what a cut-off run left beside it is not. */

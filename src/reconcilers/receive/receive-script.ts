@@ -143,3 +143,19 @@ take() {
 }
 claim() { read -r _ _ _ _ group _ <"/proc/$$/stat" && echo "$group" >"$lock"; }
 `;
+
+/** Stands behind the stream, and only where all of it was sent. */
+const WHOLE = "whole";
+
+/** Behind a btrfs receive of what {@link sendScript} sends: whether that was all. */
+export const SENT_WHOLE = sh`IFS= read -r last && [ "$last" = ${WHOLE} ]`;
+
+/**
+ * A hydrated snapshot as a stream: whole, or as an increment on another one. A send that fails ends with a whole
+ * command: without a word behind it, the other end could not tell.
+ */
+export const sendScript = (hydrated: AbsolutePath, name: string, base: string | null): string =>
+  `${SCRATCH}${sh`
+{ { btrfs -q send ${base === null ? [] : ["-p", joinPath(hydrated, base)]} ${joinPath(hydrated, name)} && echo ${WHOLE}; } || : >"$w/failed"; } |
+zstd -q -c -T0 -1 || exit 1
+[ ! -e "$w/failed" ] || { echo "btrfs send failed" >&2; exit 1; }`}`;

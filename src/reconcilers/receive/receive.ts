@@ -1,7 +1,7 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { snapshotName } from "../../domain/artifact.ts";
 import type { Label } from "../../domain/label.ts";
-import { type AbsolutePath, type HostName, joinPath } from "../../domain/names.ts";
+import type { AbsolutePath, HostName } from "../../domain/names.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import type { Action, ActionId, Problem } from "../../plan/plan.ts";
 import { pipe } from "../../transport/pipe.ts";
@@ -11,7 +11,6 @@ import { hydratedFolder } from "../machine/folders.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
 import type { Reconciler } from "../reconciler.ts";
-import { SCRATCH } from "../run-script.ts";
 import { isHalfReceived, isHydrated, isSnapshot, sameLineage } from "../snapshot/complete.ts";
 import { entryOf } from "../snapshot/subvolumes.ts";
 import type { View } from "../view.ts";
@@ -21,6 +20,8 @@ import {
   marksOnWorkstation,
   type Receiving,
   receiveScript,
+  SENT_WHOLE,
+  sendScript,
   WAITED,
   workstationLock,
 } from "./receive-script.ts";
@@ -182,19 +183,3 @@ function baseFor(view: View, label: Label): Label | null {
     .findLast((other) => both.includes(other) || target.includes(other));
   return before ?? both[0] ?? null;
 }
-
-/** Stands behind the stream, and only where all of it was sent. */
-const WHOLE = "whole";
-
-/** Behind a btrfs receive of what {@link sendScript} sends: whether that was all. */
-export const SENT_WHOLE = sh`IFS= read -r last && [ "$last" = ${WHOLE} ]`;
-
-/**
- * A hydrated snapshot as a stream: whole, or as an increment on another one. A send that fails ends with a whole
- * command: without a word behind it, the other end could not tell.
- */
-export const sendScript = (hydrated: AbsolutePath, name: string, base: string | null): string =>
-  `${SCRATCH}${sh`
-{ { btrfs -q send ${base === null ? [] : ["-p", joinPath(hydrated, base)]} ${joinPath(hydrated, name)} && echo ${WHOLE}; } || : >"$w/failed"; } |
-zstd -q -c -T0 -1 || exit 1
-[ ! -e "$w/failed" ] || { echo "btrfs send failed" >&2; exit 1; }`}`;

@@ -8,7 +8,7 @@ import {
   renderRecord,
   type VerificationRecord,
 } from "../../domain/verification.ts";
-import type { BucketObject } from "../../transport/bucket/bucket.ts";
+import type { BucketObject } from "../../transport/bucket/object.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
 import { tmpFile } from "../manifest/store.ts";

@@ -4,13 +4,16 @@ import { DevbackupError } from "../../domain/trouble.ts";
 import type { Host } from "../host.ts";
 import { readSecret } from "../secret.ts";
 import { archiveOf } from "./archive.ts";
-import { type Downloaded, type DownloadRequest, download } from "./download.ts";
+import { type Downloaded, download } from "./download.ts";
+import type { DownloadRequest } from "./download-job.ts";
 import { StrangeAnswer, unquoted } from "./failure.ts";
 import { get } from "./get.ts";
 import { type Hashed, type HashRequest, hash } from "./hash.ts";
 import { list, unfinishedUploads } from "./list.ts";
+import type { BucketHead, BucketObject, UnfinishedUpload } from "./object.ts";
 import { type BucketKeys, type BucketTuning, openStore, type Store } from "./store.ts";
-import { type Uploaded, type UploadRequest, upload } from "./upload.ts";
+import { type Uploaded, upload } from "./upload.ts";
+import type { UploadRequest } from "./upload-job.ts";
 
 /** One bucket of an S3-compatible store. Every method rejects with a DevbackupError where the store fails it. */
 export interface Bucket {
@@ -41,30 +44,6 @@ export interface Bucket {
   presignGet(key: string, seconds: number): Promise<string>;
   /** Lets go of idle connections. */
   close(): void;
-}
-
-export interface BucketObject {
-  readonly key: string;
-  readonly sizeBytes: number;
-  /** Without quotes. */
-  readonly etag: string;
-  readonly lastModified: Date;
-  /** The class that keeps it from being read now (`DEEP_ARCHIVE`); left out where it can be. See {@link archiveOf}. */
-  readonly archive?: string;
-}
-
-export interface BucketHead extends BucketObject {
-  /** From `x-amz-meta-sha256`; undefined where the object was stored without. */
-  readonly sha256: string | undefined;
-  /** Whether the store forms ETags from something else than the bytes (SSE-KMS). */
-  readonly opaqueEtag: boolean;
-}
-
-export interface UnfinishedUpload {
-  readonly key: string;
-  readonly uploadId: string;
-  /** Undefined where the store does not tell. */
-  readonly initiated: Date | undefined;
 }
 
 /** Reads both of the bucket's secrets. @throws DevbackupError as {@link readSecret} does. */

@@ -1,9 +1,9 @@
 import type { DevbackupError } from "../../domain/trouble.ts";
-import type { BucketHead } from "./bucket.ts";
-import type { DownloadJob } from "./download.ts";
+import type { DownloadJob } from "./download-job.ts";
 import { getScript, lookScript, parseGetAnswer } from "./download-script.ts";
 import { downloadBroken, noRoom, objectMissing } from "./download-trouble.ts";
 import { type Failure, isPassing, verdictOf } from "./failure.ts";
+import type { BucketHead } from "./object.ts";
 import { type Attempt, again, withRetries } from "./retry.ts";
 import { ADDRESS_VALID_SECONDS } from "./store.ts";
 import { bucketError } from "./trouble.ts";

@@ -2,7 +2,7 @@ import { parentOf } from "../../domain/names.ts";
 import { DevbackupError, type Trouble } from "../../domain/trouble.ts";
 import { formatBytes } from "../../domain/units.ts";
 import { archived } from "./archive.ts";
-import type { DownloadJob } from "./download.ts";
+import type { DownloadJob } from "./download-job.ts";
 
 export const objectMissing = (job: DownloadJob): DevbackupError =>
   about(job, {

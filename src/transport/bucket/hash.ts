@@ -1,10 +1,10 @@
 import { parseSha256, type Sha256 } from "../../domain/names.ts";
 import { AGAIN, DevbackupError } from "../../domain/trouble.ts";
 import type { Host } from "../host.ts";
-import type { BucketHead } from "./bucket.ts";
 import { parseGetAnswer } from "./download-script.ts";
 import { type Failure, isPassing, verdictOf } from "./failure.ts";
 import { hashScript } from "./hash-script.ts";
+import type { BucketHead } from "./object.ts";
 import { type Attempt, again, withRetries } from "./retry.ts";
 import type { Store } from "./store.ts";
 import { bucketError } from "./trouble.ts";

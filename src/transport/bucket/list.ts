@@ -2,8 +2,8 @@ import type { _Object as ListedObject } from "@aws-sdk/client-s3";
 import { type Fact, known, unknown } from "../../domain/fact.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import { archiveOf } from "./archive.ts";
-import type { BucketObject, UnfinishedUpload } from "./bucket.ts";
 import { StrangeAnswer, unquoted } from "./failure.ts";
+import type { BucketObject, UnfinishedUpload } from "./object.ts";
 import type { Store } from "./store.ts";
 import { bucketError } from "./trouble.ts";
 

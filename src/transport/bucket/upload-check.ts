@@ -1,6 +1,6 @@
 import { AGAIN, DevbackupError } from "../../domain/trouble.ts";
-import type { BucketHead } from "./bucket.ts";
-import type { UploadJob } from "./upload.ts";
+import type { BucketHead } from "./object.ts";
+import type { UploadJob } from "./upload-job.ts";
 import { expectedEtag, isMd5Etag } from "./upload-parts.ts";
 
 /**

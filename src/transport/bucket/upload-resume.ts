@@ -1,7 +1,7 @@
 import type { ListPartsCommandOutput } from "@aws-sdk/client-s3";
 import { AGAIN, DevbackupError } from "../../domain/trouble.ts";
 import { StrangeAnswer } from "./failure.ts";
-import type { UploadJob } from "./upload.ts";
+import type { UploadJob } from "./upload-job.ts";
 import type { PartPlan } from "./upload-parts.ts";
 import { beginStateScript, endStateScript, lookScript } from "./upload-script.ts";
 import { parseUploadState, printUploadState, type UploadState } from "./upload-state.ts";

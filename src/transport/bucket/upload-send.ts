@@ -4,7 +4,7 @@ import { isPassing, verdictOf } from "./failure.ts";
 import { type Attempt, again, withRetries } from "./retry.ts";
 import type { Store } from "./store.ts";
 import { bucketError } from "./trouble.ts";
-import type { UploadJob } from "./upload.ts";
+import type { UploadJob } from "./upload-job.ts";
 import type { Part, PartPlan, SentPart } from "./upload-parts.ts";
 import { type PutScript, parsePutAnswer, putScript } from "./upload-script.ts";
 import type { UploadState } from "./upload-state.ts";

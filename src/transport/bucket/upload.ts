@@ -1,10 +1,7 @@
-import type { Sha256 } from "../../domain/names.ts";
 import { AGAIN, DevbackupError } from "../../domain/trouble.ts";
-import type { Host } from "../host.ts";
-import type { BucketHead, UnfinishedUpload } from "./bucket.ts";
 import { StrangeAnswer } from "./failure.ts";
-import type { Store } from "./store.ts";
 import { checkStored, differenceOf } from "./upload-check.ts";
+import type { UploadJob } from "./upload-job.ts";
 import { type PartPlan, planParts, type SentPart } from "./upload-parts.ts";
 import { begin, forget, look, resumable } from "./upload-resume.ts";
 import { endStateScript } from "./upload-script.ts";
@@ -14,20 +11,6 @@ import type { UploadState } from "./upload-state.ts";
 /** Joining 10,000 parts can take the store minutes. */
 const COMPLETION_TIMEOUT_MS = 300_000;
 
-export interface UploadRequest {
-  /** On the server; not changed while it is sent. */
-  readonly file: string;
-  readonly key: string;
-  readonly sizeBytes: number;
-  /** Of the whole file; stored with the object as `x-amz-meta-sha256`. */
-  readonly sha256: Sha256;
-  /** A file on the server, in a folder that exists, that an interrupted upload is resumed from. */
-  readonly statePath: string;
-  readonly signal?: AbortSignal;
-  /** Called with the bytes that the store has so far, those of an earlier run included. */
-  readonly onProgress?: (sentBytes: number) => void;
-}
-
 export interface Uploaded {
   /** Without quotes. */
   readonly etag: string;
@@ -36,15 +19,6 @@ export interface Uploaded {
   readonly parts: number;
   /** How many of them an earlier run had sent. */
   readonly resumedParts: number;
-}
-
-/** One upload and what it works with. */
-export interface UploadJob {
-  readonly store: Store;
-  readonly host: Host;
-  readonly request: UploadRequest;
-  readonly head: (key: string) => Promise<BucketHead | undefined>;
-  readonly abort: (upload: Pick<UnfinishedUpload, "key" | "uploadId">) => Promise<void>;
 }
 
 /**

@@ -7,7 +7,7 @@ import type { CloudSpec } from "../../../src/desired-state/desired-state.ts";
 import type { HostName, Sha256 } from "../../../src/domain/names.ts";
 import { type Bucket, connectBucket } from "../../../src/transport/bucket/bucket.ts";
 import type { BucketTuning } from "../../../src/transport/bucket/store.ts";
-import type { UploadRequest } from "../../../src/transport/bucket/upload.ts";
+import type { UploadRequest } from "../../../src/transport/bucket/upload-job.ts";
 import { parseUploadState, type UploadState } from "../../../src/transport/bucket/upload-state.ts";
 import { localHost } from "../../../src/transport/local-host.ts";
 import type { S3Server } from "../../lab/s3/servers.ts";

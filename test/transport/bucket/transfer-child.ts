@@ -1,7 +1,7 @@
 /** Uploads what stdin tells of, as JSON, brings it back, and prints how much memory this process took at most. */
 import { text } from "node:stream/consumers";
 import type { AbsolutePath } from "../../../src/domain/names.ts";
-import type { UploadRequest } from "../../../src/transport/bucket/upload.ts";
+import type { UploadRequest } from "../../../src/transport/bucket/upload-job.ts";
 import type { S3Server } from "../../lab/s3/servers.ts";
 import { bucketOf, host, MIB } from "./fixture.ts";
 
