@@ -13,6 +13,7 @@ import {
 } from "../desired-state/standpoint.ts";
 import type { HostName } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
+import { resumingSeconds } from "../reconcilers/hooks/around-snapshot.ts";
 import type { ToInstall, WantedSchedule, WantedSecret } from "../reconcilers/schedule/wanted.ts";
 import { readSecret } from "../transport/secret.ts";
 import { resolveSsh } from "../transport/ssh/config.ts";
@@ -46,6 +47,7 @@ export async function scheduleOf(
     wanted: {
       on: schedule.on,
       calendar: schedule.calendar,
+      stopSeconds: stopSecondsOf(desired),
       program: program && { name: program.name, machine: machine(), system: systemName() },
       texts: texts.map(({ name, text }) => ({ name: YAML.test(name) ? name : "devbackup.yaml", text })),
       standpoint,
@@ -61,6 +63,10 @@ export async function scheduleOf(
     },
   };
 }
+
+/** systemd's own default, on top of the hook that takes longest to start again what was stopped. */
+const stopSecondsOf = ({ datasets }: DesiredState): number =>
+  90 + Math.max(...datasets.map(({ hooks }) => resumingSeconds(hooks.afterSnapshot === null ? null : hooks)));
 
 /** What a folder of a desired state is read from; a single file may have been given under any name. */
 const YAML = /^[^.].*\.ya?ml$/;

@@ -43,6 +43,8 @@ export interface RunOptions {
   /** Default: no limit but that of a dead link. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** How long the script may take to end once it is told to. Default: five seconds. */
+  readonly graceMs?: number;
   /** Even where this run may do nothing more there (see `fence.ts`): what it has begun can be ended. */
   readonly regardless?: true;
 }

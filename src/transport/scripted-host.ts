@@ -77,7 +77,7 @@ export function scriptedHost({ name, source, shellArgv, startTimeoutMs, ...means
     try {
       const first = await Promise.race([session.ended, cut.happened, unheard(session, heard)]);
       if (first === "aborted" || first === "timed out") {
-        await terminate(session, heard, slots);
+        await terminate(session, heard, slots, options.graceMs);
         if (first === "aborted") throw options.signal?.reason;
         throw timedOut(name, options.timeoutMs ?? 0);
       }

@@ -8,22 +8,30 @@ import { within } from "./within.ts";
 const GRACE_MS = 5_000;
 
 /**
- * Ends a running script and everything that it started in its process group: TERM, and after five seconds
- * KILL; then lets go of the session. Does what can be done and never throws.
+ * Ends a running script and everything that it started in its process group: TERM, and after `graceMs` (by default five
+ * seconds) KILL; then lets go of the session. Does what can be done and never throws.
  *
  * A closed channel alone ends nothing: sshd signals no process without a terminal, a signal request reaches
  * no process of root's, and ssh2 sends none once stdin has ended. So a second command, with the same
  * privileges, does it.
  */
-export async function terminate(session: Session, heard: Listening, slots: SessionSlots): Promise<void> {
+export async function terminate(
+  session: Session,
+  heard: Listening,
+  slots: SessionSlots,
+  graceMs = GRACE_MS,
+): Promise<void> {
   session.stdin.end();
-  for (const signal of ["TERM", "KILL"] as const) {
+  for (const [signal, patienceMs] of [
+    ["TERM", graceMs],
+    ["KILL", GRACE_MS],
+  ] as const) {
     const signalled = heard.saidOnStderr(STARTED).then(async () => {
       const { pid } = readStart(heard.stderr());
       if (pid !== undefined) await send(slots, killGroupOf(pid, signal));
       return session.ended;
     });
-    if ((await within(GRACE_MS, session.ended, signalled)) !== "late") return;
+    if ((await within(patienceMs, session.ended, signalled)) !== "late") return;
   }
   session.abandon();
 }

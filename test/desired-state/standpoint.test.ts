@@ -98,6 +98,14 @@ ${DATASETS}`;
     assert.deepEqual(schedule?.wanted.standpoint.datasets, STANDPOINT.datasets);
   });
 
+  test("a run that is stopped has the time to start again what its hooks have stopped", async () => {
+    const stopSeconds = async (text: string) =>
+      (await scheduleOf(desiredBy(text), [], {}))?.wanted.stopSeconds ?? 0;
+    const hooks = "    hooks: {after_snapshot: [/bin/start], timeout: 20 min}\n";
+    assert.ok((await stopSeconds(MINIMAL + hooks + SCHEDULE)) > 20 * 60);
+    assert.ok((await stopSeconds(MINIMAL + SCHEDULE)) < 5 * 60);
+  });
+
   test("the environment of a scheduled run says where it stands", async (context) => {
     const cwd = mkdtempSync("/tmp/standpoint-");
     context.after(() => rmSync(cwd, { recursive: true }));

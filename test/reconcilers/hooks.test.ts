@@ -195,17 +195,32 @@ describe("hooks around a snapshot", { skip: noRoot, concurrency: true }, () => {
     assert.deepEqual([processesWith(marker), log()], [[], ["after"]]);
   });
 
-  test("killed with all of its group, the script still runs the second", async (context) => {
+  test("whoever interrupts it is answered when the second has been run", async (context) => {
     const { take, abort, log, env } = setUp(context);
-    const marker = `hook-${env.DEVBACKUP_DATASET}-killed`;
-    // longer than a script is given that is told to end
+    const marker = `hook-${env.DEVBACKUP_DATASET}-slow`;
+    // longer than another script is given that is told to end
     const slowly = `trap 'sleep 7; exit 0' TERM; M=${marker} sleep 600 & wait`;
     const taking = take({ before: ["sh", "-c", slowly] });
     await until(() => processesWith(marker).length > 0);
     abort.abort(new Error("enough"));
     await assert.rejects(taking, /enough/);
-    await until(() => log().includes("after"));
     assert.deepEqual([log(), processesWith(marker)], [["after"], []]);
+  });
+
+  test("killed with all of its group, the script still runs the second", async (context) => {
+    const { take, log, env } = setUp(context);
+    const marker = `hook-${env.DEVBACKUP_DATASET}-killed`;
+    const taking = take({ before: ["sh", "-c", `M=${marker} sleep 2`] });
+    await until(() => processesWith(marker).length > 0);
+    // proc(5): the fourth is the parent, the fifth the group, the sixth the session
+    const stat = (pid: number | undefined) =>
+      readFileSync(`/proc/${pid}/stat`, "utf8").split(" ").map(Number);
+    const guard = stat(processesWith(marker)[0])[5];
+    const outer = stat(guard)[3];
+    process.kill(-(stat(outer)[4] ?? assert.fail()), "SIGKILL");
+    await assert.rejects(taking);
+    await until(() => log().includes("after"));
+    assert.deepEqual(log(), ["taken", "after"]);
   });
 
   test("a second run waits for the first one's hooks, and does not take again what they took", async (context) => {

@@ -31,6 +31,7 @@ const standpointOn = (on: HostName): Standpoint => ({
 const wantedOn = (on: HostName): WantedSchedule => ({
   on,
   calendar: "daily",
+  stopSeconds: 120,
   program: { name: NAME, machine: "x86_64", system: "Linux" },
   texts: [{ name: "devbackup.yaml", text: "version: 1 # mine\n" }],
   standpoint: standpointOn(on),
@@ -51,6 +52,7 @@ const BARE: ScheduleFacts = {
   timer: " inactive",
   nextRun: null,
   lastRun: null,
+  retryAt: null,
   hostKeys: ["ssh-ed25519 AAAAhost"],
   logins: new Map(),
 };

@@ -11,10 +11,13 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import type { HostSpec } from "../../src/desired-state/desired-state.ts";
 import { SCHEDULE_STANDPOINT } from "../../src/desired-state/standpoint.ts";
 import type { HostName } from "../../src/domain/names.ts";
 import { scheduleLogin } from "../../src/reconcilers/schedule/login.ts";
-import { scheduleProbe } from "../../src/reconcilers/schedule/schedule-facts.ts";
+import { AS_USER, scheduleProbe } from "../../src/reconcilers/schedule/schedule-facts.ts";
+import { anotherLogin, loginsToTry, tryScript } from "../../src/reconcilers/schedule/try-logins.ts";
+import { troubleOf } from "../transport/trouble.ts";
 import { makeHost, NOBODY, noRoot } from "./schedule-host.ts";
 
 const LINE = "restrict ssh-ed25519 AAAA devbackup-schedule-of-ls";
@@ -110,6 +113,20 @@ test("of what a host says, nothing is taken for a file of a schedule that could 
   assert.deepEqual([files.size, secrets.size, logins.size], [0, 0, 0]);
 });
 
+test("a run that waits to be tried again is told with when, in either systemd's words", () => {
+  const retryAt = (state: string) => {
+    const said = `machine x86_64\nSubState=${state}\nStateChangeTimestamp=Tue 2026-12-01 03:50:10 UTC\n`;
+    const facts = scheduleProbe("ls" as HostName).parse(said);
+    return facts.kind === "known" ? (facts.value.retryAt?.toISOString() ?? null) : assert.fail();
+  };
+  assert.deepEqual(["auto-restart", "auto-restart-queued", "dead", "running"].map(retryAt), [
+    "2026-12-01T04:05:10.000Z",
+    "2026-12-01T04:05:10.000Z",
+    null,
+    null,
+  ]);
+});
+
 test("a byte that no text has costs nobody's line", { skip: noRoot }, async (context) => {
   const { letIn, file, keys } = makeHome(context);
   await letIn();
@@ -125,4 +142,56 @@ test("a standpoint that can't be read is there all the same", { skip: noRoot }, 
     put(SCHEDULE_STANDPOINT, text);
     assert.equal((await look()).standpoint, "unreadable", text);
   }
+});
+
+test("a user's program gets neither root's locks nor the rest of a script", {
+  skip: noRoot,
+}, async (context) => {
+  const { folder, run } = makeHost(context);
+  const { stdout, exitCode } = await run(
+    `${AS_USER}\nexec 7>>${folder}/lock 8>&7\necho unread | as_user nobody sh -c 'cat; cd /proc/$$/fd; for d in 7 8; do [ ! -e $d ] || echo $d; done'`,
+  );
+  assert.deepEqual([stdout, exitCode], ["", 0]);
+});
+
+describe("a login that does not do is told with what to set instead", () => {
+  const NEXT = /^set schedule\.reach\.ws\.user to a login .*schedule\.reach\.ws\.address/;
+
+  test("nobody of that name is there", { skip: noRoot }, async (context) => {
+    const { carryOut } = makeHost(context);
+    const input = { on: "ls" as HostName, user: "no-such-user", datasets: OF, line: LINE };
+    const { why, next } = await troubleOf(carryOut(scheduleLogin, input));
+    assert.equal(why, "there is no user no-such-user");
+    assert.match(next ?? "", NEXT);
+  });
+
+  test("it is tried as far as its host's runs need it", async (context) => {
+    const { run } = makeHost(context);
+    for (const [ends, says] of [
+      [0, ""],
+      [255, "it can't log in to ws: no\n"],
+      [77, "its login of ws has no sudo without a password: no\n"],
+      // a restricted login refuses whatever it is tried with
+      [1, ""],
+    ] as const) {
+      const argv = ["sh", "-c", `echo no; exit ${ends}`];
+      const { exitCode, stderr } = await run(`set -eu\n${tryScript({ host: "ws" as HostName, argv })}`);
+      assert.deepEqual([exitCode, stderr], [says === "" ? 0 : 1, says], String(ends));
+    }
+    assert.match(anotherLogin("ls" as HostName, [{ host: "ws" as HostName }]), NEXT);
+  });
+
+  test("with sudo where it is no restricted one", () => {
+    const reach = new Map([
+      ["ws" as HostName, { address: "a", port: 22, user: "chuck", identityFile: "/key" }],
+    ]);
+    const tried = (spec: Pick<HostSpec, "become" | "restrict">) =>
+      loginsToTry(
+        { standpoint: { host: "ls" as HostName, datasets: [], reach } },
+        { get: () => spec },
+      )[0]?.argv.at(-1);
+    assert.match(tried({ become: "sudo" }) ?? "", /sudo -n true/);
+    assert.equal(tried({ become: "none" }), "true");
+    assert.equal(tried({ become: "sudo", restrict: {} as never }), "true");
+  });
 });

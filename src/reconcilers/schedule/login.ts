@@ -6,6 +6,7 @@ import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { type Due, dueOf, keyId, loginId, proposeOn } from "./common.ts";
 import { AS_USER, LOGINS, loginComment } from "./schedule-facts.ts";
+import { anotherLogin } from "./try-logins.ts";
 
 /** The hosts that let the schedule in by its own key: all that it reaches, but those with a key of their own. */
 const letIn = (hosts: { get(name: HostName): { readonly restrict?: unknown } | undefined }, due: Due) =>
@@ -101,7 +102,11 @@ f=${`${LOGINS}/${on}`}
 `}${leave(on)}${sh`
 printf '%s\n' ${[user, ...datasets]} >"$f.new"; sync "$f.new"; mv -T -- "$f.new" "$f"
 as_user ${user} sh -c ${EDIT} sh ${loginComment(on)} ${line}`}`,
-      { code: "schedule-login-failed", what: `${user} could not be made to let the schedule of ${on} in` },
+      {
+        code: "schedule-login-failed",
+        what: `${user} could not be made to let the schedule of ${on} in`,
+        next: anotherLogin(on, [{ host }]),
+      },
     );
     return null;
   },

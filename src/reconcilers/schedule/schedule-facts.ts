@@ -10,6 +10,8 @@ export const SERVICE = "devbackup.service";
 export const TIMER = "devbackup.timer";
 /** The first line of each unit of ours. */
 export const WRITTEN_BY_US = "# Written by devbackup, which sees when it is changed.";
+/** A run that found a host away, or another one at work, is tried again after that. */
+export const RETRY_MINUTES = 15;
 /** What a scheduled run remembers. */
 export const STATE_FOLDER = "devbackup-schedule";
 /** On a host that a schedule logs in to: a file NAME for each, with the user who lets it in, and its datasets. */
@@ -39,6 +41,8 @@ export interface ScheduleFacts {
   /** Null where it is not known. */
   readonly nextRun: Date | null;
   readonly lastRun: Date | null;
+  /** When a run that could not be is tried again; null where none waits for that. */
+  readonly retryAt: Date | null;
   /** The host's own public keys: `ssh-ed25519 AAAA…`. */
   readonly hostKeys: readonly string[];
   /** Which schedules it lets in, by their hosts' names. */
@@ -56,12 +60,12 @@ export interface LetIn {
 /** The comment of its line in authorized_keys, by which it is found again. */
 export const loginComment = (on: string): string => `devbackup-schedule-of-${on}`;
 
-/** Lines of sh: as a user, with nothing of root's left, and that user's home as HOME. No path of a user is root's to go by. */
+/** Lines of sh: as a user, with nothing of root's left, and that user's home as HOME. Descriptors 7 and 8 are locks, 0 is the rest of a script's input. No path of a user is root's to go by. */
 export const AS_USER = `
 as_user() {
   as=$1; shift
   as_home=$(getent passwd "$as" | cut -d: -f6) && as_group=$(id -g -- "$as") && [ -n "$as_home" ] || return
-  HOME=$as_home timeout -k 5 20 setpriv --reuid "$as" --regid "$as_group" --init-groups --inh-caps=-all -- "$@"
+  HOME=$as_home timeout -k 5 20 setpriv --reuid "$as" --regid "$as_group" --init-groups --inh-caps=-all -- "$@" </dev/null 7>&- 8>&-
 }`;
 
 /** The units of a schedule. No other path is ever taken for one. */
@@ -92,6 +96,7 @@ if [ -f ${`${UNITS}/${TIMER}`} ]; then
   say timer "$(systemctl is-enabled ${TIMER} 2>/dev/null)" "$(systemctl is-active ${TIMER} 2>/dev/null)"
   TZ=UTC systemctl show -p NextElapseUSecRealtime -p LastTriggerUSec -- ${TIMER} 2>/dev/null
 fi
+if [ -f ${`${UNITS}/${SERVICE}`} ]; then TZ=UTC systemctl show -p SubState -p StateChangeTimestamp -- ${SERVICE} 2>/dev/null; fi
 for f in /etc/ssh/ssh_host_*_key.pub; do [ ! -f "$f" ] || say hostkey "$(head -n 1 -- "$f")"; done
 for f in "$l"/*; do
   [ -f "$f" ] || continue
@@ -126,6 +131,7 @@ done
       timer: one("timer") ?? "",
       nextRun: timeOf(one("NextElapseUSecRealtime", "=")),
       lastRun: timeOf(one("LastTriggerUSec", "=")),
+      retryAt: retryAt(one("SubState", "="), timeOf(one("StateChangeTimestamp", "="))),
       hostKeys: all("hostkey").flatMap((line) => publicKeyOf(line) ?? []),
       logins: new Map(
         all("login").flatMap((line): [HostName, LetIn][] => {
@@ -161,6 +167,11 @@ function publicKeyOf(line: string | null): string | null {
   const [type = "", key = ""] = line?.split(" ") ?? [];
   return /^[a-z0-9@.-]+$/.test(type) && /^[A-Za-z0-9+/=]+$/.test(key) ? `${type} ${key}` : null;
 }
+
+const retryAt = (state: string | null, since: Date | null): Date | null =>
+  since !== null && state?.startsWith("auto-restart")
+    ? new Date(since.getTime() + RETRY_MINUTES * 60_000)
+    : null;
 
 /** `Tue 2026-12-01 03:00:00 UTC`, as systemd writes it (systemd.time(7)). */
 function timeOf(text: string | null): Date | null {

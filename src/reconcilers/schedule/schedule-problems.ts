@@ -162,7 +162,7 @@ const wrongLogin = (on: HostName, name: HostName, user: string, login: string): 
     name,
     "schedule-login",
     `${on} would log in to it as ${user}, and its restricted login is ${login}`,
-    `schedule.reach.${name}.user: ${login}`,
+    `set schedule.reach.${name}.user to ${login}`,
   );
 
 const noIdentity = (on: HostName, name: HostName, file: string): Problem =>

@@ -4,16 +4,16 @@ import {
   SCHEDULE_KNOWN_HOSTS,
   SCHEDULE_STANDPOINT,
 } from "../../desired-state/standpoint.ts";
-import type { HostName } from "../../domain/names.ts";
-import { AGAIN } from "../../domain/trouble.ts";
 import { sha256Of } from "../../transport/hash.ts";
 import { sh } from "../../transport/quote.ts";
 import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
+import type { View } from "../view.ts";
 import { type Due, dueOf, keyId, loginId, programId, proposeOn } from "./common.ts";
 import { toInstall } from "./program.ts";
 import { SERVICE, TIMER, UNITS } from "./schedule-facts.ts";
 import { scheduleProblems } from "./schedule-problems.ts";
+import { anotherLogin, type Login, loginsToTry, tryScript } from "./try-logins.ts";
 import { CREDENTIALS, serviceFile, timerFile } from "./unit-files.ts";
 import type { WantedSchedule } from "./wanted.ts";
 
@@ -31,8 +31,10 @@ interface Input {
   /** Credentials whose secrets are to be put there, with their digests; and those to be removed. */
   readonly secrets: readonly (readonly [name: string, digest: string])[];
   readonly former: readonly string[];
-  /** What each other host is tried with before the timer is started. */
-  readonly logins: readonly (readonly [host: HostName, argv: readonly string[]])[];
+  /** Tried before the timer is started. */
+  readonly logins: readonly Login[];
+  /** This apply does all that a run would do which waits to be tried again. */
+  readonly insteadOfRetry: boolean;
 }
 
 /** What a scheduled run reads, the units that start it, and the timer. */
@@ -45,7 +47,7 @@ export const schedule: Reconciler<Input> = {
     if (due === null) return { problems };
     const { wanted, there, looked } = due;
     const { on, calendar } = wanted;
-    const input = inputOf(due);
+    const input = inputOf(due, view);
     const why = whatIsWrong(due, input);
     const next = nextRun(looked);
     if (why.length === 0) return {};
@@ -79,7 +81,7 @@ export const schedule: Reconciler<Input> = {
       what: "the schedule could not be set up",
       stdin: [...files.map(({ content }) => content), ...values].join(""),
       timeoutMs: 5 * 60_000,
-      next: `where ${on} can't log in to another host: schedule.reach, with the address that it has for ${on}; then: ${AGAIN}`,
+      next: anotherLogin(on, input.logins),
     });
     return null;
   },
@@ -108,11 +110,15 @@ function whatIsWrong({ there }: Due, { files, stale, secrets, former }: Input): 
   ];
 }
 
-function inputOf({ wanted, there, looked }: Due): Input {
+function inputOf(
+  { wanted, there, looked }: Due,
+  { desired: { hosts }, stages }: Pick<View, "desired" | "stages">,
+): Input {
   const files = filesOf(wanted, looked);
   const paths = new Set(files.map(({ path }) => path));
   const states = `${SCHEDULE_FOLDER}/desired-state/`;
   return {
+    insteadOfRetry: stages === null,
     files,
     stale: [...there.files.keys()].filter((path) => path.startsWith(states) && !paths.has(path)),
     secrets: [...wanted.secrets].flatMap(([name, secret]) =>
@@ -121,16 +127,7 @@ function inputOf({ wanted, there, looked }: Due): Input {
         : [],
     ),
     former: [...there.secrets.keys()].filter((name) => !wanted.secrets.has(name)),
-    logins: [...wanted.standpoint.reach].map(([name, { address, port, user, identityFile }]) => [
-      name,
-      [
-        ...["ssh", "-n", "-T", "-i", identityFile, "-p", String(port), "-l", user],
-        ...["BatchMode=yes", "IdentitiesOnly=yes", "StrictHostKeyChecking=yes", "ConnectTimeout=15"].flatMap(
-          (option) => ["-o", option],
-        ),
-        ...["-o", `UserKnownHostsFile=${SCHEDULE_KNOWN_HOSTS}`, "--", address, "true"],
-      ],
-    ]),
+    logins: loginsToTry(wanted, hosts),
   };
 }
 
@@ -157,7 +154,10 @@ const knownHosts = ({ standpoint }: WantedSchedule, { there }: Due["looked"]): s
     .join("");
 
 /** The units come last, and the timer once every other host has let a login in: a schedule that can't work is none. */
-function setUpScript({ files, stale, secrets, former, logins }: Input, values: readonly string[]): string {
+function setUpScript(
+  { files, stale, secrets, former, logins, insteadOfRetry }: Input,
+  values: readonly string[],
+): string {
   const taken = ({ path, mode, content }: ScheduleFile) => {
     const size = Buffer.byteLength(content);
     const read = size === 0 ? ":" : sh`dd bs=${size} count=1 iflag=fullblock 2>/dev/null`;
@@ -173,10 +173,6 @@ dd bs=${Buffer.byteLength(values[index] ?? "")} count=1 iflag=fullblock 2>/dev/n
 [ -s "$f.new" ]; chmod 600 "$f.new"; sync "$f.new"; mv -T -- "$f.new" "$f"
 printf '%s\n' ${digest} >"$f.digest.new"; sync "$f.digest.new"; mv -T -- "$f.digest.new" "$f.digest"`,
   );
-  const tried = logins.map(
-    ([host, argv]) => sh`code=0; said=$(${argv} 2>&1) || code=$?
-[ "$code" != 255 ] || { printf '%s\n' "it can't log in to "${host}": $said" >&2; exit 1; }`,
-  );
   const all = sha256Of(files.map(({ content }) => content).join(""));
   return [
     sh`mkdir -p /etc/devbackup; umask 077
@@ -191,11 +187,15 @@ chmod 700 ${SCHEDULE_FOLDER}`,
           sh`rm -f -- ${[...stale, ...former.flatMap((name) => [`${CREDENTIALS}/${name}`, `${CREDENTIALS}/${name}.digest`])]}`,
         ]
       : []),
-    ...tried,
+    ...logins.map(tryScript),
     put(files.filter(isUnit)),
     sh`sync -f ${SCHEDULE_FOLDER}; sync -f ${UNITS}
-systemctl daemon-reload
-systemctl --quiet enable ${TIMER}
+systemctl daemon-reload`,
+    ...(insteadOfRetry ? [END_RETRY] : []),
+    sh`systemctl --quiet enable ${TIMER}
 systemctl restart ${TIMER}`,
   ].join("\n");
 }
+
+/** While a run waits to be tried again, none can be started (systemd.service(5), RestartSec=): a start waits for it, too. */
+const END_RETRY = sh`case $(systemctl show --value -p SubState -- ${SERVICE}) in auto-restart*) systemctl stop ${SERVICE} ;; esac`;

@@ -1,6 +1,6 @@
 import { SCHEDULE_FOLDER, SCHEDULE_STANDPOINT } from "../../desired-state/standpoint.ts";
 import { OWN_FOLDER } from "../machine/own-folder.ts";
-import { SERVICE, STATE_FOLDER, WRITTEN_BY_US } from "./schedule-facts.ts";
+import { RETRY_MINUTES, SERVICE, STATE_FOLDER, WRITTEN_BY_US } from "./schedule-facts.ts";
 import type { WantedSchedule } from "./wanted.ts";
 
 export const CREDENTIALS = `${SCHEDULE_FOLDER}/credentials`;
@@ -13,8 +13,14 @@ const CONFIG = `--config ${SCHEDULE_FOLDER}/desired-state`;
  * Exit codes 3 and 4 are another run under way, and a host that can't be reached: a laptop that sleeps. Both pass, and
  * what is due is found again by looking, whenever that is. Type=oneshot would not be tried again by its exit code
  * (systemd.service(5), RestartForceExitStatus=).
+ *
+ * A run that is stopped ends in order, and first runs the hook that starts again what another has stopped: told is the program
+ * alone (systemd.kill(5), KillMode=mixed), which has the time for it.
  */
-export const serviceFile = ({ secrets }: Pick<WantedSchedule, "secrets">): string => `${WRITTEN_BY_US}
+export const serviceFile = ({
+  secrets,
+  stopSeconds,
+}: Pick<WantedSchedule, "secrets" | "stopSeconds">): string => `${WRITTEN_BY_US}
 [Unit]
 Description=devbackup: back up what is due
 Wants=network-online.target
@@ -30,7 +36,9 @@ StateDirectory=${STATE_FOLDER}
 StateDirectoryMode=0700
 ${[...secrets.keys()].map((name) => `LoadCredentialEncrypted=${name}:${CREDENTIALS}/${name}\n`).join("")}Restart=no
 RestartForceExitStatus=3 4
-RestartSec=15min
+RestartSec=${RETRY_MINUTES}min
+KillMode=mixed
+TimeoutStopSec=${stopSeconds}s
 LimitCORE=0
 Nice=19
 IOSchedulingClass=idle

@@ -10,6 +10,8 @@ export interface WantedSchedule {
   readonly on: HostName;
   /** systemd OnCalendar. */
   readonly calendar: string;
+  /** What a run may take to end once it is told to. */
+  readonly stopSeconds: number;
   /** Null where this devbackup can't be installed elsewhere: it runs from its source. */
   readonly program: { readonly name: string; readonly machine: string; readonly system: string } | null;
   /** Of the desired state, as they were written. */
