@@ -13,8 +13,9 @@ import type { View } from "../reconcilers/view.ts";
 import { commandLine } from "./command-line.ts";
 import { load } from "./load.ts";
 import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";
+import { showError } from "./show-error.ts";
 import { telling } from "./telling.ts";
-import { openTerminal, showError } from "./terminal.ts";
+import { openTerminal } from "./terminal.ts";
 import { refuseUntrusted } from "./verify.ts";
 
 export interface DrillFlags extends OnServerFlags {

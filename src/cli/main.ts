@@ -37,7 +37,7 @@ const selecting = (command: Command): Command =>
 /** Runs a command and turns what it throws into words and an exit code. `typed`: its name, where it contacts anything. */
 const run = (flags: CommonFlags, command: () => Promise<number>, typed?: string): Promise<void> =>
   command()
-    .catch(async (error: unknown) => (await import("./terminal.ts")).showError(error, flags, typed))
+    .catch(async (error: unknown) => (await import("./show-error.ts")).showError(error, flags, typed))
     .then((exitCode) => {
       process.exitCode = exitCode;
     });

@@ -3,7 +3,8 @@ import type { DesiredState } from "../desired-state/desired-state.ts";
 import type { Witness } from "../notify/ending.ts";
 import type { Run } from "../notify/message.ts";
 import { takeSecrets } from "./environment.ts";
-import { type CommonFlags, showError, type Terminal } from "./terminal.ts";
+import { showError } from "./show-error.ts";
+import type { CommonFlags, Terminal } from "./terminal.ts";
 
 interface Told {
   readonly what: Run["what"];

@@ -22,7 +22,7 @@ import { codeOf } from "./qr-code.ts";
 const PASSPHRASE = "winter boot clay 7 Ähre";
 const COMMAND = `
 const { keysNewRecoveryCommand } = await import(${JSON.stringify(import.meta.resolve("../../src/cli/keys-new-recovery.ts"))});
-const { showError } = await import(${JSON.stringify(import.meta.resolve("../../src/cli/terminal.ts"))});
+const { showError } = await import(${JSON.stringify(import.meta.resolve("../../src/cli/show-error.ts"))});
 const flags = JSON.parse(process.argv[1]);
 process.exitCode = await keysNewRecoveryCommand(flags).catch((error) => showError(error, flags));
 `;
