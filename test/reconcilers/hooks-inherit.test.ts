@@ -23,7 +23,8 @@ after(() => {
 
 /** Writes down which locks it was started with, and what stands on its stdin. */
 const tells = (name: string): Argv => [
-  ...["sh", "-c", '{ readlink /proc/$$/fd/* | grep lock$; cat; } >"$0"', join(folder, name)],
+  "sh",
+  ...["-c", '{ readlink /proc/$$/fd/* | grep lock$; cat; } >"$0"', join(folder, name)],
 ];
 const told = (name: string): string => readFileSync(join(folder, name), "utf8");
 
