@@ -4,8 +4,8 @@ import { type ManifestRow, refOf } from "../../domain/manifest.ts";
 import { type Copies, preferredCopy } from "../../domain/restore-chain.ts";
 import type { SeenObject } from "../facts.ts";
 import { holds } from "../manifest/store.ts";
-import type { View } from "../reconciler.ts";
 import { markOf } from "../verify/record.ts";
+import type { View } from "../view.ts";
 
 type Places = Pick<View, "spec" | "facts" | "cloud">;
 
