@@ -1,13 +1,15 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { datasetKeys } from "../../domain/artifact.ts";
 import type { AgeRecipient, Sha256 } from "../../domain/names.ts";
-import { plural } from "../../domain/units.ts";
+import { DAY_MS, plural } from "../../domain/units.ts";
 import type { ActionId, Warning } from "../../plan/plan.ts";
 import { sh } from "../../transport/quote.ts";
+import { actionId, propose, unknownProblem, warning } from "../answer.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
-import { actionId, propose, type Reconciler, unknownProblem, type View, warning } from "../reconciler.ts";
+import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
+import type { View } from "../view.ts";
 import {
   type EscrowFacts,
   escrowedFiles,
@@ -145,8 +147,6 @@ function untested({ spec, takenAt }: View, { sha256, tested }: EscrowFacts): War
   const text = `its escrow has ${when}; prove that you can open it: devbackup keys test --identity FILE`;
   return [warning("escrow-untested", spec, null, text)];
 }
-
-const DAY_MS = 86_400_000;
 
 /**
  * The plaintext stands in no file and in no argument list. An `age` that is cut off leaves what is there as it is;

@@ -11,12 +11,13 @@ import {
   type Registered,
   snapshotFates,
 } from "../../domain/retention.ts";
+import { DAY_MS } from "../../domain/units.ts";
 import { cloudKey, copiesOf } from "../artifact/copies.ts";
 import { damagedRows, labelsToReceive } from "../receive/to-receive.ts";
 import { labelOfCopy } from "../receive/working-copy.ts";
-import type { View } from "../reconciler.ts";
 import { isHydrated, isSnapshot, sameLineage } from "../snapshot/complete.ts";
 import { entryOf, type Subvolume } from "../snapshot/subvolumes.ts";
+import type { View } from "../view.ts";
 import { isMaking, isOpen, registeredThen, rulesOf } from "./wanted.ts";
 
 /** A dataset as it will stand when the run has done everything else: retention is decided on that, and looks again then. */
@@ -173,8 +174,6 @@ const damagedThen = (view: View, toReceive: readonly Label[]): ReadonlyMap<Label
       return entry?.readOnly === true && !toReceive.includes(label) ? [[label, entry]] : [];
     }),
   );
-
-const DAY_MS = 86_400_000;
 
 /** Until when the bucket refuses to delete the object of a label, as far as the desired state or the store tells. */
 function lockOf({ spec, cloud, course, takenAt }: View, label: Label): string | null {
