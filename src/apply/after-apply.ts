@@ -27,7 +27,7 @@ export async function runAfterApply(
   locks: readonly Lock[],
 ): Promise<void> {
   const { desired, plan, signal } = options;
-  if (plan.mode === "restore") return;
+  if (plan.mode === "restore" || result === "nothing-to-do" || result === "interrupted") return;
   const changed = new Set(
     plan.actions.filter(({ id }) => progress.done.has(id)).map(({ dataset }) => dataset),
   );

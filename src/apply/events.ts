@@ -54,7 +54,7 @@ export interface Obstacle {
   readonly detail: string;
 }
 
-/** What the apply as a whole came to. */
+/** What the apply as a whole came to; `left-undone`: nothing failed, and something waits for approval, or could not be looked at. */
 export const RESULTS = ["done", "nothing-to-do", "left-undone", "failed", "interrupted"] as const;
 export type Result = (typeof RESULTS)[number];
 

@@ -177,7 +177,9 @@ const newestLines = ({ newest }: Ending): string[] =>
   );
 
 const leftLines = ({ left, exitCode }: Ending): string[] =>
-  left === null || left === 0 || exitCode === 0 ? [] : ["", `${plural(left, "action")} left to do.`];
+  left === null || left === 0 || exitCode === 0
+    ? []
+    : ["", `${plural(left, "action")} left to do; the next run takes ${left === 1 ? "it" : "them"} up.`];
 
 const troubleLines = ({ host, what, why, state, next }: Trouble): string[] => [
   placed(host, what),

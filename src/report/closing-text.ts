@@ -135,7 +135,11 @@ function resultLines(
 ): string[] {
   const part = narrowed ? " in the part that was asked for" : "";
   const bad = result === "failed" || result === "interrupted";
-  const undone = left.length > 0 ? [`${plural(left.length, "action")} left undone`] : [];
+  const seen = remaining !== null && unseen.length === 0;
+  const undone =
+    left.length > 0
+      ? [(bad || !seen ? null : onlyWaiting(left)) ?? `${plural(left.length, "action")} left undone`]
+      : [];
   if (!bad && undone.length === 0 && remaining !== null && unseen.length > 0) return [];
   if (!bad && undone.length === 0 && remaining !== null)
     return [paint(["bold", "green"], `verified: nothing left to do${part}`)];
@@ -145,6 +149,15 @@ function resultLines(
     ...(remaining === null ? [paint("yellow", "not verified: the plan afterwards could not be made")] : []),
     ...(remaining?.length === 0 ? ["the plan afterwards has nothing left to do"] : []),
   ];
+}
+
+/** Where nothing but an approval is missing; null where that is not all. */
+function onlyWaiting(left: readonly Left[]): string | null {
+  const waiting = left.filter(({ fate }) => fate.kind === "unapproved").length;
+  const behind = left.filter(({ fate }) => fate.kind === "needs").length;
+  if (waiting === 0 || waiting + behind < left.length) return null;
+  const rest = behind === 0 ? "" : `, and ${behind} more for ${waiting === 1 ? "it" : "them"}`;
+  return `${plural(waiting, "action")} wait${waiting === 1 ? "s" : ""} for approval${rest}; nothing else is left`;
 }
 
 function leftLines(left: readonly Left[], { width }: ClosingOptions, paint: Paint): string[] {

@@ -1,4 +1,3 @@
-import { RESULTS } from "../apply/events.ts";
 import { openJournal } from "../apply/journal.ts";
 import { takeLock } from "../apply/lock.ts";
 import type { DatasetSpec, DesiredState, HostSpec } from "../desired-state/desired-state.ts";
@@ -12,7 +11,7 @@ import { fetch, tmpOfFetched } from "../reconcilers/artifact/fetch.ts";
 import { damagedMark } from "../reconcilers/artifact/prove-script.ts";
 import { cloudObjects } from "../reconcilers/cloud/cloud.ts";
 import { cloudManifest } from "../reconcilers/cloud/cloud-manifest.ts";
-import { afterApplyOf, runAfterApplyHook } from "../reconcilers/hooks/after-apply.ts";
+import { afterApplyOf, HOOK_RESULTS, runAfterApplyHook } from "../reconcilers/hooks/after-apply.ts";
 import { cloudEscrow } from "../reconcilers/keys/escrow-copies.ts";
 import { escrowFile, escrowPushedNote } from "../reconcilers/keys/escrow-files.ts";
 import { readEscrowBytes } from "../reconcilers/keys/escrow-proof.ts";
@@ -94,7 +93,7 @@ export async function allowedScripts(
       () => STAND_IN.now,
     )({ event: "apply-started", actions: [] });
     await adding(recording, desired, spec);
-    for (const result of RESULTS) {
+    for (const result of HOOK_RESULTS) {
       const hook = afterApplyOf(spec, label, result);
       if (hook !== null) await runAfterApplyHook(recording.host, spec, hook, new AbortController().signal);
     }

@@ -149,7 +149,10 @@ test("a plan that had problems, a run that left something or could not look, and
   assert.match(refused.text, /next: devbackup apply --restore latest\n/);
   const left = told(1, ALL, ...ALL_DONE, finished({ result: "left-undone", remaining: [deletion] }));
   assert.equal(left.title, "devbackup: backup left 1 action undone");
-  assert.match(left.text, /1 action left to do\.\n\nnext: devbackup apply --config/);
+  assert.match(
+    left.text,
+    /1 action left to do; the next run takes it up\.\n\nnext: devbackup apply --config/,
+  );
   const unseen = told(
     1,
     ALL,

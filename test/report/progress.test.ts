@@ -138,7 +138,7 @@ not verified: the plan afterwards could not be made
 next: devbackup apply
 `;
 const approvalEnd = `
-1 action left undone
+1 action waits for approval; nothing else is left
 ! - delete the server snapshot dev@2025-12  [retention:ls:dev@2025-12]
     not approved; to approve: devbackup apply --approve retention:ls:dev@2025-12
 `;
@@ -248,7 +248,7 @@ test("progress: the many that were not begun are counted, not named a second tim
   );
   assert.equal(
     out,
-    `4 actions left undone
+    `1 action waits for approval, and 3 more for it; nothing else is left
 ! - delete the server snapshot dev@2025-12  [retention:ls:dev@2025-12]
     not approved; to approve: devbackup apply --approve retention:ls:dev@2025-12
     … and 3 more that were not begun

@@ -2,10 +2,14 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { RESULTS } from "../../src/apply/events.ts";
 import type { Argv, DesiredState } from "../../src/desired-state/desired-state.ts";
 import type { Label } from "../../src/domain/label.ts";
-import { afterApplyOf, runAfterApplyHook } from "../../src/reconcilers/hooks/after-apply.ts";
+import {
+  afterApplyOf,
+  HOOK_RESULTS,
+  type HookResult,
+  runAfterApplyHook,
+} from "../../src/reconcilers/hooks/after-apply.ts";
 import { marked } from "../../src/transport/bootstrap.ts";
 import type { Host } from "../../src/transport/host.ts";
 import { counted } from "../../src/transport/scripted-host.ts";
@@ -53,7 +57,7 @@ describe("after_apply through a restricted login", { skip: noRoot }, () => {
         return { ...sent, exitCode: sent.exitCode ?? 1 };
       },
     };
-    const declared = afterApplyOf(spec, label as Label, result) ?? assert.fail();
+    const declared = afterApplyOf(spec, label as Label, result as HookResult) ?? assert.fail();
     const failure = await runAfterApplyHook(
       server as unknown as Host,
       spec,
@@ -65,9 +69,9 @@ describe("after_apply through a restricted login", { skip: noRoot }, () => {
   };
 
   test("the declared one is run, with any label and result", async () => {
-    for (const result of RESULTS) assert.equal(await issue(hook, "2026-03", result), undefined);
+    for (const result of HOOK_RESULTS) assert.equal(await issue(hook, "2026-03", result), undefined);
     assert.equal(await issue(hook, "2031-12", "done"), undefined);
-    const said = [...RESULTS.map((result) => `2026-03 ${result}`), "2031-12 done"];
+    const said = [...HOOK_RESULTS.map((result) => `2026-03 ${result}`), "2031-12 done"];
     assert.equal(readFileSync(log, "utf8"), said.map((begin) => `${begin} it's\n$(id) *\n`).join(""));
   });
 

@@ -14,11 +14,15 @@ import {
   whyFailed,
 } from "./hook.ts";
 
+/** What an apply behind which it is run came to: as it is in `DEVBACKUP_RESULT`, and in the manual. */
+export const HOOK_RESULTS = ["done", "left-undone", "failed"] as const;
+export type HookResult = (typeof HOOK_RESULTS)[number];
+
 /** Null where none is declared. `result` is that of the apply as a whole. */
 export const afterApplyOf = (
   { name, hooks: { afterApply, timeoutMs } }: DatasetSpec,
   label: Label,
-  result: string,
+  result: HookResult,
 ): Hook | null =>
   afterApply === null
     ? null
