@@ -3,7 +3,7 @@ import { fetch } from "./artifact/fetch.ts";
 import { bucketLock } from "./cloud/bucket-lock.ts";
 import { cloudObjects, leftovers } from "./cloud/cloud.ts";
 import { cloudManifest } from "./cloud/cloud-manifest.ts";
-import { hooks } from "./hooks/programs.ts";
+import { hooks } from "./hooks/hooks.ts";
 import { escrow } from "./keys/escrow.ts";
 import { cloudEscrow, escrowCopy } from "./keys/escrow-copies.ts";
 import { keys } from "./keys/keys.ts";

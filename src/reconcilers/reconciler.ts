@@ -47,7 +47,3 @@ export interface Tools {
   /** Throws where the lock is lost: called after what takes long, before anything becomes final. */
   readonly assertHeld: () => void;
 }
-
-export * from "./answer.ts";
-export type { Probe } from "./probe.ts";
-export { isSetUp, type View } from "./view.ts";

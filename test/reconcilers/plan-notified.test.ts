@@ -9,7 +9,7 @@ import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
 import { isAdvice } from "../../src/plan/advice.ts";
 import type { Warning } from "../../src/plan/plan.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
-import { notifyAsked } from "../../src/reconcilers/hooks/notified.ts";
+import { notifyAsked } from "../../src/reconcilers/hooks/notify-asked.ts";
 import { type Found, lookScript, readFound } from "../../src/reconcilers/machine/root-alone.ts";
 import { lookAt } from "./world.ts";
 

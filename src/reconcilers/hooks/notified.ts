@@ -1,19 +1,8 @@
-import type { NotifySpec } from "../../desired-state/desired-state.ts";
-import { parentOf } from "../../domain/names.ts";
 import { shellWord } from "../../domain/shell-word.ts";
 import type { Warning } from "../../plan/plan.ts";
 import { type Asked, mendOpen } from "../machine/root-alone.ts";
 import type { View } from "../view.ts";
-
-const nameOf = (index: number): string => `notify.${index}`;
-
-/** Of `notify`, what a run starts or writes to on its own machine. */
-export const notifyAsked = (notify: readonly NotifySpec[]): readonly Asked[] =>
-  notify.flatMap(({ way }, index): Asked[] => {
-    const name = nameOf(index);
-    if (way.kind === "command") return [{ name, program: way.argv[0] }];
-    return way.kind === "prometheus" ? [{ name, folder: parentOf(way.file) }] : [];
-  });
+import { notifyAsked } from "./notify-asked.ts";
 
 /** Under a schedule root does the telling: what it would start or write to there is looked at as a hook's program is. */
 export function notifiedWarnings({ desired, schedule }: Pick<View, "desired" | "schedule">): Warning[] {

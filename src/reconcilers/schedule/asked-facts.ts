@@ -1,7 +1,7 @@
 import type { DesiredState } from "../../desired-state/desired-state.ts";
 import { known, unknown } from "../../domain/fact.ts";
 import { sh } from "../../transport/quote.ts";
-import { notifyAsked } from "../hooks/notified.ts";
+import { notifyAsked } from "../hooks/notify-asked.ts";
 import { type Found, lookScript, readFound } from "../machine/root-alone.ts";
 import type { Probe } from "../probe.ts";
 
