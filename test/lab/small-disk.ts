@@ -13,6 +13,8 @@ export interface SmallDisk {
   /** Takes all of it but `bytes`, to the last byte by default. */
   fill(bytes?: number): void;
   unfill(): void;
+  /** Spoils the first block of a file on the disk: what is in memory of it stays as it was. */
+  spoil(file: string): void;
   /** Has the writes of Btrfs fail from now on, so that it makes itself read-only. */
   breakDown(): void;
 }
@@ -51,6 +53,15 @@ export function smallDisk(context: TestContext, mebibytes = 256): SmallDisk {
       );
     },
     unfill: () => void shell('rm -f "$1/fill"; btrfs filesystem sync "$1"', path),
+    // filefrag(8) tells where a file lies among Btrfs's own addresses, btrfs-map-logical(8) where these lie on the disk
+    spoil: (file) =>
+      void shell(
+        `sync -f "$1"; p=$(filefrag -b4096 -v "$1" | awk '$1 == "0:" { print $4 + 0 }')
+         at=$(btrfs-map-logical -l $((p * 4096)) -b 4096 "$2" | sed -n 's/^mirror 1 .* physical \\([0-9]*\\) .*/\\1/p')
+         dd if=/dev/urandom of="$2" bs=4096 seek=$((at / 4096)) count=1 conv=notrunc status=none
+         blockdev --flushbufs "$(losetup -nO NAME -j "$2")"`,
+        ...[file, join(below, "image")],
+      ),
     breakDown: () =>
       void shell(
         'mount -o "remount,size=$(du -k "$1/image" | cut -f1)k" "$1"; head -c 32M /dev/urandom >"$2/x" 2>/dev/null || :; sync -f "$2" 2>/dev/null || :',

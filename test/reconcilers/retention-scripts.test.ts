@@ -327,13 +327,7 @@ test("of the bucket, where the server's is whole in memory alone: it stays", {
     mkdirSync(join(spec.repository, folder), { recursive: true });
   // as a fetch of this very run leaves it
   writeFileSync(file, bytes);
-  shell(
-    `sync -f "$1"; p=$(filefrag -b4096 -v "$1" | awk '$1 == "0:" { print $4 + 0 }')
-     at=$(btrfs-map-logical -l $((p * 4096)) -b 4096 "$2" | sed -n 's/^mirror 1 .* physical \\([0-9]*\\) .*/\\1/p')
-     dd if=/dev/urandom of="$2" bs=4096 seek=$((at / 4096)) count=1 conv=notrunc status=none
-     blockdev --flushbufs "$(losetup -nO NAME -j "$2")"`,
-    ...[file, join(disk.path, "../below/image")],
-  );
+  disk.spoil(file);
   const host = localHost({ name: LS, become: "none", env: process.env });
   const deleted: string[] = [];
   const tools = {

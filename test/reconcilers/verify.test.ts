@@ -19,8 +19,9 @@ import {
 import { setAsideSnapshot } from "../../src/reconcilers/receive/set-aside-snapshot.ts";
 import type { Tools } from "../../src/reconcilers/reconciler.ts";
 import { entryOf, PROBE_LIBRARY, subvolumeFolderProbe } from "../../src/reconcilers/snapshot/subvolumes.ts";
-import { recordFile } from "../../src/reconcilers/verify/record.ts";
+import { recordFile, verifiedProbe } from "../../src/reconcilers/verify/record.ts";
 import type { Thing } from "../../src/reconcilers/verify/things.ts";
+import { unreadFolder } from "../../src/reconcilers/verify/unread.ts";
 import { verifyThings } from "../../src/reconcilers/verify/verify-things.ts";
 import { sha256Of } from "../../src/transport/hash.ts";
 import type { Host } from "../../src/transport/host.ts";
@@ -223,6 +224,26 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
     assert.equal((await entry("2026-03")).damaged, undefined);
   });
 
+  test("what the disk has lost is found though it is in memory still, and what it is read by leaves nothing", async (context) => {
+    const { disk, spec, snapshots, states, fingerprint, entry } = repository(context);
+    for (const at of LABELS) fingerprint(at);
+    const file = join(hydratedFolder(spec.repository), "dev@2026-02/2026-02");
+    disk.spoil(file);
+    // as a receive of this very run leaves it
+    readFileSync(file);
+    // as a run leaves it that was killed
+    shell('btrfs -q subvolume snapshot "$1" "$2"', join(file, ".."), unreadFolder(spec));
+    for (const check of ["fingerprint", "files"] as const) {
+      const things = await snapshots(check);
+      assert.deepEqual(await states(things), ["2026-01 ok", "2026-02 damaged", "2026-03 damaged"], check);
+      readFileSync(file);
+      shell('rm "$1"/tmp/*', spec.repository);
+    }
+    assert.deepEqual(readdirSync(join(spec.repository, "restore")), ["worktree_receive"]);
+    const { uuid, receivedUuid } = await entry("2026-02");
+    assert.ok(uuid !== "" && receivedUuid !== null);
+  });
+
   test("one that is set aside keeps all that it holds, and the next increment is received onto the new one", async (context) => {
     const { disk, spec, rows, entry, look } = repository(context);
     const folder = hydratedFolder(spec.repository);
@@ -301,4 +322,20 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
     };
     assert.deepEqual([await again(false), await again(true)], [false, true]);
   });
+});
+
+test("a mark or a record that can't be read is not one that is not there", async (context) => {
+  const top = shell("mktemp -d /var/tmp/verified-XXXXXX").trim();
+  context.after(() => shell('rm -rf "$1"', top));
+  const spec = { ...declared, repository: top as AbsolutePath };
+  for (const folder of ["tmp", "logs"]) mkdirSync(join(top, folder));
+  writeFileSync(join(top, "tmp/a.object-damaged"), "e 2026-01-02T00:00:00.000Z note none\n");
+  const { script, parse } = verifiedProbe(spec);
+  const { exitCode, stdout } = await host.run(script);
+  const fact = parse(stdout);
+  assert.deepEqual([exitCode, fact.kind === "known" && [...fact.value.damagedObjects.keys()]], [0, ["a"]]);
+  const unreadable = withProgram(context, "head", "#!/bin/sh\nexit 1\n");
+  assert.notEqual((await unreadable.run(script)).exitCode, 0);
+  mkdirSync(recordFile(spec));
+  assert.notEqual((await host.run(script)).exitCode, 0);
 });

@@ -1,19 +1,18 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { snapshotName } from "../../domain/artifact.ts";
-import { joinPath } from "../../domain/names.ts";
+import type { AbsolutePath } from "../../domain/names.ts";
 import { differenceInWords } from "../../domain/tree-difference.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import { plural } from "../../domain/units.ts";
 import type { Finding } from "../../domain/verification.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
-import { ENTER } from "../machine/enter.ts";
 import { hydratedFolder } from "../machine/folders.ts";
 import { compareWithFingerprint } from "../proof/compare.ts";
 import { damagedSnapshotMark } from "../receive/receive-script.ts";
 import { expectSuccess, SCRATCH } from "../run-script.ts";
-import { FIELD } from "../snapshot/subvolumes.ts";
 import type { Thing } from "./things.ts";
+import { unread } from "./unread.ts";
 
 /**
  * Reads every file of a hydrated snapshot, or compares all of it with the fingerprint of its label. Null for `why` where it is as
@@ -33,26 +32,31 @@ export async function checkSnapshot(
     next: "devbackup verify",
     signal,
   };
-  if (check === "fingerprint") {
-    const tree = joinPath(hydratedFolder(spec.repository), name);
-    const compared = await compareWithFingerprint(host, spec, label, tree, signal).catch(asUnread);
-    if (compared !== null && compared.differing === 0) {
-      await expectSuccess(host, wholeScript(spec, name), failed);
-      return WHOLE;
+  return unread(host, spec, { name, uuid: identity }, failed, async (tree) => {
+    if (check === "fingerprint") {
+      const compared = await compareWithFingerprint(host, spec, label, tree, signal).catch(asUnread);
+      if (compared !== null && compared.differing === 0) {
+        await expectSuccess(host, wholeScript(spec, name), failed);
+        return WHOLE;
+      }
+      if (compared !== null) {
+        const { stdout } = await expectSuccess(host, differsScript(spec, name, identity), failed);
+        const first = compared.first.slice(0, 3).map(differenceInWords).join("; ");
+        const why = `${plural(compared.differing, "path")} not as backed up: ${first}`;
+        return stdout === "again\n" ? { why: `${why}${AGAIN_THE_SAME}`, asRegistered: true } : { why };
+      }
     }
-    if (compared !== null) {
-      const { stdout } = await expectSuccess(host, differsScript(spec, name, identity), failed);
-      const first = compared.first.slice(0, 3).map(differenceInWords).join("; ");
-      const why = `${plural(compared.differing, "path")} not as backed up: ${first}`;
-      return stdout === "again\n" ? { why: `${why}${AGAIN_THE_SAME}`, asRegistered: true } : { why };
-    }
-  }
-  // what can't be read can't be compared; which file it is, reading alone tells
-  const { stdout } = await expectSuccess(host, readFilesScript(spec, name, identity), failed);
-  const [, count = "", first = ""] = /^damaged (\d+)\n(.*)$/m.exec(stdout) ?? [];
-  if (count !== "") return { why: `${plural(Number(count), "file")} can't be read: ${first}` };
-  if (check === "files") return WHOLE;
-  throw new DevbackupError({
+    // what can't be read can't be compared; which file it is, reading alone tells
+    const { stdout } = await expectSuccess(host, readFilesScript(spec, name, identity, tree), failed);
+    const [, count = "", first = ""] = /^damaged (\d+)\n(.*)$/m.exec(stdout) ?? [];
+    if (count !== "") return { why: `${plural(Number(count), "file")} can't be read: ${first}` };
+    if (check === "files") return WHOLE;
+    throw notCompared(host, name);
+  });
+}
+
+const notCompared = (host: Host, name: string): DevbackupError =>
+  new DevbackupError({
     code: "verify-failed",
     exitCode: 1,
     host: host.name,
@@ -60,7 +64,6 @@ export async function checkSnapshot(
     state: "Nothing was changed; it is safe to run again",
     next: "devbackup verify",
   });
-}
 
 const WHOLE = { why: null };
 const AGAIN_THE_SAME =
@@ -90,11 +93,9 @@ mark`}`;
  * A file whose blocks are not what they were gives no byte of them, only an error (btrfs(5), CHECKSUM ALGORITHMS). What
  * else goes wrong says nothing of it.
  */
-const readFilesScript = (spec: DatasetSpec, name: string, uuid: string): string =>
-  `${MARK(spec, name, uuid)}${ENTER}${FIELD}${SCRATCH}${sh`
-enter_own "$d"
-[ "$(field "./$n" UUID)" = "$uuid" ] || { echo "$d/$n is another by now" >&2; exit 1; }
-step "$n"
+const readFilesScript = (spec: DatasetSpec, name: string, uuid: string, tree: AbsolutePath): string =>
+  `${MARK(spec, name, uuid)}${SCRATCH}${sh`
+cd ${tree}
 find . -xdev -type f -exec cat -- {} + 2>"$w/said" >/dev/null || :
 if [ ! -s "$w/said" ]; then rm -f -- "$m"; echo whole; exit 0; fi
 if grep -q -e 'Input/output error$' "$w/said"; then

@@ -47,7 +47,10 @@ export const verifiedProbe = (spec: DatasetSpec): Probe<VerifiedFacts> => ({
   script: sh`
 [ -d ${spec.repository} ] || { echo absent; exit 0; }
 for m in ${joinPath(spec.repository, "tmp")}/*${OBJECT_SUFFIX}; do
-  [ ! -f "$m" ] || printf 'object %s %s\n' "$(basename -- "$m" ${OBJECT_SUFFIX})" "$(head -n 1 -- "$m")"
+  [ -f "$m" ] || continue
+  # one that can't be read is not one that is not there
+  said=$(head -n 1 -- "$m") || exit 1
+  printf 'object %s %s\n' "$(basename -- "$m" ${OBJECT_SUFFIX})" "$said"
 done
 echo record
 [ ! -e ${recordFile(spec)} ] || cat -- ${recordFile(spec)}`,
