@@ -55,7 +55,6 @@ export interface Obstacle {
 }
 
 /** What the apply as a whole came to; `left-undone`: nothing failed, and something waits for approval, or could not be looked at. */
-export const RESULTS = ["done", "nothing-to-do", "left-undone", "failed", "interrupted"] as const;
-export type Result = (typeof RESULTS)[number];
+export type Result = "done" | "nothing-to-do" | "left-undone" | "failed" | "interrupted";
 
 export type Emit = (event: ApplyEvent) => void;

@@ -180,7 +180,7 @@ describe("a schedule in the plan", () => {
       name: "a comment of the desired state has changed",
       onLs: withFile(`${FOLDER}/desired-state/devbackup.yaml`, file("version: 1\n")),
       actions: ["schedule:ls"],
-      says: /desired-state\/devbackup\.yaml is not what it should be/,
+      says: /desired-state\/devbackup\.yaml: it holds something else than it should by now/,
     },
     {
       name: "a file that is no part of the desired state any more",
@@ -225,7 +225,7 @@ describe("a schedule in the plan", () => {
       name: "the other machine has a new host key",
       onWs: known({ ...lettingIn(ls), hostKeys: ["ssh-ed25519 AAAAnew"] }),
       actions: ["schedule:ls"],
-      says: /known_hosts is not what it should be/,
+      says: /known_hosts: it holds something else/,
     },
     {
       name: "it moves",

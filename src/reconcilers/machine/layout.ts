@@ -73,7 +73,7 @@ function diffSide(
   const some = (count: number) => plural(count, "folder");
   const reasons = [
     ...(missing.length > 0 ? [`${some(missing.length)} missing`] : []),
-    ...wrong.map(({ path, mode }) => `${path} is ${present.get(path)}, not ${mode} 0 0`),
+    ...wrong.map(({ path, mode }) => `${path} is ${inWords(present.get(path))}, not root:root 0${mode}`),
     ...(open.files.length > 0
       ? [`${plural(open.files.length, "file")} another's, or open to others: ${open.files[0]}`]
       : []),
@@ -98,6 +98,12 @@ function diffSide(
     ],
   };
 }
+
+/** `MODE UID GID` as the details have it: `1000:1000 0755`. */
+const inWords = (rights = ""): string => {
+  const [mode, uid, gid] = rights.split(" ");
+  return `${uid === "0" ? "root" : uid}:${gid === "0" ? "root" : gid} 0${mode}`;
+};
 
 /** Root's, and open to nobody beyond `mode`: somebody may have closed it further. */
 function isClosed(rights: string, mode: string): boolean {

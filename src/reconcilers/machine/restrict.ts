@@ -6,6 +6,7 @@ import { actionId, propose, unknownProblem, warning } from "../answer.ts";
 import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess, SCRATCH } from "../run-script.ts";
 import type { View } from "../view.ts";
+import { differencesOf } from "./file-differs.ts";
 import { OWN_FOLDER } from "./own-folder.ts";
 import {
   AUTHORIZED_KEYS,
@@ -55,14 +56,9 @@ export const restrict: Reconciler<Input> = {
 const restrictId = (host: HostName): ActionId => actionId("restrict", host);
 
 function whatIsWrong({ login, files }: Restriction, there: RestrictionFacts): string[] {
-  const differs = files.filter(
-    ({ path, mode, content }) => there.files.get(path) !== `${mode} 0 ${sha256Of(content)}`,
-  );
   return [
     ...(there.login === login ? [] : [`there is no login ${login} of devbackup's`]),
-    ...differs.map(
-      ({ path }) => `${path} is ${there.files.has(path) ? "not what it should be" : "not there"}`,
-    ),
+    ...differencesOf(files, there.files),
   ];
 }
 

@@ -6,6 +6,7 @@ import {
 } from "../../desired-state/standpoint.ts";
 import { sha256Of } from "../../transport/hash.ts";
 import { sh } from "../../transport/quote.ts";
+import { differencesOf } from "../machine/file-differs.ts";
 import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import type { View } from "../view.ts";
@@ -94,13 +95,8 @@ function nextRun({ asked }: Due["looked"]): string {
 }
 
 function whatIsWrong({ there }: Due, { files, stale, secrets, former }: Input): string[] {
-  const differs = files.filter(
-    ({ path, mode, content }) => there.files.get(path) !== `${mode} 0 ${sha256Of(content)}`,
-  );
   return [
-    ...differs.map(
-      ({ path }) => `${path} is ${there.files.has(path) ? "not what it should be" : "not there"}`,
-    ),
+    ...differencesOf(files, there.files),
     ...stale.map((path) => `${path} is no part of the desired state any more`),
     ...secrets.map(([name]) => `${name} ${there.secrets.has(name) ? "has changed" : "is not there"}`),
     ...former.map((name) => `${name} is needed no more`),
