@@ -46,9 +46,10 @@ export async function apply(options: ApplyOptions): Promise<ExitCode | 0> {
     const result = resultOf(plan, progress, after);
     await runAfterApply(options, progress, result, locks);
     const durationMs = Math.max(0, now().getTime() - begun);
-    await journal.all({ event: "apply-finished", result, durationMs });
+    const exitCode = exitCodeOf(result, progress, after);
+    await journal.all({ event: "apply-finished", result, durationMs, exitCode });
     emit({ event: "finished", result, done: progress.done.size, durationMs, ...asSeen(after) });
-    return exitCodeOf(result, progress, after);
+    return exitCode;
   } finally {
     await Promise.allSettled(locks.map((lock) => lock.release()));
   }

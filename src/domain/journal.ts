@@ -11,7 +11,12 @@ export type JournalEntry =
       readonly durationMs: number;
       readonly outcome: string | null;
     }
-  | { readonly event: "apply-finished"; readonly result: string; readonly durationMs: number };
+  | {
+      readonly event: "apply-finished";
+      readonly result: string;
+      readonly durationMs: number;
+      readonly exitCode?: number;
+    };
 
 /** What one process did, as far as the journal tells. Times as they were written: RFC 3339, UTC. */
 export interface JournalRun {
@@ -25,6 +30,10 @@ export interface JournalRun {
   readonly done: number;
   /** The id of the first action that failed; null for none. */
   readonly failed: string | null;
+  /** What that said. */
+  readonly why: string | null;
+  /** Null where there is no end, or an earlier devbackup wrote it. */
+  readonly exitCode: number | null;
 }
 
 /**
@@ -47,7 +56,11 @@ export function runsIn(text: string): JournalRun[] {
       open.set(process, { at: runs.length, byApply: true });
       runs.push(begun(ts, who, { planned: entry.actions.length }));
     } else if (entry.event === "apply-finished") {
-      if (found?.byApply) change(found.at, { result: entry.result, durationMs: entry.durationMs });
+      if (found?.byApply)
+        change(found.at, {
+          ...{ result: entry.result, durationMs: entry.durationMs },
+          exitCode: entry.exitCode ?? null,
+        });
       open.delete(process);
     } else {
       const at = found?.at ?? runs.length;
@@ -66,13 +79,14 @@ export function runsIn(text: string): JournalRun[] {
 type ActionEntry = Extract<JournalEntry, { event: "action" }>;
 
 const begun = (startedAt: string, who: string, more: Partial<JournalRun>): JournalRun => ({
-  ...{ startedAt, who, result: "open", durationMs: null, planned: 0, done: 0, failed: null },
+  ...{ startedAt, who, result: "open", durationMs: null, planned: 0, done: 0 },
+  ...{ failed: null, why: null, exitCode: null },
   ...more,
 });
 
-const counted = ({ done, failed }: JournalRun, { id, result }: ActionEntry) => ({
+const counted = ({ done, failed, why }: JournalRun, { id, result, outcome }: ActionEntry) => ({
   done: done + (result === "done" ? 1 : 0),
-  failed: failed ?? (result === "failed" ? id : null),
+  ...(failed === null && result === "failed" ? { failed: id, why: outcome } : { failed, why }),
 });
 
 const alone = ({ planned, durationMs, result }: JournalRun, entry: ActionEntry) => ({
@@ -95,13 +109,12 @@ function parseLine(line: string) {
 }
 
 function isEntry(entry: Readonly<Record<string, unknown>>): entry is JournalEntry & Record<string, unknown> {
-  const { event, actions, id, summary, result, durationMs } = entry;
+  const { event, actions, id, summary, result, durationMs, outcome, exitCode } = entry;
   if (event === "apply-started") return Array.isArray(actions);
   // a longer one is no duration, and no date can be reckoned with it
   const lasted = typeof durationMs === "number" && durationMs >= 0 && durationMs < 1e12;
   if (typeof result !== "string" || !lasted) return false;
-  return (
-    event === "apply-finished" ||
-    (event === "action" && typeof id === "string" && typeof summary === "string")
-  );
+  if (event === "apply-finished") return exitCode === undefined || Number.isInteger(exitCode);
+  const said = outcome === undefined || outcome === null || typeof outcome === "string";
+  return event === "action" && typeof id === "string" && typeof summary === "string" && said;
 }

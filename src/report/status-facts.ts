@@ -1,4 +1,5 @@
 import { printable } from "../domain/printable.ts";
+import { AGAIN } from "../domain/trouble.ts";
 import {
   formatAgo,
   formatBytes,
@@ -9,7 +10,15 @@ import {
   plural,
 } from "../domain/units.ts";
 import { STAGES } from "../plan/plan.ts";
-import type { ApplyStatus, CloudStatus, DatasetStatus, Room, SpaceStatus, Status } from "../status/status.ts";
+import type {
+  ApplyStatus,
+  CloudStatus,
+  DatasetStatus,
+  Room,
+  ScheduleStatus,
+  SpaceStatus,
+  Status,
+} from "../status/status.ts";
 import { type Paint, wrapAfter } from "./lines.ts";
 
 const NAME_WIDTH = 13;
@@ -46,7 +55,14 @@ export const factLines = (
   );
 
 /** What concerns all of the datasets. */
-export const generalLines = ({ cloud, schedule }: Status, width: number, paint: Paint): string[] =>
+export const generalLines = (
+  { cloud, schedule, takenAt }: Status,
+  {
+    width,
+    inWords = (next) => next,
+  }: { readonly width: number; readonly inWords?: (next: string) => string },
+  paint: Paint,
+): string[] =>
   named(
     [
       ["cloud", cloud === null ? "none: there is no off-site copy" : cloudText(cloud)],
@@ -54,7 +70,7 @@ export const generalLines = ({ cloud, schedule }: Status, width: number, paint: 
         "schedule",
         schedule === null
           ? "none: devbackup apply runs when somebody runs it"
-          : `on ${schedule.on}, ${schedule.calendar}${schedule.nextRunAt === null ? "" : `; next ${formatMinute(schedule.nextRunAt)} UTC`}`,
+          : scheduleText(schedule, takenAt, inWords(AGAIN)),
       ],
     ],
     width,
@@ -144,6 +160,35 @@ function lastApply(applies: readonly ApplyStatus[] | null): string {
   const took = last.durationMs === null ? "" : ` in ${formatDuration(last.durationMs)}`;
   const what = `${last.done} of ${plural(last.planned, "action")}${took}`;
   return `${formatAgo(last.ageMs)} by ${last.who}: ${RESULT[last.result] ?? last.result}, ${what}${last.failed === null ? "" : `; ${last.failed} failed`}`;
+}
+
+function scheduleText(
+  { on, calendar, isSetUp, nextRunAt, retryAt, lastExit }: ScheduleStatus,
+  takenAt: string,
+  apply: string,
+): string {
+  const next = isSetUp === false ? "what stands there runs next" : "next";
+  return [
+    `on ${on}, ${calendar}`,
+    ...(isSetUp === false ? [`not set up like this yet: ${apply}`] : []),
+    // while one runs, the timer is at the time that started it
+    ...(nextRunAt === null || nextRunAt <= takenAt ? [] : [`${next} ${formatMinute(nextRunAt)} UTC`]),
+    ...(lastExit === null || lastExit.exitCode === 0
+      ? []
+      : [
+          `the last run ended with exit code ${lastExit.exitCode}, ${formatMinute(lastExit.at)} UTC: journalctl -u devbackup there says why`,
+        ]),
+    ...(retryAt === null ? [] : [`tried again at ${formatMinute(retryAt)} UTC`]),
+  ].join("; ");
+}
+
+/** Null where it did not fail. */
+export function failedText(applies: readonly ApplyStatus[] | null): string | null {
+  const last = applies?.at(-1);
+  if (last?.result !== "failed") return null;
+  const exit = last.exitCode === null ? "" : `, exit code ${last.exitCode}`;
+  const why = last.why ?? (last.failed === null ? null : `${last.failed} failed`);
+  return `the last apply failed: ${formatMinute(last.startedAt)} UTC${exit}${why === null ? "" : `, ${why}`}. The log of applies: devbackup report`;
 }
 
 const RESULT: Readonly<Record<string, string>> = {

@@ -5,7 +5,7 @@ import { plural } from "../domain/units.ts";
 import { whyOverdue } from "../status/doubts.ts";
 import type { DatasetStatus, Doubt, Status, Verdict } from "../status/status.ts";
 import { type Paint, painter, type TextOptions, wrap, wrapAfter } from "./lines.ts";
-import { factLines, generalLines } from "./status-facts.ts";
+import { factLines, failedText, generalLines } from "./status-facts.ts";
 import { historyLines } from "./status-history.ts";
 
 export interface StatusTextOptions extends TextOptions {
@@ -33,7 +33,7 @@ export function statusText(status: Status, options: StatusTextOptions): string {
   const blocks = [
     ...status.datasets.map((dataset) => datasetBlock(status, dataset, options, paint)),
     // of one dataset it stands with the rest
-    status.datasets.length > 1 ? generalLines(status, options.width, paint) : [],
+    status.datasets.length > 1 ? generalLines(status, options, paint) : [],
     ...status.doubts.map((doubt) => doubtLines(doubt, options, paint)),
     adviceLines(status, options, paint),
   ];
@@ -68,6 +68,7 @@ function datasetBlock(
   return [
     `${paint(["bold", COLOR[verdict]], `${SYMBOL[verdict]} ${dataset.dataset}: ${IN_WORDS[verdict]}`)}${paint("dim", `  (${dataset.workstation} → ${dataset.server}${status.cloud === null ? "" : ` → ${printable(status.cloud.bucket)}`})`)}`,
     ...(dataset.overdue.isOverdue ? overdueLines(dataset, options, paint) : []),
+    ...failedLines(dataset, options, paint),
     ...away.flatMap(({ host, why }) =>
       wrapAfter(
         INDENT,
@@ -79,7 +80,7 @@ function datasetBlock(
     ...historyLines(dataset, status.cloud !== null, options, paint),
     "",
     ...factLines(dataset, status, options.width, paint),
-    ...(status.datasets.length > 1 ? [] : generalLines(status, options.width, paint)),
+    ...(status.datasets.length > 1 ? [] : generalLines(status, options, paint)),
     // last, where a long history does not push them off the screen
     ...dataset.doubts.flatMap((doubt) => ["", ...doubtLines(doubt, options, paint)]),
   ];
@@ -98,6 +99,11 @@ function overdueLines(
     ...wrap(printable(whyOverdue(dataset)), width, INDENT).map((line) => paint("yellow", line)),
     ...(dataset.doubts.length > 0 ? [] : [`${INDENT}${paint("bold", "next:")} ${printable(inWords(AGAIN))}`]),
   ];
+}
+
+function failedLines({ applies }: DatasetStatus, { width }: StatusTextOptions, paint: Paint): string[] {
+  const text = failedText(applies);
+  return text === null ? [] : wrap(printable(text), width, INDENT).map((line) => paint("yellow", line));
 }
 
 const WEIGHT = {

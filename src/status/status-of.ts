@@ -17,6 +17,7 @@ import { copiesInDoubt, judge, saidOf } from "./doubts.ts";
 import { drillInDoubt, drillsOf } from "./drills.ts";
 import { growthPerLabel, monthsLeft, nextAnchor } from "./forecast.ts";
 import { ageMs, historyOf } from "./history.ts";
+import { scheduleInDoubt, scheduleStatus } from "./schedule.ts";
 import {
   APPLIES_SHOWN,
   type DatasetStatus,
@@ -41,7 +42,8 @@ export function statusOf(
   const datasets = desired.datasets.map((spec) =>
     datasetStatus(desired, spec, observed, request, plan, away),
   );
-  const general = saidOf(plan, null, new Set(away.keys()));
+  const said = saidOf(plan, null, new Set(away.keys()));
+  const general = { ...said, doubts: [...said.doubts, ...scheduleInDoubt(desired, observed, plan)] };
   const ownVerdict = judge(general.doubts, null);
   const several = datasets.length > 1;
   return {
@@ -55,23 +57,10 @@ export function statusOf(
       ...ownVerdict.because,
     ],
     away: [...away].map(([host, why]) => ({ host, why })),
-    schedule: scheduleStatus(desired, observed),
+    schedule: scheduleStatus(desired, observed, plan),
     cloud: cloudStatus(desired, observed),
     ...general,
     datasets,
-  };
-}
-
-function scheduleStatus({ schedule }: DesiredState, observed: Observation): Status["schedule"] {
-  if (schedule === null) return null;
-  const { on, calendar } = schedule;
-  const there = observed.schedule?.there.get(on);
-  const { nextRun = null, lastRun = null } = there?.kind === "known" ? there.value : {};
-  return {
-    on,
-    calendar,
-    nextRunAt: nextRun?.toISOString() ?? null,
-    lastRunAt: lastRun?.toISOString() ?? null,
   };
 }
 

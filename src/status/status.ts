@@ -36,9 +36,15 @@ export interface ScheduleStatus {
   readonly on: HostName;
   /** systemd OnCalendar. */
   readonly calendar: string;
+  /** Whether it stands there as it is declared; null where that is not known. */
+  readonly isSetUp: boolean | null;
   /** Null where it is not known. */
   readonly nextRunAt: string | null;
   readonly lastRunAt: string | null;
+  /** When a run that found a host away, or another one at work, is tried again; null where none waits. */
+  readonly retryAt: string | null;
+  /** What the last run ended with; null where its host has none to tell of since it was started. */
+  readonly lastExit: { readonly at: string; readonly exitCode: number } | null;
 }
 
 /** What the datasets of this status take in the bucket. */
@@ -230,4 +236,8 @@ export interface ApplyStatus {
   readonly done: number;
   /** Of the first action that failed; null for none. */
   readonly failed: string | null;
+  /** What that said. */
+  readonly why: string | null;
+  /** Null where it tells of no end, or was written by an earlier devbackup. */
+  readonly exitCode: number | null;
 }

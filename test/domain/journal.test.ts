@@ -7,14 +7,19 @@ const line = (at: string, pid: number, entry: object): string =>
 const started = (at: string, pid: number, ...actions: string[]) =>
   line(at, pid, { event: "apply-started", actions });
 const did = (at: string, pid: number, id: string, result = "done") =>
-  line(at, pid, { event: "action", id, summary: "", result, durationMs: 5000, outcome: null });
-const finished = (at: string, pid: number, result: string) =>
-  line(at, pid, { event: "apply-finished", result, durationMs: 60_000 });
+  line(at, pid, {
+    ...{ event: "action", id, summary: "", result, durationMs: 5000 },
+    outcome: result === "failed" ? "ls: no room" : null,
+  });
+/** An earlier devbackup did not note the exit code. */
+const finished = (at: string, pid: number, result: string, exitCode?: number) =>
+  line(at, pid, { event: "apply-finished", result, durationMs: 60_000, exitCode });
 
 const run = (some: Partial<JournalRun>): JournalRun => ({
   startedAt: "2026-03-01T03:00:00.000Z",
   who: "chuck@ws",
-  ...{ result: "done", durationMs: 60_000, planned: 2, done: 2, failed: null },
+  ...{ result: "done", durationMs: 60_000, planned: 2, done: 2 },
+  ...{ failed: null, why: null, exitCode: null },
   ...some,
 });
 
@@ -34,10 +39,10 @@ const rows: readonly { name: string; text: string; runs: readonly JournalRun[] }
     text:
       started("00:00", 1, "a", "b") +
       did("00:10", 1, "a", "failed") +
-      finished("01:00", 1, "failed") +
+      finished("01:00", 1, "failed", 6) +
       started("10:00", 2, "a"),
     runs: [
-      run({ result: "failed", done: 0, failed: "a" }),
+      run({ result: "failed", done: 0, failed: "a", why: "ls: no room", exitCode: 6 }),
       run({ startedAt: "2026-03-01T03:10:00.000Z", result: "open", durationMs: null, planned: 1, done: 0 }),
     ],
   },
@@ -53,7 +58,16 @@ const rows: readonly { name: string; text: string; runs: readonly JournalRun[] }
   {
     name: "a rebuild: actions without an apply",
     text: did("00:05", 1, "rebuild:dev") + did("00:10", 1, "sign:dev", "failed"),
-    runs: [run({ result: "failed", durationMs: 10_000, planned: 2, done: 1, failed: "sign:dev" })],
+    runs: [
+      run({
+        result: "failed",
+        durationMs: 10_000,
+        planned: 2,
+        done: 1,
+        failed: "sign:dev",
+        why: "ls: no room",
+      }),
+    ],
   },
   {
     name: "a process id that comes again is another run",

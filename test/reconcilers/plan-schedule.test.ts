@@ -1,155 +1,30 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { coveredBy, renderStandpoint, type Standpoint } from "../../src/desired-state/standpoint.ts";
-import { absent, type Fact, known, unknown } from "../../src/domain/fact.ts";
-import type { HostName } from "../../src/domain/names.ts";
-import type { Plan } from "../../src/plan/plan.ts";
-import { planFrom } from "../../src/reconcilers/diff-all.ts";
-import type { AskedFacts } from "../../src/reconcilers/schedule/asked-facts.ts";
+import { renderStandpoint } from "../../src/desired-state/standpoint.ts";
+import { known, unknown } from "../../src/domain/fact.ts";
 import type { ScheduleFacts } from "../../src/reconcilers/schedule/schedule-facts.ts";
-import { serviceFile, timerFile } from "../../src/reconcilers/schedule/unit-files.ts";
 import type { WantedSchedule } from "../../src/reconcilers/schedule/wanted.ts";
-import { sha256Of } from "../../src/transport/hash.ts";
-import { desired, lookAt } from "./world.ts";
-
-const [ws, ls] = ["ws", "ls"] as [HostName, HostName];
-const NAME = "0.1.0-0123456789ab";
-const KEY = "ssh-ed25519 AAAAkey";
-const DIGEST = "5e".repeat(32);
-const THESE = coveredBy(desired());
-const FOLDER = "/etc/devbackup/schedule";
-const IDENTITY = `${FOLDER}/id_ed25519`;
-
-const standpointOn = (on: HostName): Standpoint => ({
-  host: on,
-  datasets: THESE,
-  reach: new Map([
-    [on === ls ? ws : ls, { address: "there.lan", port: 2222, user: "chuck", identityFile: IDENTITY }],
-  ]),
-});
-
-const wantedOn = (on: HostName): WantedSchedule => ({
-  on,
-  calendar: "daily",
-  stopSeconds: 120,
-  program: { name: NAME, machine: "x86_64", system: "Linux" },
-  texts: [{ name: "devbackup.yaml", text: "version: 1 # mine\n" }],
-  standpoint: standpointOn(on),
-  secrets: new Map([["notify-0", { kind: "read", digest: DIGEST }]]),
-});
-
-const BARE: ScheduleFacts = {
-  machine: "x86_64",
-  system: "Linux",
-  current: null,
-  programs: [],
-  files: new Map(),
-  units: [],
-  foreign: [],
-  secrets: new Map(),
-  publicKey: null,
-  standpoint: null,
-  timer: " inactive",
-  nextRun: null,
-  lastRun: null,
-  retryAt: null,
-  hostKeys: ["ssh-ed25519 AAAAhost"],
-  logins: new Map(),
-};
-
-const file = (content: string, mode = "600") => `${mode} 0 ${sha256Of(content)}`;
-
-/** As everything stands on its host once it has been set up. */
-const setUpOn = (on: HostName): ScheduleFacts => ({
-  ...BARE,
-  current: NAME,
-  programs: [NAME],
-  files: new Map([
-    [`${FOLDER}/desired-state/devbackup.yaml`, file("version: 1 # mine\n")],
-    [`${FOLDER}/standpoint.json`, file(renderStandpoint(standpointOn(on)))],
-    [`${FOLDER}/known_hosts`, file("[there.lan]:2222 ssh-ed25519 AAAAhost\n")],
-    ["/etc/systemd/system/devbackup.service", file(serviceFile(wantedOn(on)), "644")],
-    ["/etc/systemd/system/devbackup.timer", file(timerFile(wantedOn(on)), "644")],
-  ]),
-  units: ["/etc/systemd/system/devbackup.service", "/etc/systemd/system/devbackup.timer"],
-  secrets: new Map([["notify-0", DIGEST]]),
-  publicKey: KEY,
-  standpoint: standpointOn(on),
-  timer: "enabled active",
-});
-
-const lettingIn = (on: HostName, line = `restrict ${KEY} devbackup-schedule-of-${on}`): ScheduleFacts => ({
-  ...BARE,
-  logins: new Map([[on, { user: "chuck", datasets: THESE, line }]]),
-});
-
-interface Given {
-  readonly wanted?: WantedSchedule | null;
-  readonly onWs?: Fact<ScheduleFacts>;
-  readonly onLs?: Fact<ScheduleFacts>;
-  readonly asked?: Partial<AskedFacts>;
-}
-
-/** Of a world in which all else is done; what is left out stands as it should on ls. */
-function planWith({
-  wanted = wantedOn(ls),
-  onWs = known(lettingIn(ls)),
-  onLs = known(setUpOn(ls)),
-  asked,
-}: Given): Plan {
-  const { desired, observed, request } = lookAt({
-    rows: "2026-01 full 100, 2026-02 incr 10, 2026-03 incr 10",
-    target: "2026-03",
-    tools: new Set(["btrfs", "zstd", "age", "openssl", "curl", "flock", "ssh-keygen", "ssh"]),
-  });
-  return planFrom(
-    desired,
-    {
-      ...observed,
-      schedule: {
-        wanted,
-        there: new Map([
-          [ws, onWs],
-          [ls, onLs],
-        ]),
-        asked:
-          wanted === null
-            ? absent
-            : known({
-                calendar: { kind: "taken", next: "tomorrow" },
-                identities: new Set(),
-                notified: new Map(),
-                systemd: 252,
-                ...asked,
-              }),
-      },
-    },
-    request,
-  );
-}
-
-/** Set up before a dataset went out of the desired state, or by one that shares a dataset with it. */
-const WITH_WWW = [...THESE, "www:/srv/www"];
-const WITH_WWW_ON_LS = known({
-  ...setUpOn(ls),
-  standpoint: { ...standpointOn(ls), datasets: WITH_WWW },
-  files: new Map([...setUpOn(ls).files, [`${FOLDER}/standpoint.json`, "as it was then"]]),
-});
-const lettingInFor = (datasets: readonly string[]) =>
-  known({ ...BARE, logins: new Map([[ls, { user: "chuck", datasets, line: "x" }]]) });
-
-/** Bob's, who calls his dataset and his hosts as they are called here. */
-const BOBS = ["dev:/srv/bob/dev"];
-const ofBob = (on: HostName): ScheduleFacts => ({
-  ...setUpOn(on),
-  standpoint: { ...standpointOn(on), datasets: BOBS },
-});
-const withFile = (path: string, is: string | null): Fact<ScheduleFacts> => {
-  const files = new Map(setUpOn(ls).files);
-  if (is === null) files.delete(path);
-  else files.set(path, is);
-  return known({ ...setUpOn(ls), files });
-};
+import {
+  BARE,
+  BOBS,
+  DIGEST,
+  FOLDER,
+  file,
+  type Given,
+  lettingIn,
+  lettingInFor,
+  ls,
+  NAME,
+  ofBob,
+  planWith,
+  setUpOn,
+  standpointOn,
+  WITH_WWW,
+  WITH_WWW_ON_LS,
+  wantedOn,
+  withFile,
+  ws,
+} from "./schedule-world.ts";
 
 describe("a schedule in the plan", () => {
   const rows: readonly (Given & {

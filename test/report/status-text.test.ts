@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { known } from "../../src/domain/fact.ts";
+import type { JournalRun } from "../../src/domain/journal.ts";
 import { jsonLine } from "../../src/domain/printable.ts";
 import { NEVER_VERIFIED, withVerified } from "../../src/domain/verification.ts";
 import { type StatusTextOptions, statusLine, statusText } from "../../src/report/status-text.ts";
@@ -21,7 +22,10 @@ const TWO_YEARS = Array.from({ length: 24 }, (_, at) => {
 });
 const THREE: Given = { rows: "2026-04 full 100, 2026-05 incr 10, 2026-06 incr 12", times: MIB };
 const SECOND = "artifacts/incr/dev@2026-05.incr.from_2026-04.send.zst.age";
-const RUN = { who: "chuck@laptop", result: "done", durationMs: 184_000, planned: 7, done: 7, failed: null };
+const RUN = {
+  ...{ who: "chuck@laptop", result: "done", durationMs: 184_000, planned: 7, done: 7 },
+  ...{ failed: null, why: null, exitCode: 0 },
+};
 const journal = known([{ ...RUN, startedAt: "2026-06-01T03:00:00.000Z" }]);
 const drills = known({
   proofs: [
@@ -155,6 +159,23 @@ describe("status", () => {
     const status = statusIn({ rows: "" });
     const text = statusText(status, { ...plain, inWords: (next) => `${next} --config home.yaml` });
     assert.match(text, /next: devbackup apply --config home\.yaml\n/);
+  });
+
+  test("that the last apply failed stands at the top; of an earlier one nothing does", () => {
+    const failed = {
+      ...{ ...RUN, startedAt: "2026-06-01T03:00:00Z", result: "failed", done: 2 },
+      ...{ failed: "artifact:dev@2026-06", why: "ls: there is no room", exitCode: 1 },
+    };
+    const textOf = (...runs: Omit<JournalRun, "startedAt">[]) => {
+      const applies = runs.map((run) => ({ startedAt: failed.startedAt, ...run }));
+      return statusText(statusIn({ ...THREE, change: { journal: known(applies) } }), plain);
+    };
+    assert.match(
+      textOf(RUN, failed),
+      /^✓ dev: .*\n {2}the last apply failed: 2026-06-01 03:00 UTC, exit code 1, ls: there is no\n {2}room\. The log of applies: devbackup report\n/,
+    );
+    assert.match(textOf({ ...failed, exitCode: null, why: null }), /UTC, artifact:dev@2026-06 failed\. /);
+    assert.doesNotMatch(textOf(failed, RUN), /last apply failed/);
   });
 
   test("what others wrote is shown, not obeyed", () => {

@@ -196,7 +196,8 @@ test("drills: the newest good one says how long a restore takes, the newest bad 
 test("applies: the newest fifty, newest last, with their age", () => {
   const run = (at: number): JournalRun => ({
     startedAt: new Date(Date.UTC(2026, 4, 1, 0, at)).toISOString(),
-    ...{ who: "chuck@ws", result: "done", durationMs: 1, planned: 1, done: 1, failed: null },
+    ...{ who: "chuck@ws", result: "done", durationMs: 1, planned: 1, done: 1 },
+    ...{ failed: null, why: null, exitCode: 0 },
   });
   const of = (journal: Fact<readonly JournalRun[]>) =>
     statusIn({ rows: "2026-06 full 100", change: { journal } }).datasets[0]?.applies;

@@ -8,6 +8,8 @@ import type { Probe } from "../probe.ts";
 export const UNITS = "/etc/systemd/system";
 export const SERVICE = "devbackup.service";
 export const TIMER = "devbackup.timer";
+/** As `systemctl is-enabled` and `is-active` say it. */
+export const TIMER_STANDS = "enabled active";
 /** The first line of each unit of ours. */
 export const WRITTEN_BY_US = "# Written by devbackup, which sees when it is changed.";
 /** A run that found a host away, or another one at work, is tried again after that. */
@@ -36,13 +38,15 @@ export interface ScheduleFacts {
   readonly publicKey: string | null;
   /** Null where there is none; unreadable where it is damaged, or a newer devbackup has written it. */
   readonly standpoint: Standpoint | null | "unreadable";
-  /** `enabled active` where the timer is as it should be. */
+  /** {@link TIMER_STANDS} where it is as it should be. */
   readonly timer: string;
   /** Null where it is not known. */
   readonly nextRun: Date | null;
   readonly lastRun: Date | null;
   /** When a run that could not be is tried again; null where none waits for that. */
   readonly retryAt: Date | null;
+  /** Of the last run; null where there was none since the host was started. */
+  readonly lastExit: { readonly at: Date; readonly exitCode: number } | null;
   /** The host's own public keys: `ssh-ed25519 AAAA…`. */
   readonly hostKeys: readonly string[];
   /** Which schedules it lets in, by their hosts' names. */
@@ -96,7 +100,7 @@ if [ -f ${`${UNITS}/${TIMER}`} ]; then
   say timer "$(systemctl is-enabled ${TIMER} 2>/dev/null)" "$(systemctl is-active ${TIMER} 2>/dev/null)"
   TZ=UTC systemctl show -p NextElapseUSecRealtime -p LastTriggerUSec -- ${TIMER} 2>/dev/null
 fi
-if [ -f ${`${UNITS}/${SERVICE}`} ]; then TZ=UTC systemctl show -p SubState -p StateChangeTimestamp -- ${SERVICE} 2>/dev/null; fi
+if [ -f ${`${UNITS}/${SERVICE}`} ]; then TZ=UTC systemctl show -p SubState -p StateChangeTimestamp -p ExecMainExitTimestamp -p ExecMainCode -p ExecMainStatus -- ${SERVICE} 2>/dev/null; fi
 for f in /etc/ssh/ssh_host_*_key.pub; do [ ! -f "$f" ] || say hostkey "$(head -n 1 -- "$f")"; done
 for f in "$l"/*; do
   [ -f "$f" ] || continue
@@ -132,6 +136,11 @@ done
       nextRun: timeOf(one("NextElapseUSecRealtime", "=")),
       lastRun: timeOf(one("LastTriggerUSec", "=")),
       retryAt: retryAt(one("SubState", "="), timeOf(one("StateChangeTimestamp", "="))),
+      lastExit: lastExit(
+        timeOf(one("ExecMainExitTimestamp", "=")),
+        one("ExecMainCode", "="),
+        one("ExecMainStatus", "="),
+      ),
       hostKeys: all("hostkey").flatMap((line) => publicKeyOf(line) ?? []),
       logins: new Map(
         all("login").flatMap((line): [HostName, LetIn][] => {
@@ -172,6 +181,12 @@ const retryAt = (state: string | null, since: Date | null): Date | null =>
   since !== null && state?.startsWith("auto-restart")
     ? new Date(since.getTime() + RETRY_MINUTES * 60_000)
     : null;
+
+/** `code` is waitid(2)'s: 1 for one that ended itself; of another, `status` is the signal, told as a shell has it. */
+function lastExit(at: Date | null, code: string | null, status: string | null): ScheduleFacts["lastExit"] {
+  if (at === null || status === null || !/^\d{1,3}$/.test(status)) return null;
+  return { at, exitCode: Number(status) + (code === "1" ? 0 : 128) };
+}
 
 /** `Tue 2026-12-01 03:00:00 UTC`, as systemd writes it (systemd.time(7)). */
 function timeOf(text: string | null): Date | null {

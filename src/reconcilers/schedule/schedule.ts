@@ -12,7 +12,7 @@ import { expectSuccess } from "../run-script.ts";
 import type { View } from "../view.ts";
 import { type Due, dueOf, keyId, loginId, programId, proposeOn } from "./common.ts";
 import { toInstall } from "./program.ts";
-import { SERVICE, TIMER, UNITS } from "./schedule-facts.ts";
+import { SERVICE, TIMER, TIMER_STANDS, UNITS } from "./schedule-facts.ts";
 import { scheduleProblems } from "./schedule-problems.ts";
 import { anotherLogin, type Login, loginsToTry, tryScript } from "./try-logins.ts";
 import { CREDENTIALS, serviceFile, timerFile } from "./unit-files.ts";
@@ -100,7 +100,7 @@ function whatIsWrong({ there }: Due, { files, stale, secrets, former }: Input): 
     ...stale.map((path) => `${path} is no part of the desired state any more`),
     ...secrets.map(([name]) => `${name} ${there.secrets.has(name) ? "has changed" : "is not there"}`),
     ...former.map((name) => `${name} is needed no more`),
-    ...(there.timer === "enabled active"
+    ...(there.timer === TIMER_STANDS
       ? []
       : [`${TIMER} is ${there.timer.trim() || "not there"}, not enabled and active`]),
   ];

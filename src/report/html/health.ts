@@ -34,13 +34,16 @@ export const health = (status: Status, dataset: DatasetStatus): Html =>
 
 /** About the whole, in sentences. */
 export function surroundings({ schedule, cloud }: Status): Html {
+  const undone =
+    schedule?.isSetUp === false ? html` It is not set up like this yet: <code>devbackup apply</code>.` : null;
+  const retry = schedule?.retryAt == null ? null : html` It is tried again at ${time(schedule.retryAt)}.`;
   const last = schedule?.lastRunAt == null ? null : html`, the last was ${time(schedule.lastRunAt)}`;
   const runs =
     schedule === null
       ? html`No schedule: <code>devbackup apply</code> is run by hand.`
       : html`Runs by itself on ${schedule.on} (${schedule.calendar}): next ${
           schedule.nextRunAt === null ? "at a time that is not known" : time(schedule.nextRunAt)
-        }${last}.`;
+        }${last}.${undone}${retry}`;
   const stored =
     cloud === null
       ? null

@@ -143,10 +143,10 @@ function resultCell(result: string): Html {
 export function applyTable({ dataset, server, applies }: DatasetStatus): Html {
   if (applies === null) return html`<p class="quiet">The journal on ${server} could not be read.</p>\n`;
   if (applies.length === 0) return html`<p class="quiet">No apply has changed anything yet.</p>\n`;
-  const row = ({ startedAt, who, result, durationMs, planned, done, failed }: ApplyStatus): Html =>
+  const row = ({ startedAt, who, result, durationMs, planned, done, failed, why }: ApplyStatus): Html =>
     html`<tr><th scope="row">${minute(startedAt)}</th><td>${who}</td>${resultCell(result)}<td class="number">${done} of ${planned}</td><td class="number">${
       durationMs === null ? "" : formatDuration(durationMs)
-    }</td><td class="wide">${failed ?? ""}</td></tr>\n`;
+    }</td><td class="wide">${[failed, why].filter((part) => part !== null).join(": ")}</td></tr>\n`;
   return table(
     `applies-${dataset}`,
     `Applies that had something to do, newest first: the journal on ${server}`,

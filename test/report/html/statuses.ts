@@ -41,14 +41,17 @@ export function statusWith(bad: string): Status {
         space: { ...made.space, server: { ...room(1, 2), path: bad as AbsolutePath } },
         restore: { estimateMs: 1, because: bad },
         drills: drill === undefined ? [] : [{ ...drill, why: bad }],
-        applies: latest === undefined ? [] : [{ ...latest, who: bad, result: bad, failed: bad }],
+        applies: latest === undefined ? [] : [{ ...latest, who: bad, result: bad, failed: bad, why: bad }],
         verification: { at: bad, ageMs: 0, result: "whole", what: bad },
       },
     ]),
     verdict: "in-doubt",
     because: [bad],
     away: [{ host: bad as HostName, why: bad }],
-    schedule: { on: bad as HostName, calendar: bad, nextRunAt: bad, lastRunAt: bad },
+    schedule: {
+      ...{ on: bad as HostName, calendar: bad, isSetUp: false, nextRunAt: bad, lastRunAt: bad, retryAt: bad },
+      lastExit: { at: bad, exitCode: 4 },
+    },
     cloud: { bucket: bad, objects: 1, bytes: 1, monthlyCostUsd: 1, unknown: bad },
   };
 }
@@ -69,8 +72,10 @@ function status(datasets: readonly DatasetStatus[]): Status {
     schedule: {
       on: "ls" as HostName,
       calendar: "*-*-01 03:00:00",
+      ...{ isSetUp: true, retryAt: null },
       nextRunAt: "2026-12-01T03:00:00Z",
       lastRunAt: "2026-11-01T03:00:04Z",
+      lastExit: { at: "2026-11-01T03:05:16Z", exitCode: 0 },
     },
     cloud: {
       bucket: "dev-backups",
@@ -395,7 +400,9 @@ const applyOf = (startedAt: string, result: string): ApplyStatus => ({
   durationMs: result === "done" ? 312_000 : 41_000,
   planned: 6,
   done: result === "done" ? 6 : 2,
-  failed: result === "done" ? null : "send dev@2026-08 to ls: the link to ws was lost",
+  ...(result === "done"
+    ? { failed: null, why: null, exitCode: 0 }
+    : { failed: "artifact:dev@2026-08", why: "ls: the link to ws was lost", exitCode: 1 }),
 });
 
 const sum = (labels: readonly LabelStatus[]): number =>

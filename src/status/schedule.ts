@@ -1,0 +1,61 @@
+import type { DesiredState } from "../desired-state/desired-state.ts";
+import { AGAIN } from "../domain/trouble.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Observation } from "../reconcilers/facts.ts";
+import { type ScheduleFacts, TIMER, TIMER_STANDS } from "../reconcilers/schedule/schedule-facts.ts";
+import type { Doubt, ScheduleStatus } from "./status.ts";
+
+/** The declared schedule as it stands on its host. Null where none is declared. */
+export function scheduleStatus(
+  { schedule }: DesiredState,
+  observed: Observation,
+  plan: Plan,
+): ScheduleStatus | null {
+  if (schedule === null) return null;
+  const { on, calendar } = schedule;
+  const there = factsOf(observed, on);
+  return {
+    ...{ on, calendar },
+    isSetUp: isSetUp(observed, plan),
+    nextRunAt: there?.nextRun?.toISOString() ?? null,
+    lastRunAt: there?.lastRun?.toISOString() ?? null,
+    retryAt: there?.retryAt?.toISOString() ?? null,
+    lastExit: there?.lastExit
+      ? { at: there.lastExit.at.toISOString(), exitCode: there.lastExit.exitCode }
+      : null,
+  };
+}
+
+/** That nothing runs by itself although it is declared; where a problem keeps it from being set up, that is what is said. */
+export function scheduleInDoubt({ schedule }: DesiredState, observed: Observation, plan: Plan): Doubt[] {
+  const there = schedule && factsOf(observed, schedule.on);
+  if (schedule === null || there === null || plan.problems.some(isOfSchedule)) return [];
+  const { timer, nextRun, standpoint } = there;
+  if (timer === TIMER_STANDS && nextRun !== null) return [];
+  const why =
+    standpoint === null
+      ? "the schedule is declared, and not set up yet"
+      : timer === TIMER_STANDS
+        ? `${TIMER} has no next run`
+        : `${TIMER} is ${timer.trim() || "not there"}, not enabled and active`;
+  return [
+    {
+      ...{ code: "schedule-off", host: schedule.on, weight: "warning", next: AGAIN },
+      text: `${why}: nothing runs by itself`,
+    },
+  ];
+}
+
+function factsOf({ schedule }: Observation, on: ScheduleStatus["on"]): ScheduleFacts | null {
+  const there = schedule?.there.get(on);
+  return there?.kind === "known" ? there.value : null;
+}
+
+/** Null where nobody could tell, or nobody has asked what should be there. */
+function isSetUp({ schedule: looked }: Observation, { actions, problems }: Plan): boolean | null {
+  if (!looked?.wanted || looked.asked.kind !== "known") return null;
+  if ([...looked.there.values()].some(({ kind }) => kind !== "known")) return null;
+  return !actions.some(({ kind }) => kind.startsWith("schedule")) && !problems.some(isOfSchedule);
+}
+
+const isOfSchedule = ({ code }: { readonly code: string }): boolean => code.startsWith("schedule-");

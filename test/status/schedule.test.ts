@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { known } from "../../src/domain/fact.ts";
+import type { ScheduleFacts } from "../../src/reconcilers/schedule/schedule-facts.ts";
+import { serviceFile } from "../../src/reconcilers/schedule/unit-files.ts";
+import { statusText } from "../../src/report/status-text.ts";
+import { BARE, type Given, ls, setUpOn, statusWith, wantedOn } from "../reconcilers/schedule-world.ts";
+
+const onLs = (change: Partial<ScheduleFacts>): Given => ({ onLs: known({ ...setUpOn(ls), ...change }) });
+
+/** In one line. */
+function line(given: Given): string {
+  const text = statusText(statusWith(given), {
+    ...{ color: false, verbose: false, width: 80, inWords: (next) => `${next} -x` },
+  });
+  const [, found] = /^ {2}schedule +(.*(?:\n {15}.*)*)$/m.exec(text) ?? [];
+  return found?.replaceAll(/\n +/g, " ") ?? assert.fail(text);
+}
+
+describe("a schedule in the status", () => {
+  const rows: readonly { name: string; given: Given; says: RegExp; doubt?: RegExp; isSetUp?: boolean }[] = [
+    { name: "as it should", given: {}, says: /^on ls, daily; next 2026-07-01 03:00 UTC$/, isSetUp: true },
+    {
+      name: "declared, and not set up",
+      given: { onLs: known(BARE) },
+      says: /^on ls, daily; not set up like this yet: devbackup apply -x$/,
+      doubt: /^the schedule is declared, and not set up yet: nothing runs by itself$/,
+    },
+    {
+      name: "declared otherwise than it stands",
+      given: { wanted: { ...wantedOn(ls), calendar: "weekly" } },
+      says: /^on ls, weekly; not set up like this yet: .*; what stands there runs next 2026-07-01 03:00 UTC$/,
+    },
+    ...["disabled inactive", "enabled inactive", "disabled active", "masked inactive", ""].map((timer) => ({
+      name: `its timer is "${timer}"`,
+      given: onLs({ timer, nextRun: null }),
+      says: /not set up like this yet/,
+      doubt: /^devbackup\.timer is .*, not enabled and active: nothing runs by itself$/,
+    })),
+    {
+      name: "its timer has no next run",
+      given: onLs({ nextRun: null }),
+      says: /^on ls, daily$/,
+      doubt: /^devbackup\.timer has no next run/,
+      isSetUp: true,
+    },
+    {
+      name: "a problem keeps it from being set up: that is the doubt",
+      given: { ...onLs({ timer: "disabled inactive" }), asked: { systemd: 249 } },
+      says: /not set up like this yet/,
+      doubt: /^its systemd is version 249/,
+    },
+    {
+      name: "a run waits to be tried again",
+      given: onLs({
+        // the timer stays at the time that started it
+        nextRun: new Date("2026-01-01T03:00:00Z"),
+        retryAt: new Date("2026-06-01T03:25:00Z"),
+        lastExit: { at: new Date("2026-06-01T03:10:00Z"), exitCode: 4 },
+      }),
+      says: /^on ls, daily; the last run ended with exit code 4, 2026-06-01 03:10 UTC: journalctl -u devbackup there says why; tried again at 2026-06-01 03:25 UTC$/,
+      isSetUp: true,
+    },
+    {
+      name: "its last run was good",
+      given: onLs({ lastExit: { at: new Date("2026-06-01T03:10:00Z"), exitCode: 0 } }),
+      says: /^on ls, daily; next 2026-07-01 03:00 UTC$/,
+      isSetUp: true,
+    },
+  ];
+  for (const { name, given, says, doubt, isSetUp = false } of rows)
+    test(name, () => {
+      const { schedule, doubts, verdict } = statusWith(given);
+      assert.match(line(given), says);
+      assert.equal(schedule?.isSetUp, isSetUp);
+      assert.deepEqual([doubts.length, verdict === "in-doubt"], doubt === undefined ? [0, false] : [1, true]);
+      assert.match(doubts[0]?.text ?? "", doubt ?? /^$/);
+    });
+});
+
+test("a run that is stopped is told alone, and has its time", () => {
+  const unit = serviceFile({ secrets: new Map(), stopSeconds: 321 });
+  assert.match(unit, /^KillMode=mixed\nTimeoutStopSec=321s$/m);
+});
