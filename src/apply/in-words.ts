@@ -7,6 +7,8 @@ export interface Typed {
   readonly command: string;
   /** What shows the same, and does nothing. */
   readonly planCommand: string;
+  /** With all that goes for this once: what was approved, a plan file. Left out where that is not what is to be typed. */
+  readonly exactly?: string;
 }
 
 /** Where a run is not whoever reads of it: that one has the desired state in a place that only they know. */
@@ -27,7 +29,9 @@ export function inWords(error: DevbackupError, typed: Typed): DevbackupError {
   const { why = "", host, next = AGAIN } = error.trouble;
   const first = next === AGAIN ? mendDisk(why, host) : null;
   const whole = first === null ? next : `${first}, then: ${next}`;
-  const words = nextInWords(whole, typed);
+  // of what was refused the lock nothing was begun: all that was typed still goes
+  const again = error.trouble.exitCode === 3 ? (typed.exactly ?? typed.command) : typed.command;
+  const words = nextInWords(whole, { ...typed, command: again });
   return words === error.trouble.next
     ? error
     : new DevbackupError({ ...error.trouble, next: words }, { cause: error });

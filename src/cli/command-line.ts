@@ -9,6 +9,12 @@ import type { CommonFlags } from "./terminal.ts";
 /** The flags that make a command another one. */
 type Chosen = Partial<CommonFlags> & RequestFlags & IdentityFlags;
 
+/** The flags that go for one run. */
+interface Once {
+  readonly yes?: boolean;
+  readonly approve?: readonly string[];
+}
+
 /**
  * `typed`, a command and its own words, with what the user chose: for the commands that are suggested. What a scheduled run
  * reads is a copy, which nobody is to edit or apply: its reader has the desired state elsewhere.
@@ -34,11 +40,22 @@ function withFlags(
 }
 
 /** What to suggest to whoever typed this; what `plan` can't show is then the plan of the same datasets. */
-export function typedBy(typed: string, chosen: Chosen): Typed {
+export function typedBy(typed: string, chosen: Chosen & Once): Typed {
   const { config, dataset } = chosen;
   const same = { ...(config !== undefined && { config }), ...(dataset !== undefined && { dataset }) };
   const command = commandLine(typed, chosen);
-  return { command, planCommand: typed === LOOK ? command : commandLine(LOOK, same) };
+  return {
+    ...{ command, planCommand: typed === LOOK ? command : commandLine(LOOK, same) },
+    ...exactly(typed, chosen),
+  };
+}
+
+/** What was typed, with what goes for this run alone; nothing where nobody typed it. */
+export function exactly(typed: string, chosen: Chosen & Once): Pick<Typed, "exactly"> {
+  if (isScheduledRun(process.env)) return {};
+  const { yes = false, approve = [] } = chosen;
+  const once = [...(yes ? ["--yes"] : []), ...approve.map((word) => `--approve ${quote(word)}`)];
+  return { exactly: [commandLine(typed, chosen), ...once].join(" ") };
 }
 
 /** An apply without what may leave out something that another part of it needs. */

@@ -10,7 +10,7 @@ import { parseSavedPlan, renderSavedPlan, type SavedPlan } from "../plan/saved.t
 import type { Request } from "../reconcilers/request.ts";
 import { sha256Of } from "../transport/hash.ts";
 import { quote } from "../transport/quote.ts";
-import { commandLine, isNarrowed, wholeCommand } from "./command-line.ts";
+import { commandLine, exactly, isNarrowed, wholeCommand } from "./command-line.ts";
 import { type RequestFlags, readRequest } from "./request.ts";
 import type { CommonFlags } from "./terminal.ts";
 
@@ -34,7 +34,12 @@ export async function whatToDo(
   flags: CommonFlags & RequestFlags,
 ): Promise<WhatToDo> {
   if (planFile === undefined)
-    return { ...readRequest(whole, flags, new Date()), saved: null, ...toApply(flags) };
+    return {
+      ...readRequest(whole, flags, new Date()),
+      saved: null,
+      ...toApply(flags),
+      ...exactly(AGAIN, flags),
+    };
   refuseNarrowing(planFile, flags);
   const why = whoElseWrote(planFile, { uid: process.geteuid?.() ?? 0, env: process.env });
   if (why !== undefined) throw notOurs(planFile, why, planAnew(`${planFile}.mine`, flags));
@@ -62,6 +67,7 @@ export async function whatToDo(
     },
     saved: saved.plan,
     ...toApply(chosen),
+    ...exactly(`${AGAIN} ${quote(planFile)}`, flags),
   };
 }
 

@@ -1,6 +1,6 @@
 import { quote } from "../transport/quote.ts";
 import { type ApplyFlags, carryOutAsked } from "./apply.ts";
-import { commandLine, isNarrowed } from "./command-line.ts";
+import { commandLine, exactly, isNarrowed } from "./command-line.ts";
 import { load } from "./load.ts";
 import { readRequest, readTarget } from "./request.ts";
 import { openTerminal } from "./terminal.ts";
@@ -27,12 +27,13 @@ export async function restoreCommand(
   if (spec === undefined || asked.request.restore === null) throw new RangeError("there is a dataset");
   const to = readTarget(spec, datasets.length, flags.to, host, paths);
   const request = { ...asked.request, restore: { ...asked.request.restore, to } };
-  const command = commandLine(["devbackup restore", ...[label, ...paths].map(quote)].join(" "), flags);
+  const typed = ["devbackup restore", ...[label, ...paths].map(quote)].join(" ");
+  const command = commandLine(typed, flags);
   return carryOutAsked(
     {
       ...{ ...asked, request, saved: null },
       // no flags of plan say all of it; it looks, shows and asks itself
-      ...{ command, planCommand: command },
+      ...{ command, planCommand: command, ...exactly(typed, flags) },
       narrowed: isNarrowed(flags),
     },
     flags,

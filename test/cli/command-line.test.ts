@@ -28,5 +28,6 @@ describe("commands that are suggested", () => {
     assert.equal(next, `wait, then: ${apply}`);
     assert.equal(nextInWords(next, words), next, "it is put into their words once");
     assert.equal(nextInWords(LOOK, words), "from where you apply: devbackup plan --dataset dev");
+    assert.equal(words.exactly, undefined, "nobody typed it");
   });
 });

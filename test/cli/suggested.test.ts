@@ -62,24 +62,25 @@ describe("what is suggested is what was typed", () => {
     return troubleOf(work()).finally(() => lock.release());
   };
 
-  test("by an apply that is refused the lock", async () => {
+  test("by an apply that is refused the lock: the very command, for nothing was begun", async () => {
     const file = await saved({ restore: "latest", dataset: "dev" });
-    const { code, next } = await whileLocked(() => applyCommand(file, flags()));
+    const approve = ["key:dev", "a:it's"];
+    const { code, next } = await whileLocked(() => applyCommand(file, { ...flags(), yes: true, approve }));
     assert.equal(code, "locked");
     assert.equal(
       next,
-      `wait for it to end, then: devbackup apply --config ${config} --restore latest --dataset dev`,
+      `wait for it to end, then: devbackup apply ${file} --config ${config} --yes --approve key:dev --approve 'a:it'\\''s'`,
     );
   });
 
   test("by another command that is refused the lock", async () => {
     const { code, next } = await whileLocked(() =>
-      manifestImportCommand("/srv/fetched", { ...flags(), dataset: "dev" }),
+      manifestImportCommand("/srv/fetched", { ...flags(), dataset: "dev", yes: true }),
     );
     assert.equal(code, "locked");
     assert.equal(
       next,
-      `wait for it to end, then: devbackup manifest import /srv/fetched --config ${config} --dataset dev`,
+      `wait for it to end, then: devbackup manifest import /srv/fetched --config ${config} --dataset dev --yes`,
     );
   });
 
