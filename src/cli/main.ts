@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addHelp } from "./help.ts";
 import { heedSignals } from "./interrupt.ts";
 import type { CommonFlags } from "./terminal.ts";
 
@@ -46,12 +47,7 @@ const program = new Command("devbackup")
   .description(
     "Declarative backups of Btrfs workstations: to a server at home, proven there, and encrypted into the cloud.",
   )
-  .version(DEVBACKUP_VERSION)
-  .addHelpText(
-    "after",
-    "\nTo begin: devbackup init, then validate, plan, apply. docs/manual.md has every flag and exit code.",
-  )
-  .showHelpAfterError("(devbackup --help shows what there is)");
+  .version(DEVBACKUP_VERSION);
 
 common(program.command("init"))
   .argument("[dir]", "where to write devbackup.yaml (default: ./desired-state)")
@@ -232,5 +228,6 @@ common(program.command("notify"))
   .description("tell those whom notify declares")
   .action((flags) => run(flags, async () => (await import("./notify.ts")).notifyCommand(flags)));
 
+addHelp(program);
 heedSignals();
 await program.parseAsync();

@@ -1,0 +1,46 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+
+/** As the manual has them, in fewer words. */
+export const EXIT_CODES: Readonly<Record<number, string>> = {
+  0: "done, or nothing to do",
+  1: "an error; status --check: something is overdue or in doubt; apply: something is left undone",
+  2: "plan --detailed-exitcode: there are changes",
+  3: "another apply holds the lock",
+  4: "a host cannot be reached, or refuses its key or login",
+  5: "the saved plan no longer fits what is there",
+  6: "something stored is damaged, missing or not authentic",
+  130: "interrupted",
+};
+
+/** Whoever mistypes is told where the right words stand: at the help of the very command, beside the nearest of its words. */
+export function addHelp(program: Command): void {
+  program.addHelpText("after", () => {
+    const codes = Object.entries(EXIT_CODES).map(([code, means]) => `  ${code.padStart(3)}  ${means}`);
+    return [
+      "",
+      "Exit codes:",
+      ...codes,
+      "",
+      "To begin: devbackup init, then validate, plan, apply.",
+      "Flags of a command: devbackup COMMAND --help.",
+      ...manualLines(),
+    ].join("\n");
+  });
+  pointToHelp(program, program.name());
+}
+
+function pointToHelp(command: Command, words: string): void {
+  command.showHelpAfterError(`(${words} --help shows what there is)`);
+  for (const each of command.commands) pointToHelp(each, `${words} ${each.name()}`);
+}
+
+/** Nothing where the program was installed without its documents, as a schedule does. */
+function manualLines(): string[] {
+  // one folder up from dist/, two from where this file lies
+  const found = ["..", "../.."]
+    .map((up) => join(import.meta.dirname, up, "docs/manual.md"))
+    .find((file) => existsSync(file));
+  return found === undefined ? [] : [`The manual: ${found}`];
+}
