@@ -1,5 +1,8 @@
 import { constants } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { dirname } from "node:path";
+import { shellWord } from "../domain/shell-word.ts";
 import { Undelivered } from "./undelivered.ts";
 
 const MOST_BYTES = 1 << 20;
@@ -19,6 +22,14 @@ export async function readTextfile(file: string): Promise<string> {
     return "";
   }
 }
+
+/** What to make, and what happens meanwhile. */
+const MENDS: Readonly<Record<string, (folder: string) => string>> = {
+  ENOENT: (folder) =>
+    `: there is no folder ${folder}. Make it (mkdir -p ${shellWord(folder)}), and have node_exporter read it (--collector.textfile.directory). ${MEANWHILE}`,
+  EACCES: (folder) => `: ${userInfo().username} may not write to ${folder}. ${MEANWHILE}`,
+};
+const MEANWHILE = "Until then Prometheus hears nothing; backups are made all the same";
 
 /**
  * Replaces `file` in one step, readable by everybody: node_exporter has a user of its own, and never finds half of it.
@@ -43,6 +54,8 @@ export async function writeTextfile(file: string, text: string | null, id: strin
 
   function refuse(error: unknown): never {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new Undelivered(`${file} can't be written (${code ?? message})`);
+    throw new Undelivered(
+      `${file} can't be written (${code ?? message})${MENDS[code ?? ""]?.(dirname(file)) ?? ""}`,
+    );
   }
 }

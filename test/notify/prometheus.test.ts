@@ -126,6 +126,13 @@ test("the textfile: replaced in one step, readable by all, and nothing is left b
   assert.deepEqual(await readdir(folder), ["devbackup.prom"]);
 });
 
+test("the textfile: where its folder is missing, what to make and what becomes of backups is said", async () => {
+  const missing = join(folder, "not here");
+  await assert.rejects(writeTextfile(join(missing, "devbackup.prom"), "x", "5"), {
+    message: `${missing}/devbackup.prom can't be written (ENOENT): there is no folder ${missing}. Make it (mkdir -p '${missing}'), and have node_exporter read it (--collector.textfile.directory). Until then Prometheus hears nothing; backups are made all the same`,
+  });
+});
+
 test("the textfile: what somebody has put in its place is replaced, and never gone through or waited for", async () => {
   const [victim, file] = [join(folder, "victim"), join(folder, "link.prom")];
   await writeFile(victim, "precious");
