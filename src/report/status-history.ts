@@ -1,13 +1,7 @@
 import { formatBytes, plural } from "../domain/units.ts";
-import {
-  type DatasetStatus,
-  type Gap,
-  type LabelStatus,
-  PLACES,
-  type PlaceName,
-  type Standing,
-} from "../status/status.ts";
+import type { DatasetStatus, Gap, LabelStatus, Standing } from "../status/status.ts";
 import type { Paint, TextOptions } from "./lines.ts";
+import { PLACE_NAMES, placesShown } from "./places.ts";
 import { type Column, descent, fitting, headingLine, rowLine } from "./table.ts";
 
 type Entry = DatasetStatus["history"][number];
@@ -21,13 +15,6 @@ interface Fold {
 const MOST_LINES = 14;
 const NEWEST_SHOWN = 8;
 
-const HEADING: Readonly<Record<PlaceName, string>> = {
-  workstation: "SNAPSHOT",
-  artifact: "ARTIFACT",
-  manifest: "MANIFEST",
-  server: "HYDRATED",
-  cloud: "CLOUD",
-};
 const GLYPH: Readonly<Record<Standing, string>> = {
   whole: "✓",
   missing: "missing",
@@ -73,9 +60,9 @@ const columnsFor = (hasCloud: boolean): readonly Column<LabelStatus>[] => [
     cell: ({ sizeBytes }) => (sizeBytes === null ? "" : formatBytes(sizeBytes)),
   },
   { heading: "AGE", align: "right", spare: 2, cell: ({ ageMs }) => (ageMs === null ? "" : shortAge(ageMs)) },
-  ...PLACES.filter((place) => hasCloud || place !== "cloud").map(
+  ...placesShown(hasCloud).map(
     (place): Column<LabelStatus> => ({
-      ...{ heading: HEADING[place], align: "left", spare: place === "manifest" ? 3 : 0 },
+      ...{ heading: PLACE_NAMES[place].toUpperCase(), align: "left", spare: place === "manifest" ? 3 : 0 },
       cell: ({ places }) => GLYPH[places[place]],
       style: ({ places }) => STYLE[places[place]],
     }),

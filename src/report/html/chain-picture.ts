@@ -1,8 +1,9 @@
 import { type Html, html } from "../../domain/html.ts";
 import { formatBytes, plural } from "../../domain/units.ts";
 import type { DatasetStatus, LabelStatus, PlaceName } from "../../status/status.ts";
+import { PLACE_NAMES } from "../places.ts";
 import { type DrawnChain, drawnChains, isAmiss, LINE, type Slot } from "./chains.ts";
-import { PLACE_NAMES, STANDING_WORDS, small, standingMark } from "./signs.ts";
+import { STANDING_WORDS, small, standingMark } from "./signs.ts";
 
 const FIRST_X = 82;
 const PITCH = 21;

@@ -1,10 +1,11 @@
 import { type Html, html, raw } from "../../domain/html.ts";
 import { formatAge, formatBytes, plural } from "../../domain/units.ts";
 import type { DatasetStatus, Status } from "../../status/status.ts";
+import { placesShown } from "../places.ts";
 import { chainPictures } from "./chain-picture.ts";
 import { growthCharts } from "./growth-chart.ts";
 import { health, surroundings } from "./health.ts";
-import { placesOf, sign } from "./signs.ts";
+import { sign } from "./signs.ts";
 import { POLICY, STYLE } from "./style.ts";
 import { applyTable, drillTable, dueTable, heading, labelTable, table, verificationLine } from "./tables.ts";
 import { notes, verdict, verdictWords, withDatasets } from "./verdict.ts";
@@ -85,7 +86,7 @@ function overview({ datasets }: Status): Html {
 
 function section(status: Status, dataset: DatasetStatus, inWords: ReportFacts["inWords"]): Html {
   const { dataset: name, cadence, workstation, server } = dataset;
-  const places = placesOf(status);
+  const places = placesShown(status.cloud !== null);
   const due = dueTable(dataset);
   const labels = labelTable(dataset, places);
   return html`<section class="dataset" id="dataset-${name}">

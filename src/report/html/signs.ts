@@ -1,5 +1,5 @@
 import { type Html, html } from "../../domain/html.ts";
-import type { PlaceName, Standing, Status } from "../../status/status.ts";
+import type { Standing } from "../../status/status.ts";
 
 /** How something is, as a colour; what it means always stands beside it in words, or in a shape of its own. */
 export type Tone = "well" | "warn" | "bad" | "quiet" | "mark";
@@ -21,21 +21,6 @@ export const STANDING_TONE: Readonly<Record<Standing, Tone>> = {
   due: "mark",
   "not-wanted": "quiet",
 };
-
-/** As `devbackup status` calls them too. */
-export const PLACE_NAMES: Readonly<Record<PlaceName, string>> = {
-  workstation: "Snapshot",
-  artifact: "Artifact",
-  manifest: "Manifest",
-  server: "Hydrated",
-  cloud: "Cloud",
-};
-
-/** Places as columns, in the order in which a backup comes to them; without the cloud where none is declared. */
-export const placesOf = ({ cloud }: Status): readonly PlaceName[] =>
-  cloud === null
-    ? ["workstation", "artifact", "manifest", "server"]
-    : ["workstation", "artifact", "manifest", "server", "cloud"];
 
 /** A standing as a shape of its own around (x, y), 10 units wide. */
 export function standingMark(standing: Standing, x: number, y: number): Html {

@@ -8,7 +8,8 @@ import type {
   LabelStatus,
   PlaceName,
 } from "../../status/status.ts";
-import { PLACE_NAMES, sign, standingCell, type Tone } from "./signs.ts";
+import { PLACE_NAMES } from "../places.ts";
+import { sign, standingCell, type Tone } from "./signs.ts";
 import { day, minute, time } from "./words.ts";
 
 /** A table that scrolls within itself where it is too wide, by keys too. */
