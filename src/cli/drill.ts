@@ -1,14 +1,13 @@
 import { snapshotName } from "../domain/artifact.ts";
 import { type Label, parseLabel } from "../domain/label.ts";
-import { chainOf } from "../domain/lineage.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import { proofRecord } from "../domain/proof.ts";
 import { DevbackupError, LOOK } from "../domain/trouble.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import type { Witness } from "../notify/ending.ts";
-import { copiesOf, sourceOf, whereabouts } from "../reconcilers/artifact/copies.ts";
 import { fetch } from "../reconcilers/artifact/fetch.ts";
 import { drill, drillAction } from "../reconcilers/proof/drill.ts";
+import { fetchesFor, wholeChain } from "../reconcilers/proof/drill-chain.ts";
 import type { View } from "../reconcilers/view.ts";
 import { commandLine } from "./command-line.ts";
 import { load } from "./load.ts";
@@ -108,29 +107,8 @@ function labelOf({ spec, course }: View, wanted: string | undefined): Label {
   });
 }
 
-/** What `label` is made from, if all of it can be had. */
-function wholeChain(view: View, label: Label): Manifest {
-  const { spec, course } = view;
-  const chain = chainOf(course.rows, label) ?? [];
-  const lost = chain.find((row) => !["server", "bucket"].includes(sourceOf(row, view)));
-  if (lost === undefined) return chain;
-  throw new DevbackupError({
-    code: "artifact-lost",
-    exitCode: 6,
-    host: spec.server,
-    what: `${label} can't be restored: the artifact of ${lost.label} is ${whereabouts(copiesOf(lost, view))}`,
-    state: "Nothing was changed",
-    next: `devbackup manifest chain ${label} --dataset ${spec.name}`,
-  });
-}
-
 /** Into the store, as every backup does. */
 async function fetchMissing(view: View, chain: Manifest, there: OnServer): Promise<void> {
-  const missing = (now: View) => {
-    // a restore fetches no more than what is to be hydrated
-    const { actions = [] } = fetch.diff({ ...now, restore: null });
-    return actions.filter(({ label }) => chain.some((row) => row.label === label));
-  };
-  for (const action of missing(view))
-    await there.carryOut(action, fetch.run, (now) => ({ actions: missing(now), problems: [] }));
+  for (const action of fetchesFor(view, chain))
+    await there.carryOut(action, fetch.run, (now) => ({ actions: fetchesFor(now, chain), problems: [] }));
 }

@@ -31,7 +31,7 @@ const [FIRST = assert.fail(), SECOND = assert.fail(), NEWEST = assert.fail()] = 
 
 describe("a drill, on a real Btrfs", { skip: whyNoDisk() }, () => {
   /** Three months in a repository, the last two hydrated; snapshots where the workstation has them. */
-  async function place(context: TestContext, mebibytes = 600) {
+  async function place(context: TestContext, mebibytes = 600, kibibytes = 200) {
     const { path: disk, fill } = smallDisk(context, mebibytes);
     const at = (...inside: string[]) => join(disk, ...inside) as AbsolutePath;
     const spec: DatasetSpec = {
@@ -52,7 +52,12 @@ describe("a drill, on a real Btrfs", { skip: whyNoDisk() }, () => {
     } as unknown as Tools;
     const rows: ManifestRow[] = [];
     for (const [index, each] of LABELS.entries()) {
-      shell('head -c 200K /dev/urandom >"$1/$2"; echo "$2" >>"$1/notes"', spec.path, each);
+      shell(
+        'head -c "$3K" /dev/urandom >"$1/$2"; echo "$2" >>"$1/notes"',
+        spec.path,
+        each,
+        String(kibibytes),
+      );
       shell('btrfs -q subvolume snapshot -r "$1" "$2/dev@$3"', spec.path, spec.snapshots, each);
       const parent = LABELS[index - 1] ?? null;
       const localPath = artifactPath({ dataset: spec.name, label: each, parent });
@@ -79,8 +84,11 @@ describe("a drill, on a real Btrfs", { skip: whyNoDisk() }, () => {
       ...{ spec, host, fill, rows },
       artifact: (of: Label) =>
         join(spec.repository, rows.find((row) => row.label === of)?.localPath ?? assert.fail()),
-      run: (of: Label | null) =>
-        drill.run({ host: spec.server, input: { dataset: spec, label: of } } as Action<never>, tools),
+      run: (of: Label | null, on = host) =>
+        drill.run({ host: spec.server, input: { dataset: spec, label: of } } as Action<never>, {
+          ...tools,
+          host: () => on,
+        }),
       facts: async () => {
         const fact = script.parse((await host.run(script.script)).stdout);
         return fact.kind === "known" ? fact.value : assert.fail();
@@ -203,6 +211,31 @@ describe("a drill, on a real Btrfs", { skip: whyNoDisk() }, () => {
       refused(/no room.*\n.* MiB free, and at least \d+ MiB needed/s, "no-space", 1),
     );
     assert.equal((await facts()).proofs.length, 1);
+    isClean();
+  });
+
+  test("a Btrfs quota that leaves no room, before or in the middle of it, is no proof that a label can't be restored", async (context) => {
+    const { run, facts, isClean, spec, host } = await place(context, 700, 8192);
+    const top = join(spec.repository, "..");
+    const limit = `sync -f "$1"; u=$(btrfs qgroup show --raw "$1" | awk '$1 == "0/5" {print $2}'); btrfs qgroup limit $((u + $2)) 0/5 "$1"`;
+    shell('sync -f "$1"; btrfs quota enable "$1"; btrfs quota rescan -w "$1" >/dev/null', top);
+    shell(limit, top, String(100 * 1024 ** 2));
+    await assert.rejects(
+      run(NEWEST),
+      refused(/no room.*\n\d+ MiB left of the Btrfs quota, and at least \d+ MiB needed/s, "no-space", 1),
+    );
+    isClean();
+    shell('btrfs qgroup limit none 0/5 "$1"', top);
+    // somebody else takes it while the first artifact is received
+    const bin = shell("mktemp -d").trim();
+    context.after(() => shell('rm -r "$1"', bin));
+    const zstd = `#!/bin/sh\n[ -e ${bin}/taken ] || { : >${bin}/taken; set -- ${top} 3000000; ${limit}; set -- -q -d -c; }\nexec /usr/bin/zstd "$@"\n`;
+    writeFileSync(join(bin, "zstd"), zstd, { mode: 0o755 });
+    const taking = { ...host, run: (script: string) => host.run(`PATH=${bin}:$PATH\n${script}`) };
+    await assert.rejects(run(NEWEST, taking), refused(/no room.*Disk quota exceeded/s, "no-space", 1));
+    shell('btrfs qgroup limit none 0/5 "$1"', top);
+    assert.deepEqual((await facts()).proofs, []);
+    assert.match((await run(NEWEST)) ?? "", /^the same/);
     isClean();
   });
 

@@ -4,10 +4,11 @@ import { known, unknown } from "../../src/domain/fact.ts";
 import type { DrillProof } from "../../src/domain/proof.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planFrom, viewOf } from "../../src/reconcilers/diff-all.ts";
+import { fetchesFor, wholeChain } from "../../src/reconcilers/proof/drill-chain.ts";
 import { thingsOf } from "../../src/reconcilers/verify/things.ts";
-import { label } from "../domain/history.ts";
+import { history, label } from "../domain/history.ts";
 import { monthOf, store, THREE } from "./rows.ts";
-import { type Case, folder, HOME, lookAt, subvolume } from "./world.ts";
+import { type Case, filesOf, folder, HOME, lookAt, settled, subvolume } from "./world.ts";
 
 const EVERY = { every: { count: 3, unit: "month" } } as const;
 const proof = (at: string, result: DrillProof["result"] = "same"): DrillProof => ({
@@ -61,7 +62,7 @@ describe("a drill in the plan", () => {
     const lost = planned({ cloud: false, change: { store: files } });
     assert.deepEqual(ids(lost), []);
     const text = lost.warnings.find(({ code }) => code === "drill-overdue")?.text ?? "";
-    assert.match(text, /none can be done: the artifact of 2026-01 is lost/);
+    assert.match(text, /none can be done: the artifact of 2026-01 is missing on the server$/);
   });
   test("what one that was cut off has left is cleared away, whether one is due or not", () => {
     for (const [declared, proofs] of [
@@ -85,6 +86,42 @@ describe("a drill in the plan", () => {
   });
   test("a restore has none", () => {
     assert.deepEqual(ids(planned({ restore: { label: "latest", to: null } })), []);
+  });
+});
+
+describe("a drill of a label that was asked for", () => {
+  const FIVE = "2026-01 full 100, 2026-02 incr 10, 2026-03 full 100";
+  const asked = (given: Partial<Case>) => {
+    const { desired, observed, request } = lookAt({
+      ...{ rows: FIVE, target: "2026-03", retention: { serverArtifacts: { kind: "chains", count: 1 } } },
+      change: { store: known({ ...store, files: filesOf(history(FIVE).slice(2)) }) },
+      ...given,
+    });
+    const [spec = assert.fail()] = desired.datasets;
+    const about = viewOf(desired, spec, observed, request);
+    return about.kind === "view" ? about.view : assert.fail();
+  };
+  test("what the server's rule has let go of it is fetched, and no more", () => {
+    const view = asked({});
+    const fetched = (at: string) =>
+      fetchesFor(view, wholeChain(view, label(at))).map((each) => each.label as string);
+    assert.deepEqual([fetched("2026-02"), fetched("2026-03")], [["2026-01", "2026-02"], []]);
+  });
+  test("what is nowhere, or in an archive, is told instead", () => {
+    assert.throws(() => wholeChain(asked({ cloud: false }), label("2026-02")), {
+      message: /2026-02 can't be restored: the artifact of 2026-01 is missing on the server$/,
+    });
+    const { bucket } = settled(FIVE);
+    assert(bucket.kind === "known");
+    const objects = new Map(
+      [...bucket.value.objects].map(([key, object]) => [key, { ...object, archive: "GLACIER" }]),
+    );
+    assert.throws(
+      () => wholeChain(asked({ bucket: known({ ...bucket.value, objects }) }), label("2026-02")),
+      {
+        message: /2026-01 is missing on the server and archived in the bucket$/,
+      },
+    );
   });
 });
 

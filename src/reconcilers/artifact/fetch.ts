@@ -44,8 +44,8 @@ export const fetch: Reconciler<Input> = {
         : [];
     return {
       actions: [
-        ...needed.map((row) => fetchRow(view, row, "artifact")),
-        ...older.map((row) => fetchRow(view, row, "cloud")),
+        ...needed.map((row) => fetchAction(view, row, "artifact")),
+        ...older.map((row) => fetchAction(view, row, "cloud")),
       ],
     };
   },
@@ -82,7 +82,8 @@ const rowsToReceive = (view: View): ManifestRow[] => {
   return view.course.rows.filter(({ label }) => wanted.has(label));
 };
 
-function fetchRow(view: View, row: ManifestRow, stage: "artifact" | "cloud"): Action<Input> {
+/** Of an artifact that the bucket has, whoever needs it, and whether or not a rule has let it go. */
+export function fetchAction(view: View, row: ManifestRow, stage: "artifact" | "cloud"): Action<Input> {
   const { spec, facts, cloud, course } = view;
   if (cloud === null) throw new RangeError("no cloud is declared");
   const there = facts.store.kind === "known" ? facts.store.value.files.get(row.localPath) : undefined;

@@ -6,7 +6,7 @@ import { sh } from "../../transport/quote.ts";
 import { PROVE } from "../artifact/prove-script.ts";
 import { identityFile } from "../keys/key-files.ts";
 import { ENTER } from "../machine/enter.ts";
-import { RESERVE_BYTES } from "../machine/place.ts";
+import { PLACE_FUNCTIONS, RESERVE_BYTES } from "../machine/place.ts";
 import { manifestFile } from "../manifest/store.ts";
 import { WAIT_OR_END } from "../receive/receive-script.ts";
 import { COMPARE, headerOf } from "./compare.ts";
@@ -42,14 +42,19 @@ export const drillScript = (spec: DatasetSpec, label: Label): string => `${lines
 mkdir -m 700 -- "$d" "$d/tree" "$d/scratch" && : >"$d/disk" || exit 1
 # a copy of what is written would be kept at each change
 chattr +C "$d/disk" 2>/dev/null
-free=$(df --output=avail -B 1 -- "$d" | tail -n 1)
-unshare -m sh -s "$d" "$free" <<'END'
+free=$(df --output=avail -B 1 -- "$d" | tail -n 1) of=disk
+`}${PLACE_FUNCTIONS}${sh`
+# what was written last counts, too
+sync -f "$d"
+left=$(p=$d; quota | awk '{ for (at = 2; at < 4; at++) if ($(at + 2) != "none") print $(at + 2) - $at }' | sort -n | head -n 1)
+if [ -n "$left" ] && [ "$left" -lt "$free" ]; then free=$((left > 0 ? left : 0)) of=quota; fi
+unshare -m sh -s "$d" "$free" "$of" <<'END'
 `}${inside(spec, label)}
 END`;
 
 const inside = (spec: DatasetSpec, label: Label): string => `set -u
 ${ENTER}${LISTING}${COMPARE}${PROVE}${sh`
-d=$1 free=$2 w=$1/scratch
+d=$1 free=$2 of=$3 w=$1/scratch
 l=${label} repository=${spec.repository} identity=${identityFile(spec)} f=${fingerprintFile(spec, label)}
 tab=$(printf '\t')
 # labels grow, and a parent stands above what builds on it
@@ -63,11 +68,14 @@ read -r parent _ <"$w/chain" && [ "$parent" = - ] || { echo "the manifest has no
 bytes=$(awk '{ bytes += $3 } END { printf "%.0f", bytes }' "$w/chain")
 room=$((free - ${RESERVE_BYTES}))
 # what it is made from takes at least as much again, and Btrfs as much as that for itself
-if [ "$room" -lt "$((bytes + 134217728))" ]; then echo "room $free $((bytes + 134217728 + ${RESERVE_BYTES}))"; exit ${NO_ROOM}; fi
+if [ "$room" -lt "$((bytes + 134217728))" ]; then echo "room $free $((bytes + 134217728 + ${RESERVE_BYTES})) $of"; exit ${NO_ROOM}; fi
 # in a container there may be none, and those of the kernel can be had all the same
 [ -e /dev/loop-control ] || mount -t devtmpfs devtmpfs /dev || exit 1
 truncate -s "$room" "$d/disk" && mkfs.btrfs -q -m single -d single "$d/disk" >"$w/said" 2>&1 &&
   mount -o loop,noatime "$d/disk" "$d/tree" 2>"$w/said" && cd "$d/tree" || { cat "$w/said" >&2; exit 1; }
+# what somebody else has taken meanwhile, or a quota, comes out in there as an error of the disk
+no_room() { dd if=/dev/zero of="$d/more" bs=1M count=16 conv=fsync status=none 2>&1 | grep -e 'No space left on device' -e 'Disk quota exceeded' >&2; }
+give_up() { if no_room; then exit ${NO_ROOM}; fi; exit "$1"; }
 milliseconds() { echo "$(($(date +%s%N) / 1000000))"; }
 begun=$(milliseconds)
 while read -r _ expected size path; do
@@ -77,14 +85,14 @@ while read -r _ expected size path; do
   { age -d -i "$identity" "$a" || echo "age failed" >>"$w/failed"; } |
     { zstd -q -d -c || echo "zstd failed" >>"$w/failed"; } |
     receive_here || echo "btrfs receive failed, or the stream ended early" >>"$w/failed"
-  [ ! -e "$w/failed" ] && [ "$(btrfs property get -ts "./$n" ro)" = ro=true ] || { cat "$w/failed" >&2; exit ${NOT_RESTORED}; }
+  [ ! -e "$w/failed" ] && [ "$(btrfs property get -ts "./$n" ro)" = ro=true ] || { cat "$w/failed" >&2; give_up ${NOT_RESTORED}; }
 done <"$w/chain"
-btrfs filesystem sync . || exit 1
+btrfs filesystem sync . || give_up 1
 echo "restored $(($(milliseconds) - begun))"
 gently
 cd "./$n" || exit 1
 if [ -e "$f" ]; then
-  compare "$f" ${headerOf(spec, label)} || exit 1
+  compare "$f" ${headerOf(spec, label)} || give_up 1
 else
   list_inodes | cut -z -d ' ' -f 2- | count_files
   echo "no fingerprint"

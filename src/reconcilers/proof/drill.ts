@@ -2,11 +2,9 @@ import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { snapshotName } from "../../domain/artifact.ts";
 import type { Fact } from "../../domain/fact.ts";
 import type { Label } from "../../domain/label.ts";
-import { chainOf } from "../../domain/lineage.ts";
 import { whyDrillDue } from "../../domain/proof.ts";
 import type { Action, ActionId, Warning } from "../../plan/plan.ts";
 import { actionId, propose, UNKNOWN_STATE, warning } from "../answer.ts";
-import { sourceOf } from "../artifact/copies.ts";
 import { fetchId } from "../artifact/fetch.ts";
 import { keyId } from "../keys/keys.ts";
 import { layoutId } from "../machine/layout.ts";
@@ -16,6 +14,7 @@ import { hydrateId } from "../receive/hydrate.ts";
 import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import type { View } from "../view.ts";
+import { chainToDrill, lackingFor } from "./drill-chain.ts";
 import { clearDrillScript, drillFolder } from "./drill-script.ts";
 import { fingerprintId } from "./fingerprint.ts";
 import { rehearse } from "./rehearse.ts";
@@ -38,10 +37,10 @@ export const drill: Reconciler<Input> = {
     if (desired.drill === null || newest === undefined) return clearing;
     const why = whyDrillDue(proofs, desired.drill.every, takenAt);
     if (why === null) return clearing;
-    const lost = lostOf(view, newest);
+    const lacking = lackingFor(view, chainToDrill(view, newest));
     return {
-      ...(lost === undefined ? { actions: [drillAction(view, newest, why)] } : clearing),
-      warnings: drillWarnings(view, why, lost),
+      ...(lacking === null ? { actions: [drillAction(view, newest, why)] } : clearing),
+      warnings: drillWarnings(view, why, lacking),
     };
   },
   run: async ({ host, input: { dataset, label } }, tools) => {
@@ -57,8 +56,7 @@ export const drill: Reconciler<Input> = {
 
 /** A drill of `label`; `why` it is due. */
 export function drillAction(view: View, label: Label, why: string): Action<Input> {
-  const { spec, course } = view;
-  const chain = chainOf(course.rows, label) ?? [];
+  const { spec } = view;
   return propose("drill", spec, {
     id: drillId(spec),
     host: spec.server,
@@ -76,7 +74,7 @@ export function drillAction(view: View, label: Label, why: string): Action<Input
       registerId(spec, label),
       fingerprintId(spec, label),
       hydrateId(spec, label),
-      ...chain.map((row) => fetchId(spec, row.label)),
+      ...chainToDrill(view, label).map((row) => fetchId(spec, row.label)),
     ],
     input: { dataset: spec, label },
   });
@@ -96,14 +94,10 @@ const clearAction = (spec: DatasetSpec): Action<Input> =>
 
 const drillId = (spec: DatasetSpec): ActionId => actionId("drill", spec.name);
 
-/** The first label that it is made of whose artifact is nowhere. */
-const lostOf = (view: View, label: Label): Label | undefined =>
-  chainOf(view.course.rows, label)?.find((row) => sourceOf(row, view) === "nowhere")?.label;
-
 /** Never in the plan that is to make the first backup: there is nothing yet that could have been drilled. */
-function drillWarnings({ spec, course }: View, why: string, lost: Label | undefined): Warning[] {
+function drillWarnings({ spec, course }: View, why: string, lacking: string | null): Warning[] {
   if (course.rows.length === 0) return [];
-  const text = lost === undefined ? why : `${why}, and none can be done: the artifact of ${lost} is lost`;
+  const text = lacking === null ? why : `${why}, and none can be done: ${lacking}`;
   return [warning("drill-overdue", spec, spec.server, text)];
 }
 

@@ -4,7 +4,7 @@ import type { Label } from "../../domain/label.ts";
 import { joinPath } from "../../domain/names.ts";
 import type { DrillProof, DrillResult } from "../../domain/proof.ts";
 import { differenceInWords } from "../../domain/tree-difference.ts";
-import { DevbackupError } from "../../domain/trouble.ts";
+import { AGAIN, DevbackupError } from "../../domain/trouble.ts";
 import { formatBytes, formatDuration, plural } from "../../domain/units.ts";
 import { artifactDamaged, DAMAGED } from "../artifact/prove-script.ts";
 import type { Tools } from "../reconciler.ts";
@@ -41,8 +41,14 @@ export async function rehearse(spec: DatasetSpec, label: Label, tools: Tools): P
     await note("failed", null, [`${done.last} is damaged: ${said}`]);
     throw artifactDamaged(spec.server, joinPath(spec.repository, done.last), said);
   }
-  if (exitCode === NO_ROOM || /No space left on device/.test(said))
-    throw fail("no-space", `there is no room to restore ${label} for a drill`, roomInWords(stdout) ?? said);
+  if (exitCode === NO_ROOM || /No space left on device|Disk quota exceeded/.test(said))
+    throw fail(
+      "no-space",
+      `${label} was not drilled: there is no room to restore it`,
+      roomInWords(stdout) ?? said,
+      1,
+      `make room on ${spec.server}, or raise the quota there, then: ${AGAIN}`,
+    );
   if (exitCode === NOT_RESTORED) {
     await note("failed", null, [`${done.last}: ${said}`]);
     throw fail("not-restored", `${label} can't be restored from its artifacts: ${done.last} fails`, said, 6);
@@ -102,8 +108,8 @@ function readDrill(stdout: string): Done {
 }
 
 function roomInWords(stdout: string): string | undefined {
-  const [, free, needed] = /^room (\d+) (\d+)$/m.exec(stdout) ?? [];
+  const [, free, needed, of] = /^room (\d+) (\d+) (disk|quota)$/m.exec(stdout) ?? [];
   return free === undefined
     ? undefined
-    : `${formatBytes(Number(free))} free, and at least ${formatBytes(Number(needed))} needed`;
+    : `${formatBytes(Number(free))} ${of === "quota" ? "left of the Btrfs quota" : "free"}, and at least ${formatBytes(Number(needed))} needed`;
 }
