@@ -14,8 +14,8 @@ export interface Typed {
 /** Where a run is not whoever reads of it: that one has the desired state in a place that only they know. */
 export const FROM_THERE = "from where you apply: ";
 
-/** With a flag it is another command that is meant; but for `--approve`, which adds to what was typed. */
-const WHOLE = new RegExp(`(?<!${FROM_THERE})(${AGAIN}|${LOOK})(?! -(?!-approve ))`, "g");
+/** With a flag it is another command that is meant; but for `--approve` and `--label`, which add to what was typed. */
+const WHOLE = new RegExp(`(?<!${FROM_THERE})(${AGAIN}|${LOOK})(?! -(?!-(?:approve|label) ))`, "g");
 
 /** What to type next, in the words of the user. */
 export const nextInWords = (next: string, { command, planCommand }: Typed): string =>

@@ -54,7 +54,7 @@ encryption:
 # schedule:
 #   on: server
 #   calendar: "*-*-01 03:00:00"
-`;
+${answers.workstation.kind === "local" && answers.server.kind !== "local" ? reachLines(dataset.owner) : ""}`;
   const checked = checkDesiredState(text, { file: FILE, home: "/root" });
   if (checked.kind === "valid") return text;
   throw new DevbackupError({
@@ -115,6 +115,11 @@ const alreadyThere = (file: string): DevbackupError =>
     state: "it was not touched, and nothing was written",
     next: "devbackup init DIR, or in another folder; or use what is there: devbackup validate",
   });
+
+/** Of a workstation that is this machine the server knows nothing. */
+const reachLines = (owner: string): string => `#   reach:
+#     workstation: {address: laptop.lan, user: ${scalar(owner)}}   # where the server finds it; a login with sudo without a password
+`;
 
 const NO_CLOUD = `# There is no off-site copy yet; as long as there is none, every plan warns. For Cloudflare R2:
 # cloud:

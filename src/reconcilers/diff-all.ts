@@ -2,6 +2,7 @@ import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.t
 import { absent, unknown } from "../domain/fact.ts";
 import { compareLabels, type Label, labelAt } from "../domain/label.ts";
 import type { DatasetName } from "../domain/names.ts";
+import { AGAIN } from "../domain/trouble.ts";
 import { formatDuration } from "../domain/units.ts";
 import { assemble } from "../plan/assemble.ts";
 import type { Plan, Problem, Warning } from "../plan/plan.ts";
@@ -22,7 +23,7 @@ import { lookForRoom } from "./room.ts";
 import type { Course, View } from "./view.ts";
 
 /** More than this between two clocks, and labels or time-outs may come out wrong. */
-const SKEW_MS = 5 * 60_000;
+export const SKEW_MS = 5 * 60_000;
 
 /** Desired state and observation → plan. Pure: the same for `plan`, `apply` and each look in between. */
 export function planFrom(desired: DesiredState, observed: Observation, request: Request): Plan {
@@ -135,8 +136,8 @@ function labelProblems(spec: DatasetSpec, { rows, target }: Course, { labelled }
       "clock-went-back",
       spec,
       null,
-      `the clock here makes it ${target}, and ${spec.name} stands at ${newest} already`,
-      `to go on with ${newest}, until the calendar is there: --label ${newest}; if the clock here is wrong, set it right (timedatectl)`,
+      `the clock here makes it ${target}, and ${spec.name} stands at ${newest} already. If that clock is wrong, set it right (timedatectl); if not, go on with ${newest} until the calendar is there`,
+      `${AGAIN} --label ${newest}`,
     ),
   ];
 }
@@ -166,7 +167,7 @@ function clockProblems(
         spec,
         host,
         `the clock here makes it ${target}, the one there ${theirs}, and a label can't be taken back`,
-        `set the wrong clock right (timedatectl), or name the label: --label ${target}`,
+        `set the wrong clock right (timedatectl), or name the label: ${AGAIN} --label ${target}`,
       ),
     ];
   });

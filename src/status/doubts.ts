@@ -1,11 +1,13 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { Label } from "../domain/label.ts";
+import type { ManifestRow } from "../domain/manifest.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { AGAIN } from "../domain/trouble.ts";
-import { DAY_MS, plural } from "../domain/units.ts";
+import { DAY_MS, formatDuration, plural } from "../domain/units.ts";
 import { isAdvice, worthSeeing } from "../plan/advice.ts";
 import { approveCommand } from "../plan/approval.ts";
 import type { Plan, Problem, Warning } from "../plan/plan.ts";
+import { SKEW_MS } from "../reconcilers/diff-all.ts";
 import type { DatasetStatus, Doubt, LabelStatus, Standing, Verdict } from "./status.ts";
 
 /** The history shows it, and whether it went on for too long is `overdue`. */
@@ -87,6 +89,20 @@ const MENDABLE = [
 ] as const;
 
 const mayBeWhole = (standing: Standing): boolean => standing === "whole" || standing === "unknown";
+
+/** Dated by a clock that ran ahead, however old they are; nothing but time makes them right. */
+export function datedAhead(rows: readonly Pick<ManifestRow, "label" | "ts">[], now: Date): Doubt[] {
+  const found = rows.filter(({ ts }) => Date.parse(ts) - now.getTime() > SKEW_MS);
+  const furthest = Math.max(...found.map(({ ts }) => Date.parse(ts))) - now.getTime();
+  if (found.length === 0) return [];
+  const labels = listed(found.map(({ label }) => label));
+  return [
+    {
+      ...{ code: "dated-ahead", host: null, weight: "warning", next: null },
+      text: `${labels} ${found.length === 1 ? "is" : "are"} dated ${formatDuration(furthest)} ahead of now: the clock of the machine that applied ran ahead, or the one here is behind (timedatectl); how old ${found.length === 1 ? "it is" : "they are"} can't be told`,
+    },
+  ];
+}
 
 /** What has all of it mended; null where the plan does not. */
 function mending(labels: readonly Label[], kind: string, actions: Plan["actions"]): string | null {

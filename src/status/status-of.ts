@@ -13,7 +13,7 @@ import { waitingRows } from "../reconcilers/manifest/store.ts";
 import type { Request } from "../reconcilers/request.ts";
 import type { View } from "../reconcilers/view.ts";
 import { cloudStatus, inBucket } from "./cloud.ts";
-import { copiesInDoubt, judge, saidOf } from "./doubts.ts";
+import { copiesInDoubt, datedAhead, judge, saidOf } from "./doubts.ts";
 import { drillInDoubt, drillsOf } from "./drills.ts";
 import { growthPerLabel, monthsLeft, nextAnchor } from "./forecast.ts";
 import { ageMs, historyOf } from "./history.ts";
@@ -94,6 +94,7 @@ function datasetStatus(
     ...said.doubts,
     ...copiesInDoubt(spec, labels, actions),
     ...drillInDoubt(view, drills.drills),
+    ...datedAhead(rows, view.takenAt),
   ];
   const anchor = nextAnchor(spec, rows, pending, target);
   return {

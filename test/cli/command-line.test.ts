@@ -13,6 +13,11 @@ describe("commands that are suggested", () => {
     assert.equal(commandLine(AGAIN, FLAGS), `${AGAIN} --config ${FLAGS.config} --dataset dev`);
   });
 
+  test("with a label that is suggested, too", () => {
+    const next = nextInWords(`${AGAIN} --label 2026-08`, typedBy(AGAIN, FLAGS));
+    assert.equal(next, `${AGAIN} --config ${FLAGS.config} --dataset dev --label 2026-08`);
+  });
+
   test("by a scheduled run: for whoever reads of it, and not of the copy that it reads", (context) => {
     process.env.DEVBACKUP_STANDPOINT = "/etc/devbackup/schedule/standpoint.json";
     context.after(() => delete process.env.DEVBACKUP_STANDPOINT);

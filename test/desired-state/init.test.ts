@@ -66,6 +66,14 @@ const valid: readonly { name: string; flags: InitFlags }[] = [
   },
 ];
 
+for (const { name, flags } of valid)
+  test(`init: so it is with its schedule uncommented: ${name}`, () => {
+    const text = starter(flags);
+    const [before = "", schedule = ""] = text.split("\n# schedule:\n");
+    const { schedule: declared } = desiredBy(`${before}\nschedule:\n${schedule.replaceAll(/^# /gm, "  ")}`);
+    assert.equal(declared?.on, "server");
+  });
+
 for (const { name, flags } of valid) {
   test(`init: the starter is valid: ${name}`, () => {
     const { datasets, cloud } = desiredBy(starter(flags));

@@ -67,7 +67,7 @@ const rows: readonly Row[] = [
     typed: false,
     rows: "2026-07 full 9",
     comes: "clock-went-back",
-    says: /to go on with 2026-07, until the calendar is there: --label 2026-07;.*timedatectl/,
+    says: /timedatectl.*go on with 2026-07 until the calendar is there devbackup apply --label 2026-07 /,
   },
   {
     name: "the clock here is ahead of both machines'",

@@ -229,18 +229,25 @@ test("due: what the desired state lets through waits for nobody", () => {
   );
 });
 
-test("overdue: a row whose clock ran years ahead is no younger than its period", () => {
+test("a row whose clock ran years ahead is in doubt, and no younger than its period", () => {
   const rows = "2026-01 full 100, 2026-02 incr 10";
   const manifest = world({ rows }).facts.manifest;
   if (manifest.kind !== "known" || manifest.value.reading.kind !== "valid") return assert.fail();
-  const ahead = manifest.value.reading.rows.map((row) => ({ ...row, ts: "2030-02-15T00:00:00.000Z" }));
-  const status = statusIn({
-    rows,
-    change: { manifest: known({ ...manifest.value, reading: { kind: "valid", rows: ahead } }) },
-  });
-  assert.deepEqual(status.datasets[0]?.overdue, {
+  const { value } = manifest;
+  const [first, last] = manifest.value.reading.rows;
+  if (first === undefined || last === undefined) return assert.fail();
+  const lastDated = (ts: string) => {
+    const reading = { kind: "valid" as const, rows: [first, { ...last, ts }] };
+    const { datasets } = statusIn({ rows, change: { manifest: known({ ...value, reading }) } });
+    return datasets[0] ?? assert.fail();
+  };
+  const ahead = lastDated("2026-06-11T14:00:00.000Z");
+  assert.deepEqual(ahead.overdue, {
     isOverdue: true,
     allowed: "40 days",
     since: "2026-04-11T00:00:00.000Z",
   });
+  assert.match(ahead.because[1] ?? "", /^2026-02 is dated 10 d 2 h ahead of now: .* ran ahead/);
+  // two clocks are never the same
+  assert.deepEqual(lastDated("2026-06-01T12:04:00.000Z").doubts, []);
 });
