@@ -1,5 +1,5 @@
 import { formatBytes, plural } from "../domain/units.ts";
-import type { DatasetStatus, Gap, LabelStatus, Standing } from "../status/status.ts";
+import { type DatasetStatus, type Gap, type LabelStatus, PLACES, type Standing } from "../status/status.ts";
 import type { Paint, TextOptions } from "./lines.ts";
 import { PLACE_NAMES, placesShown } from "./places.ts";
 import { type Column, descent, fitting, headingLine, rowLine } from "./table.ts";
