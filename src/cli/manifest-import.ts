@@ -3,14 +3,13 @@ import { DevbackupError, LOOK } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import { RESERVE_BYTES } from "../reconcilers/machine/place.ts";
 import { importActions, runImport, type Sorted, sortOut } from "../reconcilers/manifest/import.ts";
-import { isAuthentic } from "../reconcilers/manifest/sign.ts";
 import { holds } from "../reconcilers/manifest/store.ts";
 import type { View } from "../reconcilers/view.ts";
 import { importText } from "../report/import-text.ts";
 import { planText } from "../report/plan-text.ts";
 import { quote } from "../transport/quote.ts";
 import { confirm } from "./confirm.ts";
-import { rowsOf } from "./manifest.ts";
+import { refuseForged } from "./manifest.ts";
 import { type OnServer, type OnServerFlags, onServer, planOf } from "./on-server.ts";
 
 /**
@@ -35,7 +34,6 @@ export async function manifestImportCommand(dir: string, flags: OnServerFlags): 
   });
 }
 
-/** Nothing else than the server's own manifest says which artifacts are right. */
 function refuse(view: View): void {
   const { spec, facts } = view;
   const stop = (code: string, exitCode: 1 | 6, what: string, next: string): never => {
@@ -48,14 +46,7 @@ function refuse(view: View): void {
       `there is no manifest of ${spec.name}, which alone says what an artifact has to be`,
       `${LOOK} says whether the bucket's can take its place; where that has none, copy the artifacts into REPOSITORY/artifacts/anchors and incr, then: devbackup manifest rebuild`,
     );
-  rowsOf(spec, facts.manifest);
-  if (!isAuthentic(view))
-    stop(
-      "manifest-not-authentic",
-      6,
-      `the manifest of ${spec.name} is not the one that the server signed`,
-      LOOK,
-    );
+  refuseForged(view);
   if (facts.store.kind === "unknown")
     stop("unknown-state", 1, `the artifacts could not be looked at: ${facts.store.why}`, LOOK);
 }

@@ -3,7 +3,9 @@ import type { Fact } from "../domain/fact.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import { DevbackupError, LOOK } from "../domain/trouble.ts";
 import { factOf } from "../observe/observe.ts";
+import { isAuthentic } from "../reconcilers/manifest/sign.ts";
 import { type ManifestFacts, manifestProbe } from "../reconcilers/manifest/store.ts";
+import type { View } from "../reconcilers/view.ts";
 import { chainText } from "../report/chain-text.ts";
 import { load } from "./load.ts";
 import { readRequest } from "./request.ts";
@@ -68,6 +70,22 @@ export function rowsOf(spec: DatasetSpec, fact: Fact<ManifestFacts>): Manifest {
           ? `line ${fact.value.reading.line}: ${fact.value.reading.why}`
           : "",
     state: "Nothing was changed",
+    next: LOOK,
+  });
+}
+
+/** Nothing else than the server's own manifest says what is right. @throws DevbackupError where it is damaged, or another's */
+export function refuseForged(view: View): void {
+  const { spec, facts } = view;
+  rowsOf(spec, facts.manifest);
+  if (facts.manifest.kind !== "known" || isAuthentic(view)) return;
+  throw new DevbackupError({
+    code: "manifest-not-authentic",
+    exitCode: 6,
+    host: spec.server,
+    what: `the manifest of ${spec.name} is not the one that the server signed`,
+    why: `its signature is ${facts.manifest.value.signature}`,
+    state: "Nothing was changed: what is right is told by the signed manifest alone",
     next: LOOK,
   });
 }

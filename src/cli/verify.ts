@@ -1,9 +1,8 @@
 import { exitCodeOf } from "../domain/findings.ts";
-import { DevbackupError, LOOK } from "../domain/trouble.ts";
+import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import { type Finding, thingInWords } from "../domain/verification.ts";
 import { memoryProblems } from "../reconcilers/keys/memory.ts";
-import { isAuthentic } from "../reconcilers/manifest/sign.ts";
 import type { Tools } from "../reconcilers/reconciler.ts";
 import type { Thing } from "../reconcilers/verify/things.ts";
 import { verifyDataset } from "../reconcilers/verify/verify-dataset.ts";
@@ -12,7 +11,7 @@ import { createProgressLine } from "../report/progress-line.ts";
 import { type VerifyReport, verifyJson, verifyLines, verifyText } from "../report/verify-text.ts";
 import { commandLine } from "./command-line.ts";
 import { load } from "./load.ts";
-import { rowsOf } from "./manifest.ts";
+import { refuseForged } from "./manifest.ts";
 import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";
 import { telling } from "./telling.ts";
 import { openTerminal } from "./terminal.ts";
@@ -94,21 +93,10 @@ async function verify(there: OnServer, flags: VerifyFlags): Promise<VerifyReport
   };
 }
 
-/** Nothing else than the server's own manifest says what is right. */
+/** The same, and where this machine has seen another signer, or a newer manifest. */
 export function refuseUntrusted(view: View): void {
-  const { spec, facts } = view;
-  rowsOf(spec, facts.manifest);
+  refuseForged(view);
   const [seen] = memoryProblems(view);
-  if (facts.manifest.kind === "known" && !isAuthentic(view))
-    throw new DevbackupError({
-      code: "manifest-not-authentic",
-      exitCode: 6,
-      host: spec.server,
-      what: `the manifest of ${spec.name} is not the one that the server signed`,
-      why: `its signature is ${facts.manifest.value.signature}`,
-      state: "Nothing was looked at: what is right is told by the manifest alone",
-      next: LOOK,
-    });
   if (seen !== undefined)
     throw new DevbackupError({
       code: seen.code,
