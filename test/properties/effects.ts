@@ -8,6 +8,7 @@ import type { DeleteArtifacts } from "../../src/reconcilers/retention/delete-art
 import type { DeleteSnapshots } from "../../src/reconcilers/retention/delete-snapshots.ts";
 import { isHalfReceived, isHydrated, isSnapshot } from "../../src/reconcilers/snapshot/complete.ts";
 import { subvolume } from "../reconcilers/world.ts";
+import { recover } from "./look.ts";
 import {
   keysSha256Of,
   manifestSha256,
@@ -16,7 +17,6 @@ import {
   newSigner,
   newUuid,
   next,
-  recover,
   type Stored,
   signatureSha256,
   TOOLS,

@@ -18,9 +18,10 @@ import {
   inWords,
   retentionArbitrary,
 } from "./happenings.ts";
+import { type Asked, look, planOf, Refused, requestOf } from "./look.ts";
 import { toReceive } from "./rules.ts";
 import { happen, live, wellFormed } from "./run.ts";
-import { type Asked, look, newWorld, planOf, Refused, requestOf, type World } from "./world.ts";
+import { newWorld, type World } from "./world.ts";
 
 const BEGINNING = new Date("2026-01-05T12:00:00Z");
 const WHOLE: Happening = {

@@ -4,9 +4,10 @@ import type { RetentionSpec } from "../../src/desired-state/desired-state.ts";
 import type { Label } from "../../src/domain/label.ts";
 import type { KeepRule } from "../../src/domain/retention.ts";
 import { desired } from "../reconcilers/world.ts";
+import { planOf } from "./look.ts";
 import { chainTo, keptByRule } from "./rules.ts";
 import { happen } from "./run.ts";
-import { copiesLeft, newWorld, planOf, type World } from "./world.ts";
+import { copiesLeft, newWorld, type World } from "./world.ts";
 
 const ALL: KeepRule = { kind: "all" };
 const last = (count: number): KeepRule => ({ kind: "last", count });

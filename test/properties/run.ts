@@ -7,8 +7,9 @@ import { newlySeen } from "../../src/reconcilers/keys/memory.ts";
 import { waitingRows } from "../../src/reconcilers/manifest/store.ts";
 import { carryOut, Damaged } from "./effects.ts";
 import { befall, type Happening, later, STRANGERS } from "./happenings.ts";
+import { type Asked, look, planOf, Refused } from "./look.ts";
 import { chainTo, mustBeAnchor, standsOnBoth, toReceive } from "./rules.ts";
-import { type Asked, copiesLeft, look, planOf, Refused, type World } from "./world.ts";
+import { copiesLeft, type World } from "./world.ts";
 
 /** What came of one run. */
 export interface Ran {

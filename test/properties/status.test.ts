@@ -10,8 +10,9 @@ import { statusOf } from "../../src/status/status-of.ts";
 import { desired } from "../reconcilers/world.ts";
 import { check } from "./checking.ts";
 import { cadenceArbitrary, type Happening, historyArbitrary, inWords } from "./happenings.ts";
+import { look, planOf, requestOf } from "./look.ts";
 import { happen, live } from "./run.ts";
-import { look, newWorld, planOf, requestOf, type World } from "./world.ts";
+import { newWorld, type World } from "./world.ts";
 
 const BACKUP = { restore: null };
 const WHOLE: Happening = {
