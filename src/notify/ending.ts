@@ -14,8 +14,7 @@ export interface Ending {
   readonly done: readonly Action[];
   /** Each once: of the actions that failed, of the problems in a plan, and what was thrown. */
   readonly troubles: readonly Trouble[];
-  /** With the command that approves each. */
-  readonly unapproved: readonly { readonly action: Action; readonly command: string }[];
+  readonly unapproved: readonly Action[];
   /** How many are left beside those that wait for approval; null where nobody knows. */
   readonly left: number | null;
   /** What could not be looked at afterwards. */
@@ -48,7 +47,7 @@ type Finished = Extract<ApplyEvent, { event: "finished" }>;
 export function createWitness(): Witness & { readonly ending: (end: number | Error) => Ending } {
   const actions = new Map<ActionId, Action>();
   const done: Action[] = [];
-  const out = new Map<ActionId, { readonly action: Action; readonly approveBy: string | null }>();
+  const out = new Map<ActionId, { readonly action: Action; readonly waits: boolean }>();
   const troubles: Trouble[] = [];
   const said: string[] = [];
   /** The datasets of which something stored was found damaged, missing or not authentic; null for one that is not known. */
@@ -57,9 +56,9 @@ export function createWitness(): Witness & { readonly ending: (end: number | Err
   let carriedOut = false;
   let finished: Finished | null = null;
   let newest: Newest = new Map();
-  const into = (id: ActionId, approveBy: string | null, trouble?: Trouble): void => {
+  const into = (id: ActionId, waits: boolean, trouble?: Trouble): void => {
     const action = actions.get(id);
-    if (action !== undefined) out.set(id, { action, approveBy });
+    if (action !== undefined) out.set(id, { action, waits });
     if (trouble?.exitCode === 6 || action?.exitCode === 6) inDoubt.add(action?.dataset ?? null);
   };
   return {
@@ -77,10 +76,10 @@ export function createWitness(): Witness & { readonly ending: (end: number | Err
           break;
         }
         case "action-skipped":
-          into(event.id, event.because === "unapproved" ? event.detail : null);
+          into(event.id, event.because === "unapproved");
           break;
         case "action-failed":
-          into(event.id, null, event.trouble);
+          into(event.id, false, event.trouble);
           break;
         case "trouble":
           if (event.trouble.exitCode === 6) inDoubt.add(event.dataset);
@@ -102,10 +101,8 @@ export function createWitness(): Witness & { readonly ending: (end: number | Err
     ending: (end) => {
       const exitCode = typeof end === "number" ? end : exitCodeOf(end);
       if (typeof end !== "number") troubles.push(troubleOf(end));
-      const unapproved = [...out.values()].flatMap(({ action, approveBy }) =>
-        approveBy === null ? [] : [{ action, command: approveBy }],
-      );
-      const wait = new Set(unapproved.map(({ action }) => action.id));
+      const unapproved = [...out.values()].filter(({ waits }) => waits).map(({ action }) => action);
+      const wait = new Set(unapproved.map(({ id }) => id));
       const rest =
         finished === null ? [...out.values()].map(({ action }) => action) : (finished.remaining ?? null);
       const left = rest?.filter(({ id }) => !wait.has(id)) ?? null;

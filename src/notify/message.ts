@@ -3,6 +3,7 @@ import { printable, printableLines } from "../domain/printable.ts";
 import type { Trouble } from "../domain/trouble.ts";
 import { formatBytes, formatDuration, formatLocalTime, plural } from "../domain/units.ts";
 import { isAdvice, worthSeeing } from "../plan/advice.ts";
+import { approveCommands } from "../plan/approval.ts";
 import type { Plan, Warning } from "../plan/plan.ts";
 import type { Ending } from "./ending.ts";
 
@@ -72,8 +73,9 @@ export function endMessage(run: Run, ending: Ending, endedAt: Date): Message {
     ...leftLines(ending),
     ...section(
       "Waits for approval:",
-      ending.unapproved.map(({ action, command }) => [`${action.host}: ${action.summary}`, command]),
+      ending.unapproved.map(({ host, summary }) => [`${host}: ${summary}`]),
     ),
+    ...approveCommands(ending.unapproved, run.command).map((approve) => `to approve: ${approve}`),
     ...section("Warnings:", worthSeeing(ending.warnings).map(warningLines)),
     ...section("Advice:", ending.warnings.filter(isAdvice).map(warningLines)),
     ...(ending.exitCode === 0 || ending.troubles.some(({ next }) => next !== undefined)

@@ -25,6 +25,22 @@ export const isApproved = (action: Action, { all, named }: Approval): boolean =>
 export const approvedIds = (actions: readonly Action[], approval: Approval): ActionId[] =>
   actions.filter((action) => action.hazard !== "none" && isApproved(action, approval)).map(({ id }) => id);
 
+/**
+ * The commands that let all of these through, ready to be pasted into a shell: one for each kind, by its name where it has
+ * several. Plan, apply, status and messages say it alike.
+ */
+export function approveCommands(
+  waiting: readonly Pick<Action, "id" | "kind">[],
+  command = AGAIN,
+): readonly string[] {
+  const byKind = Map.groupBy(waiting, ({ kind }) => kind);
+  return [...byKind].map(([kind, [one, ...others]]) =>
+    one === undefined || others.length > 0
+      ? `${command} --approve ${shellWord(kind)}`
+      : approveCommand(one.id, command),
+  );
+}
+
 /** The command that lets one hazardous action through, ready to be pasted into a shell. */
 export const approveCommand = (id: ActionId, command = AGAIN): string =>
   `${command} --approve ${shellWord(id)}`;

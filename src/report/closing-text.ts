@@ -2,6 +2,7 @@ import type { ApplyEvent } from "../apply/events.ts";
 import { printable } from "../domain/printable.ts";
 import type { Trouble } from "../domain/trouble.ts";
 import { formatDuration, plural } from "../domain/units.ts";
+import { approveCommands } from "../plan/approval.ts";
 import { LEFT_OUT } from "../plan/assemble.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
 import { type Paint, painter, type TextOptions, wrap } from "./lines.ts";
@@ -189,8 +190,7 @@ function whyLeft(action: Action, fate: Fate, width: number): string[] {
     case "unheard-of":
       return wrap(printable(action.reason), width, INDENT);
     case "unapproved":
-      // not wrapped: the command has to survive being copied
-      return [INDENT + printable(whySkipped(fate.kind, fate.detail))];
+      return [`${INDENT}not approved`];
     default:
       return wrap(printable(whySkipped(fate.kind, fate.detail)), width, INDENT);
   }
@@ -203,12 +203,18 @@ function nextLines(
   paint: Paint,
 ): string[] {
   if (left.length === 0 && remaining !== null && unseen.length === 0) return [];
-  const kinds = new Set(left.map(({ fate }) => fate.kind));
-  // where all the rest waits for approval, the commands that give it stand above; the plain one would do nothing
-  if (kinds.has("unapproved") && [...kinds].every((kind) => kind === "unapproved" || kind === "needs"))
-    return [];
+  const waiting = left.filter(({ fate }) => fate.kind === "unapproved").map(({ action }) => action);
+  // not wrapped: a command has to survive being copied
+  const approve = approveCommands(waiting, command).map(printable);
+  const next = paint("bold", "next:");
+  // where all the rest waits for approval, the plain command would do nothing
+  if (waiting.length > 0 && left.every(({ fate: { kind } }) => kind === "unapproved" || kind === "needs"))
+    return approve.map((line, at) => `${at === 0 ? next : "     "} ${line}`);
   const failed = left.map(({ fate }) => fate).find((fate) => fate.kind === "failed");
   // what waits for something that was not asked for waits for ever where the same is asked for again
   const again = warnings.some(({ code }) => code === LEFT_OUT) ? (wholeCommand ?? command) : command;
-  return [`${paint("bold", "next:")} ${printable(failed?.trouble.next ?? again ?? "devbackup apply")}`];
+  return [
+    ...approve.map((line) => `to approve: ${line}`),
+    `${next} ${printable(failed?.trouble.next ?? again ?? "devbackup apply")}`,
+  ];
 }

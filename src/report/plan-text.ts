@@ -1,6 +1,6 @@
 import { printable } from "../domain/printable.ts";
 import { plural } from "../domain/units.ts";
-import { approveCommand } from "../plan/approval.ts";
+import { approveCommands } from "../plan/approval.ts";
 import type { Action, Change, Plan, Problem, Warning } from "../plan/plan.ts";
 import { type Paint, painter, type TextOptions, wrap, wrapAfter } from "./lines.ts";
 
@@ -155,6 +155,6 @@ function approvalLines(plan: Plan, options: PlanTextOptions, paint: Paint): stri
   if (options.asks) return [`${paint(["bold", "red"], "!")} ${waits}: you are asked for each.`];
   return [
     `${paint(["bold", "red"], "!")} ${waits}:`,
-    ...waiting.map((action) => `${INDENT}${printable(approveCommand(action.id, options.command))}`),
+    ...approveCommands(waiting, options.command).map((approve) => `${INDENT}${printable(approve)}`),
   ];
 }

@@ -2,8 +2,9 @@ import type { HostName } from "../domain/names.ts";
 import { printable } from "../domain/printable.ts";
 import { AGAIN } from "../domain/trouble.ts";
 import { plural } from "../domain/units.ts";
+import { approveCommands } from "../plan/approval.ts";
 import { whyOverdue } from "../status/doubts.ts";
-import type { DatasetStatus, Doubt, Status, Verdict } from "../status/status.ts";
+import type { DatasetStatus, Doubt, DueAction, Status, Verdict } from "../status/status.ts";
 import { type Paint, painter, type TextOptions, wrap, wrapAfter } from "./lines.ts";
 import { factLines, failedText, generalLines } from "./status-facts.ts";
 import { historyLines } from "./status-history.ts";
@@ -81,6 +82,7 @@ function datasetBlock(
     "",
     ...factLines(dataset, status, options.width, paint),
     ...(status.datasets.length > 1 ? [] : generalLines(status, options, paint)),
+    ...approvalLines(dataset, options, paint),
     // last, where a long history does not push them off the screen
     ...dataset.doubts.flatMap((doubt) => ["", ...doubtLines(doubt, options, paint)]),
   ];
@@ -97,8 +99,25 @@ function overdueLines(
 ): string[] {
   return [
     ...wrap(printable(whyOverdue(dataset)), width, INDENT).map((line) => paint("yellow", line)),
-    ...(dataset.doubts.length > 0 ? [] : [`${INDENT}${paint("bold", "next:")} ${printable(inWords(AGAIN))}`]),
+    ...(dataset.doubts.length > 0 || (dataset.due.length > 0 && dataset.due.every(waits))
+      ? []
+      : [`${INDENT}${paint("bold", "next:")} ${printable(inWords(AGAIN))}`]),
   ];
+}
+
+const waits = ({ hazard }: DueAction): boolean => hazard !== "none";
+
+/** The commands that let through what waits for that, but for what a doubt asks for; while a problem stands, none does. */
+function approvalLines(
+  { due, doubts }: DatasetStatus,
+  { inWords = (said) => said }: StatusTextOptions,
+  paint: Paint,
+): string[] {
+  if (doubts.some(({ weight }) => weight === "problem")) return [];
+  const lead = due.every(waits) && doubts.length === 0 ? paint("bold", "next:") : "to approve:";
+  return approveCommands(due.filter(waits))
+    .filter((approve) => doubts.every(({ next }) => next !== approve))
+    .map((approve) => `${INDENT}${lead} ${printable(inWords(approve))}`);
 }
 
 function failedLines({ applies }: DatasetStatus, { width }: StatusTextOptions, paint: Paint): string[] {

@@ -5,7 +5,7 @@ import type { DatasetName, HostName } from "../domain/names.ts";
 import { AGAIN } from "../domain/trouble.ts";
 import { DAY_MS, formatDuration, plural } from "../domain/units.ts";
 import { isAdvice, worthSeeing } from "../plan/advice.ts";
-import { approveCommand } from "../plan/approval.ts";
+import { approveCommand, approveCommands } from "../plan/approval.ts";
 import type { Plan, Problem, Warning } from "../plan/plan.ts";
 import { SKEW_MS } from "../reconcilers/diff-all.ts";
 import type { DatasetStatus, Doubt, LabelStatus, Standing, Verdict } from "./status.ts";
@@ -111,9 +111,7 @@ function mending(labels: readonly Label[], kind: string, actions: Plan["actions"
   );
   if (mends.length < labels.length) return null;
   const waiting = mends.filter(({ hazard }) => hazard !== "none");
-  const [first] = waiting;
-  if (first === undefined) return AGAIN;
-  return waiting.length === 1 ? approveCommand(first.id) : `${AGAIN} --approve ${kind}`;
+  return approveCommands(waiting)[0] ?? AGAIN;
 }
 
 /** `2026-01, 2026-02 and 7 more`. */

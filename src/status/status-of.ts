@@ -142,8 +142,8 @@ function dueActions(
       held.add(id);
   return actions
     .filter(({ id }) => !held.has(id))
-    .map(({ id, host, stage, label, summary, hazard, approvedBy }) => ({
-      ...{ id, host, stage, label, summary },
+    .map(({ id, kind, host, stage, label, summary, hazard, approvedBy }) => ({
+      ...{ id, kind, host, stage, label, summary },
       // what the desired state lets through waits for nobody
       hazard: approvedBy === undefined ? hazard : "none",
     }));

@@ -153,6 +153,8 @@ export interface NextAnchor {
 
 export interface DueAction {
   readonly id: ActionId;
+  /** What `--approve` takes for all of its kind. */
+  readonly kind: string;
   readonly host: HostName;
   readonly stage: Stage;
   readonly label: Label | null;

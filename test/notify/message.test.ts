@@ -105,7 +105,7 @@ test("what waits for approval is a warning, with the command that approves it", 
   assert.equal(message.title, "devbackup: nothing to do; 1 action waits for approval; 1 warning");
   assert.match(
     message.text,
-    /Waits for approval:\n- ls: delete dev@2025-01\n {2}devbackup apply --approve retention:dev@2025-01\n/,
+    /Waits for approval:\n- ls: delete dev@2025-01\nto approve: devbackup apply --config \S+ --approve retention:dev@2025-01\n/,
   );
   assert.doesNotMatch(message.text, /left to do/);
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
-import { approveCommand } from "../../src/plan/approval.ts";
+import { approveCommand, approveCommands } from "../../src/plan/approval.ts";
+import { createTally } from "../../src/report/closing-text.ts";
 import { planJson } from "../../src/report/plan-json.ts";
 import { type PlanTextOptions, planText } from "../../src/report/plan-text.ts";
 import * as x from "./examples.ts";
@@ -235,6 +236,39 @@ test("plan: colour changes nothing but the colour", () => {
   assert.equal(stripVTControlCharacters(colored), planText(all, plain));
   assert.ok(colored.includes(" \u001b[32m+\u001b[39m take"));
   assert.ok(!planText(all, plain).includes("\u001b"));
+});
+
+test("what waits for approval is let through by one command for each kind", () => {
+  const of = (...ids: string[]) => ids.map((id) => ({ id: x.id(id), kind: id.split(":")[0] ?? "" }));
+  assert.deepEqual(approveCommands([]), []);
+  assert.deepEqual(approveCommands(of("sign:dev")), ["devbackup apply --approve sign:dev"]);
+  assert.deepEqual(
+    approveCommands(of("retention:dev/a", "sign:dev", "retention:dev/b"), "devbackup apply --dataset dev"),
+    ["devbackup apply --dataset dev --approve retention", "devbackup apply --dataset dev --approve sign:dev"],
+  );
+});
+
+test("plan, and what apply says last, have it so", () => {
+  const removals = ["a", "b"].map((name) => ({ ...x.removal, id: x.id(`retention:${name}`) }));
+  const command = "devbackup apply --config home.yaml";
+  const one = `${command} --approve retention\n`;
+  const options = { color: false, width: 80, command };
+  assert.ok(
+    planText(x.plan(removals), { ...options, verbose: false }).endsWith(
+      `2 actions wait for approval:\n    ${one}`,
+    ),
+  );
+  const tally = createTally();
+  for (const { id } of removals)
+    tally.note({ event: "action-skipped", id, because: "unapproved", detail: "" });
+  const finished = { event: "finished", result: "left-undone", done: 0, durationMs: 0 } as const;
+  const said = tally.closingText({ ...finished, remaining: removals }, { ...options, quiet: false });
+  assert.ok(said.endsWith(`\nnext: ${one}`), said);
+  const mixed = tally.closingText(
+    { ...finished, remaining: [...removals, x.artifact] },
+    { ...options, quiet: false },
+  );
+  assert.ok(mixed.endsWith(`\nto approve: ${one}next: ${command}\n`), mixed);
 });
 
 test("plan: an id that a shell would take apart is quoted", () => {

@@ -140,7 +140,8 @@ next: devbackup apply
 const approvalEnd = `
 1 action waits for approval; nothing else is left
 ! - delete the server snapshot dev@2025-12  [retention:ls:dev@2025-12]
-    not approved; to approve: devbackup apply --approve retention:ls:dev@2025-12
+    not approved
+next: devbackup apply --approve retention:ls:dev@2025-12
 `;
 
 const rows: readonly {
@@ -250,8 +251,9 @@ test("progress: the many that were not begun are counted, not named a second tim
     out,
     `1 action waits for approval, and 3 more for it; nothing else is left
 ! - delete the server snapshot dev@2025-12  [retention:ls:dev@2025-12]
-    not approved; to approve: devbackup apply --approve retention:ls:dev@2025-12
+    not approved
     … and 3 more that were not begun
+next: devbackup apply --approve retention:ls:dev@2025-12
 `,
   );
 });

@@ -7,8 +7,9 @@ import { known } from "../../src/domain/fact.ts";
 import type { JournalRun } from "../../src/domain/journal.ts";
 import { jsonLine } from "../../src/domain/printable.ts";
 import { NEVER_VERIFIED, withVerified } from "../../src/domain/verification.ts";
+import type { ActionId } from "../../src/plan/plan.ts";
 import { type StatusTextOptions, statusLine, statusText } from "../../src/report/status-text.ts";
-import type { Status } from "../../src/status/status.ts";
+import type { DatasetStatus, DueAction, Status } from "../../src/status/status.ts";
 import { label } from "../domain/history.ts";
 import { type Given, objects, statusIn, store } from "../status/states.ts";
 
@@ -153,6 +154,37 @@ describe("status", () => {
       assert.equal(stripVTControlCharacters(colored), statusText(status, { ...plain, ...options }));
       assert.ok(colored.includes("\u001b["));
     }
+  });
+
+  test("where all that is due waits for approval, next is the command that gives it", () => {
+    const status = statusIn({ rows: "2026-06 full 100" });
+    const [dataset = assert.fail()] = status.datasets;
+    const [one, two] = ["a", "b"].map(
+      (name): DueAction => ({
+        ...{
+          id: `retention:${name}` as ActionId,
+          kind: "retention",
+          host: dataset.server,
+          stage: "retention",
+        },
+        ...{ label: null, summary: "delete", hazard: "destructive" },
+      }),
+    );
+    const textOf = (due: readonly (DueAction | undefined)[], more: Partial<DatasetStatus> = {}) =>
+      statusText(
+        { ...status, datasets: [{ ...dataset, ...more, due: due.filter((each) => each !== undefined) }] },
+        { ...plain, inWords: (next) => next.replace("apply", "apply -x") },
+      );
+    assert.match(textOf([one, two]), /\n {2}next: devbackup apply -x --approve retention\n/);
+    assert.match(textOf([one]), /\n {2}next: devbackup apply -x --approve retention:a\n/);
+    const overdue = { overdue: { isOverdue: true, allowed: "40 days", since: null } };
+    assert.doesNotMatch(textOf([one, two], overdue), /apply -x\n/);
+    assert.match(textOf([], overdue), /next: devbackup apply -x\n/);
+    const plainly = one && { ...one, hazard: "none" as const };
+    assert.match(
+      textOf([plainly, two], overdue),
+      /next: devbackup apply -x\n.*to approve: .* retention:b\n/s,
+    );
   });
 
   test("what to type next has the flags that were typed", () => {

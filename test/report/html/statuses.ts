@@ -368,6 +368,7 @@ const pending = (label: string, type: "anchor" | "increment", parent: string | n
 
 const snapshotDue = (label: string): DatasetStatus["due"][number] => ({
   id: `snapshot:dev@${label}` as ActionId,
+  kind: "snapshot",
   host: "ws" as HostName,
   stage: "snapshot",
   label: label as Label,
