@@ -89,7 +89,7 @@ LoadCredential=hook:/root/hook
        systemctl daemon-reload; systemctl start --no-block notify-test
        for i in $(seq 200); do ls /var/lib/devbackup/devbackup/runs/*.json 2>/dev/null && break; sleep 0.1; done
        systemctl kill -s KILL --kill-who=main notify-test
-       while systemctl is-active -q notify-test || [ "$(systemctl is-active notify-test)" = deactivating ]; do sleep 0.2; done
+       while case "$(systemctl is-active notify-test)" in active | *activating) ;; *) false ;; esac; do sleep 0.2; done
        kill -KILL "$(cat /run/notify-test.pid)"
        journalctl -u notify-test -o cat`,
     );
