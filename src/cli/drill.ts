@@ -2,19 +2,15 @@ import { snapshotName } from "../domain/artifact.ts";
 import { type Label, parseLabel } from "../domain/label.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import { proofRecord } from "../domain/proof.ts";
-import { DevbackupError, LOOK } from "../domain/trouble.ts";
+import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import type { Witness } from "../notify/ending.ts";
 import { fetch } from "../reconcilers/artifact/fetch.ts";
 import { drill, drillAction } from "../reconcilers/proof/drill.ts";
 import { fetchesFor, wholeChain } from "../reconcilers/proof/drill-chain.ts";
 import type { View } from "../reconcilers/view.ts";
-import { commandLine } from "./command-line.ts";
-import { load } from "./load.ts";
-import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";
-import { showError } from "./show-error.ts";
-import { telling } from "./telling.ts";
-import { openTerminal } from "./terminal.ts";
+import { onEachServer } from "./each-server.ts";
+import type { OnServer, OnServerFlags } from "./on-server.ts";
 import { refuseUntrusted } from "./verify.ts";
 
 export interface DrillFlags extends OnServerFlags {
@@ -25,34 +21,10 @@ export interface DrillFlags extends OnServerFlags {
  * `devbackup drill`: a label of each dataset out of its artifacts into scratch space on the server, compared with what was
  * backed up, and the proof of it noted. Exit code 6 where it differs, or something stored is damaged or lost.
  */
-export async function drillCommand(flags: DrillFlags): Promise<number> {
-  const terminal = openTerminal(flags);
-  const loaded = await load(flags, terminal);
-  if (loaded === null) return 1;
-  const names =
-    flags.dataset === undefined ? loaded.desired.datasets.map(({ name }) => name) : [flags.dataset];
-  const command = commandLine("devbackup drill", flags);
-  return telling(
-    loaded,
-    { what: "drill", command, typed: "devbackup drill", whole: false },
-    { flags, terminal },
-    async (witness) => {
-      const found: DevbackupError[] = [];
-      for (const dataset of names)
-        await onServer("devbackup drill", { ...flags, ...(names.length > 1 && { dataset }) }, (there) =>
-          drillOne(there, flags.label, witness),
-        ).catch((error: unknown) => {
-          // what is wrong with one dataset says nothing of the next
-          if (!(error instanceof DevbackupError) || error.trouble.exitCode !== 6) throw error;
-          found.push(error);
-        });
-      const last = found.pop();
-      for (const error of found) await showError(error, flags);
-      if (last !== undefined) throw last;
-      return 0;
-    },
+export const drillCommand = (flags: DrillFlags): Promise<number> =>
+  onEachServer({ what: "drill", typed: "devbackup drill", flags }, (there, witness) =>
+    drillOne(there, flags.label, witness),
   );
-}
 
 async function drillOne(there: OnServer, wanted: string | undefined, witness: Witness): Promise<number> {
   const { terminal, spec } = there;
@@ -95,15 +67,12 @@ function labelOf({ spec, course }: View, wanted: string | undefined): Label {
   const label = wanted === undefined || wanted === "latest" ? newest : parseLabel(wanted);
   if (label !== undefined && course.rows.some((row) => row.label === label)) return label;
   throw new DevbackupError({
-    code: newest === undefined ? "nothing-to-drill" : "no-such-label",
+    code: "no-such-label",
     exitCode: 1,
     host: spec.server,
-    what:
-      newest === undefined
-        ? `nothing of ${spec.name} is backed up yet`
-        : `the manifest of ${spec.name} has no label ${wanted}`,
+    what: `the manifest of ${spec.name} has no label ${wanted}`,
     state: "Nothing was changed",
-    next: newest === undefined ? LOOK : `devbackup manifest list --dataset ${spec.name}`,
+    next: `devbackup manifest list --dataset ${spec.name}`,
   });
 }
 

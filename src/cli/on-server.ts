@@ -40,17 +40,23 @@ export async function onServer(
   flags: OnServerFlags,
   work: (there: OnServer) => Promise<number>,
 ): Promise<number> {
+  const loaded = await load(flags, openTerminal(flags));
+  return loaded === null ? 1 : onServerOf(loaded.desired, typed, flags, work);
+}
+
+/** The same with a desired state that is loaded; what `refuse` throws of a first look comes before the lock. */
+export async function onServerOf(
+  whole: DesiredState,
+  typed: string,
+  flags: OnServerFlags,
+  work: (there: OnServer) => Promise<number>,
+  refuse?: (view: View) => void,
+): Promise<number> {
   const terminal = openTerminal(flags);
-  const loaded = await load(flags, terminal);
-  if (loaded === null) return 1;
   const { dataset } = flags;
   const words = typedBy(typed, flags);
   const { command } = words;
-  const { desired, request } = readRequest(
-    loaded.desired,
-    dataset === undefined ? {} : { dataset },
-    new Date(),
-  );
+  const { desired, request } = readRequest(whole, dataset === undefined ? {} : { dataset }, new Date());
   const spec = onlyOne(desired, command);
   const identities = await identitiesOf(flags, terminal);
   const alone = serversAlone(desired, request);
@@ -64,6 +70,7 @@ export async function onServer(
     return serverView(desired, spec, observed);
   };
   try {
+    refuse?.(await look(notAsked));
     const holder = {
       who: `${userInfo().username}@${hostname()}`,
       pid: process.pid,

@@ -10,11 +10,9 @@ import type { View } from "../reconcilers/view.ts";
 import { createProgressLine } from "../report/progress-line.ts";
 import { type VerifyReport, verifyJson, verifyLines, verifyText } from "../report/verify-text.ts";
 import { commandLine } from "./command-line.ts";
-import { load } from "./load.ts";
+import { onEachServer } from "./each-server.ts";
 import { refuseForged } from "./manifest.ts";
-import { type OnServer, type OnServerFlags, onServer } from "./on-server.ts";
-import { telling } from "./telling.ts";
-import { openTerminal } from "./terminal.ts";
+import type { OnServer, OnServerFlags } from "./on-server.ts";
 
 export interface VerifyFlags extends OnServerFlags {
   readonly deep?: boolean;
@@ -28,30 +26,20 @@ export interface VerifyFlags extends OnServerFlags {
  * where something could not be looked at.
  */
 export async function verifyCommand(flags: VerifyFlags): Promise<number> {
-  const terminal = openTerminal(flags);
-  const loaded = await load(flags, terminal);
-  if (loaded === null) return 1;
-  const names =
-    flags.dataset === undefined ? loaded.desired.datasets.map(({ name }) => name) : [flags.dataset];
-  const command = commandLine(typed(flags), flags);
-  return telling(
-    loaded,
-    { what: "verify", command, typed: "devbackup verify", whole: false },
-    { flags, terminal },
-    async (witness) => {
-      const reports: VerifyReport[] = [];
-      for (const dataset of names)
-        await onServer(typed(flags), names.length === 1 ? flags : { ...flags, dataset }, async (there) => {
-          const report = await verify(there, flags);
-          reports.push(report);
-          // where all is well nobody need hear of it
-          (exitCodeOf(report) === 0 ? terminal.say : terminal.answer)(verifyText(report, terminal));
-          for (const line of verifyLines(report)) witness.say(line);
-          return 0;
-        });
+  const reports: VerifyReport[] = [];
+  return onEachServer(
+    { what: "verify", typed: typed(flags), flags },
+    async (there, witness) => {
+      const report = await verify(there, flags);
+      reports.push(report);
+      const { terminal } = there;
+      // where all is well nobody need hear of it
+      (exitCodeOf(report) === 0 ? terminal.say : terminal.answer)(verifyText(report, terminal));
+      for (const line of verifyLines(report)) witness.say(line);
+      return exitCodeOf(report);
+    },
+    async (terminal) => {
       if (terminal.json) await terminal.document({ formatVersion: 1, datasets: reports.map(verifyJson) });
-      const codes = reports.map(exitCodeOf);
-      return codes.includes(6) ? 6 : codes.includes(1) ? 1 : 0;
     },
   );
 }
@@ -72,9 +60,9 @@ async function verify(there: OnServer, flags: VerifyFlags): Promise<VerifyReport
   const words = { dataset: spec.name, server: spec.server, rows: view.course.rows };
   const live = there.terminal.live && !there.terminal.quiet;
   const screen = createProgressLine("verifying", { out: process.stdout, live, now: Date.now });
-  // a log has a line for each thing, since nothing is drawn there
+  // nothing is drawn in a log: what is wrong stands there when it is found, and what is not on request
   const told = (finding: Finding, thing: Thing): void => {
-    if (!live)
+    if (!live && (finding.state !== "ok" || there.terminal.verbose))
       there.terminal.say(
         `${finding.state}  ${thingInWords(finding, words)}  ${formatBytes(thing.sizeBytes)}\n`,
       );

@@ -3,7 +3,7 @@ import type { Label } from "../domain/label.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { printable } from "../domain/printable.ts";
-import { formatBytes, formatDuration, plural } from "../domain/units.ts";
+import { formatBytes, formatDuration, formatMinute, plural } from "../domain/units.ts";
 import { type Finding, thingInWords, type VerifiedPlace } from "../domain/verification.ts";
 import { typeOf } from "./chain-text.ts";
 import { painter, type TextOptions, wrapAfter } from "./lines.ts";
@@ -152,13 +152,13 @@ function closingLines(report: VerifyReport, { color, width }: TextOptions): stri
     ...(missing > 0 ? [`${missing} missing`] : []),
     ...(notChecked > 0 ? [`${notChecked} not checked`] : []),
   ];
-  const work = `${formatBytes(checkedBytes)} in ${formatDuration(durationMs)}`;
+  const work = `${formatBytes(checkedBytes)} read in ${formatDuration(durationMs)}`;
   const resumed =
     resumedFrom === null
       ? []
       : wrapAfter(
           "",
-          `It went on with the run of ${resumedFrom.toISOString().slice(0, 16).replace("T", " ")} UTC, which was cut off.`,
+          `It went on with the run of ${formatMinute(resumedFrom.toISOString())} UTC, which was cut off.`,
           width,
         );
   if (wrong.length === 0)

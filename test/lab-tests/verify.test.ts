@@ -47,7 +47,12 @@ describe("what is kept is verified, and what is damaged is mended by the next ap
     assert.equal(code, exitCode, `${args.join(" ")}\n${stdout}${stderr}`);
     return (stdout + stderr).replace(/\s+/g, " ");
   }
-  const verify = (exitCode: number, ...more: string[]) => say(exitCode, ["verify", ...more, ...config]);
+  const verify = async (exitCode: number, ...more: string[]): Promise<string> => {
+    const said = await say(exitCode, ["verify", ...more, ...config]);
+    // in a log, what is well is a line in the table
+    assert.equal(/ ok dev@\S+ on ls [\d.]+ \S?i?B /.test(said), more.includes("--verbose"), said);
+    return said;
+  };
   const newest = async () => (await manifestOf(lab)).at(-1)?.label ?? assert.fail();
   /** The next apply mends it, unasked, and makes an empty second plan; then all is well. */
   async function mended(...ids: string[]): Promise<void> {
@@ -56,7 +61,7 @@ describe("what is kept is verified, and what is damaged is mended by the next ap
     assert.equal(exitCode, 0, stdout + stderr);
     const { plan } = JSON.parse(stdout.slice(0, stdout.indexOf("\n")));
     assert.deepEqual(plan.actions.map(({ id }: { id: string }) => id).sort(), ids.sort());
-    await verify(0, "--deep", "--cloud");
+    await verify(0, "--deep", "--cloud", "--verbose");
   }
   /** Another object under that key, with the size and the note of the right one. */
   async function damageObject(path: string): Promise<void> {

@@ -23,10 +23,11 @@ import { recordFile, verifiedProbe } from "../../src/reconcilers/verify/record.t
 import type { Thing } from "../../src/reconcilers/verify/things.ts";
 import { unreadFolder } from "../../src/reconcilers/verify/unread.ts";
 import { verifyThings } from "../../src/reconcilers/verify/verify-things.ts";
+import type { Bucket } from "../../src/transport/bucket/bucket.ts";
 import { sha256Of } from "../../src/transport/hash.ts";
 import type { Host } from "../../src/transport/host.ts";
 import { localHost } from "../../src/transport/local-host.ts";
-import { label } from "../domain/history.ts";
+import { history, label } from "../domain/history.ts";
 import { shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
 import { desired } from "./world.ts";
 
@@ -338,4 +339,28 @@ test("a mark or a record that can't be read is not one that is not there", async
   assert.notEqual((await unreadable.run(script)).exitCode, 0);
   mkdirSync(recordFile(spec));
   assert.notEqual((await host.run(script)).exitCode, 0);
+});
+
+test("of an object that is asked for its note nothing is read, and nothing counts as read", async (context) => {
+  const top = shell("mktemp -d /var/tmp/verified-XXXXXX").trim();
+  context.after(() => shell('rm -rf "$1"', top));
+  const spec = { ...declared, repository: top as AbsolutePath };
+  for (const folder of ["tmp", "logs", "locks"]) mkdirSync(join(top, folder));
+  const [row = assert.fail()] = history("2026-01 full 100");
+  const { sha256, sizeBytes, label: of } = row;
+  const object = { key: "k", sizeBytes, etag: "e", lastModified: new Date(0) };
+  const told: (number | null)[] = [];
+  const tools = toolsFor(host, {
+    progress: (bytes, total) => void told.push(bytes, total),
+    bucket: async () =>
+      ({ head: async () => ({ ...object, sha256, opaqueEtag: false }) }) as Partial<Bucket> as Bucket,
+  });
+  const thing: Thing = {
+    ...{ place: "bucket", label: of, identity: "e", row },
+    ...{ check: "note", sizeBytes, object, parent: null },
+  };
+  const { findings, checkedBytes } = await verifyThings({
+    ...{ spec, things: [thing], record: NEVER_VERIFIED, since: null, tools, received: new Map() },
+  });
+  assert.deepEqual([findings[0]?.state, checkedBytes, told], ["ok", 0, [0, 0]]);
 });

@@ -52,7 +52,7 @@ const rows: readonly { name: string; given: VerifyReport; exitCode: number; says
     2026-01  anchor     100 MiB  ok      ok, by its note  –
     2026-02  increment    9 MiB  ok      ok, by its note  ok, as backed up
 
-verified: all 5 copies as they should be, 330 MiB in 12 s
+verified: all 5 copies as they should be, 330 MiB read in 12 s
 `,
   },
   {
@@ -67,7 +67,7 @@ verified: all 5 copies as they should be, 330 MiB in 12 s
 damaged  dev@2026-02.incr.from_2026-01.send.zst.age on ls: sha256 12…, expected ab…
 missing  the snapshot dev@2026-02 on ls
 It went on with the run of 2026-05-01 03:00 UTC, which was cut off.
-verified: 1 damaged, 1 missing, of 5 copies; 330 MiB in 12 s
+verified: 1 damaged, 1 missing, of 5 copies; 330 MiB read in 12 s
 next: devbackup apply, which mends what is whole elsewhere
 `,
   },
@@ -88,7 +88,7 @@ The artifact of 2026-01 is whole nowhere: it costs 2 labels:
 2026-01, 2026-02. Put it back from another copy: devbackup
 manifest import DIR. Without one, the next artifact is an
 anchor.
-verified: 1 damaged, 1 missing, of 7 copies; 330 MiB in 12 s
+verified: 1 damaged, 1 missing, of 7 copies; 330 MiB read in 12 s
 next: devbackup apply, which mends what is whole elsewhere
 `,
   },
@@ -105,7 +105,7 @@ next: devbackup apply, which mends what is whole elsewhere
 damaged  dev@2026-02.incr.from_2026-01.send.zst.age on ls: it holds dev@2026-01, not dev@2026-02
 The artifact of 2026-02 is the very one that was registered, so that no copy is better: it costs 1
 label: 2026-02.
-verified: 1 damaged, of 7 copies; 330 MiB in 12 s
+verified: 1 damaged, of 7 copies; 330 MiB read in 12 s
 next: devbackup manifest chain 2026-02, which shows what rests on it: no apply mends that
 `,
   },
@@ -118,7 +118,7 @@ next: devbackup manifest chain 2026-02, which shows what rests on it: no apply m
     2026-01  anchor  100 MiB  ok      not checked  –
 
 not checked  dev@2026-01.full.send.zst.age in the bucket: the bucket does not answer
-verified: 1 not checked, of 2 copies; 330 MiB in 12 s
+verified: 1 not checked, of 2 copies; 330 MiB read in 12 s
 next: put right what kept it from being looked at, and run the same command again
 `,
   },

@@ -11,6 +11,7 @@ import {
 import type { BucketObject } from "../../transport/bucket/object.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
+import { logsFolder } from "../machine/journal.ts";
 import { tmpFile } from "../manifest/store.ts";
 import type { Probe } from "../probe.ts";
 import { expectSuccess, replaceFile } from "../run-script.ts";
@@ -33,8 +34,7 @@ export interface ObjectMark {
   readonly found: string;
 }
 
-export const recordFile = ({ repository }: DatasetSpec): AbsolutePath =>
-  joinPath(repository, "logs/verified.tsv");
+export const recordFile = (spec: DatasetSpec): AbsolutePath => joinPath(logsFolder(spec), "verified.tsv");
 
 /** Beside nothing else: the object of an artifact of this name is another. */
 const OBJECT_SUFFIX = ".object-damaged";

@@ -18,7 +18,7 @@ export interface Verification {
   readonly findings: readonly Finding[];
   /** When the run began that this one has gone on with; null where it began anew. */
   readonly resumedFrom: Date | null;
-  /** In this run. */
+  /** See {@link verifyThings}. */
   readonly checkedBytes: number;
 }
 

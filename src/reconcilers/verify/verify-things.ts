@@ -33,7 +33,7 @@ export interface Verifying {
 export interface VerifiedThings {
   readonly findings: readonly Finding[];
   readonly record: VerificationRecord;
-  /** Read, or looked at, in this run. */
+  /** Sizes of what was read in this run: an object that was asked for its note has none, a snapshot that of its artifacts. */
   readonly checkedBytes: number;
 }
 
@@ -68,7 +68,7 @@ export async function verifyThings(verifying: Verifying): Promise<VerifiedThings
       ...(asRegistered && { asRegistered }),
     };
     findings.push(finding);
-    doneBytes += thing.sizeBytes;
+    doneBytes += readBytes(thing);
     tools.progress(doneBytes, totalBytes);
     told?.(finding, thing);
     if (at.getTime() - writtenAt < WRITE_EVERY_MS) return;
@@ -94,8 +94,10 @@ export async function verifyThings(verifying: Verifying): Promise<VerifiedThings
   return { findings, record, checkedBytes: leftBytes };
 }
 
+/** Of a note nothing of the object is read. */
+const readBytes = ({ check, sizeBytes }: Thing): number => (check === "note" ? 0 : sizeBytes);
 const bytesOf = (things: readonly Thing[]): number =>
-  things.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  things.reduce((sum, thing) => sum + readBytes(thing), 0);
 
 /** That it was verified since then, as closely; null where it was not. */
 function doneBefore(record: VerificationRecord, thing: Thing, since: Date | null): Finding | null {

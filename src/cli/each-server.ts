@@ -1,0 +1,71 @@
+import { AGAIN, DevbackupError } from "../domain/trouble.ts";
+import type { Witness } from "../notify/ending.ts";
+import type { View } from "../reconcilers/view.ts";
+import { commandLine } from "./command-line.ts";
+import { load } from "./load.ts";
+import { rowsOf } from "./manifest.ts";
+import { type OnServer, type OnServerFlags, onServerOf } from "./on-server.ts";
+import { showError } from "./show-error.ts";
+import { telling } from "./telling.ts";
+import { openTerminal, type Terminal } from "./terminal.ts";
+
+interface Asked {
+  readonly what: "verify" | "drill";
+  /** The command and its own words. */
+  readonly typed: string;
+  readonly flags: OnServerFlags;
+}
+
+/** By what weighs most. */
+const EXIT_CODES = [6, 4, 3, 1, 0] as const;
+
+/**
+ * Has `work` done for each dataset that is meant, one after the other under its lock, and `ended` when all had their
+ * turn; what is wrong with one says nothing of the next. Those whom `notify` declares are told. The worst exit code.
+ */
+export async function onEachServer(
+  { what, typed, flags }: Asked,
+  work: (there: OnServer, witness: Witness) => Promise<number>,
+  ended: (terminal: Terminal) => Promise<void> = async () => {},
+): Promise<number> {
+  const terminal = openTerminal(flags);
+  const loaded = await load(flags, terminal);
+  if (loaded === null) return 1;
+  const { dataset: chosen } = flags;
+  const names = chosen === undefined ? loaded.desired.datasets.map(({ name }) => name) : [chosen];
+  const told = { what, command: commandLine(typed, flags), typed, whole: false };
+  return telling(loaded, told, { flags, terminal }, async (witness) => {
+    const codes: number[] = [];
+    const errors: DevbackupError[] = [];
+    for (const dataset of names) {
+      const own = names.length === 1 ? flags : { ...flags, dataset };
+      try {
+        const refuse = (view: View) => refuseNothing(view, own);
+        codes.push(await onServerOf(loaded.desired, typed, own, (there) => work(there, witness), refuse));
+      } catch (error) {
+        if (!(error instanceof DevbackupError) || error.trouble.exitCode === 130) throw error;
+        errors.push(error);
+      }
+    }
+    const all = [...codes, ...errors.map(({ trouble }) => trouble.exitCode)];
+    const worst = EXIT_CODES.find((code) => all.includes(code)) ?? 0;
+    const thrown = errors.findLast(({ trouble }) => trouble.exitCode === worst);
+    for (const error of errors) if (error !== thrown) await showError(error, flags);
+    if (thrown !== undefined) throw thrown;
+    await ended(terminal);
+    return worst;
+  });
+}
+
+/** Told before the lock is taken, which makes folders on a machine where nothing is yet. */
+function refuseNothing({ spec, facts }: View, { config }: OnServerFlags): void {
+  if (rowsOf(spec, facts.manifest).length > 0) return;
+  throw new DevbackupError({
+    code: "nothing-backed-up",
+    exitCode: 1,
+    host: spec.server,
+    what: `nothing of ${spec.name} is backed up yet`,
+    state: "Nothing was changed",
+    next: commandLine(AGAIN, { ...(config !== undefined && { config }), dataset: spec.name }),
+  });
+}
