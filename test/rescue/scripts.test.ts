@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { chmod, chown, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { execa } from "execa";
-import type { CloudSpec } from "../../src/desired-state/desired-state.ts";
 import { parseLabel } from "../../src/domain/label.ts";
-import { type S3Server, startR2 } from "../lab/s3/servers.ts";
 import {
   type Fabricated,
   fabricate,
@@ -16,12 +13,9 @@ import {
   manifestText,
   type Row,
   type Shell,
-  send,
   whyNoShell,
 } from "./fabricated.ts";
-
-const NEWEST = ["2026-03", "2026-04", "2026-05"];
-const MANIFEST = ["manifests/snapshots_v2.tsv.age", "manifests/snapshots_v2.tsv.sig"];
+import { artifacts, exits, MANIFEST, NEWEST, pathsIn } from "./runs.ts";
 
 for (const shell of ["dash", "busybox"] satisfies Shell[])
   describe(`the rescue kit's scripts under ${shell}`, { skip: whyNoShell(shell) }, () => {
@@ -31,17 +25,6 @@ for (const shell of ["dash", "busybox"] satisfies Shell[])
     });
     after(() => made?.remove());
 
-    const exits = async (
-      exitCode: number,
-      on: Machine,
-      script: string,
-      args: readonly string[] = [],
-      env: Readonly<Record<string, string>> = {},
-    ): Promise<string> => {
-      const result = await on.run(script, args, env);
-      assert.equal(result.exitCode, exitCode, `${script} ${args.join(" ")}\n${result.said}`);
-      return result.said;
-    };
     const from = () => ({ FROM: made.origin });
     /** With the keys in place. */
     const withKeys = async (): Promise<Machine> => {
@@ -49,14 +32,7 @@ for (const shell of ["dash", "busybox"] satisfies Shell[])
       await exits(0, fresh, "1-keys.sh", [made.identity], from());
       return fresh;
     };
-    /** What lies below artifacts/, by path. */
-    const artifacts = async ({ repository }: Machine): Promise<string[]> =>
-      (await execa("find", ["artifacts", "-type", "f"], { cwd: repository })).stdout
-        .split("\n")
-        .filter(Boolean)
-        .sort();
-    const pathsOf = (labels: readonly string[]): string[] =>
-      labels.map((label) => made.rows.find((row) => row.label === label)?.path ?? "").sort();
+    const pathsOf = (labels: readonly string[]): string[] => pathsIn(made, labels);
     /** Changes files of the origin while `run` goes on. */
     const forged = async (
       paths: readonly string[],
@@ -341,76 +317,6 @@ for (const shell of ["dash", "busybox"] satisfies Shell[])
         assert.match(await receive("dev@2026-02"), /there, not whole, and not from this kit/);
         assert.match(await receive("dev@2026-01"), /could not be received/);
         assert.equal(await readFile(victim, "utf8"), "precious\n");
-      });
-    });
-
-    describe("fetching from the bucket", () => {
-      let server: S3Server;
-      let cloud: CloudSpec;
-      let login: Record<string, string>;
-      before(async () => {
-        server = await startR2();
-        const { endpoint, bucket, region, accessKeyId, secretAccessKey } = server;
-        const unused = { kind: "env", name: "UNUSED" } as const;
-        cloud = {
-          ...{ endpoint, bucket, region, prefix: "a=b/c/", accessKeyId: unused, secretAccessKey: unused },
-          ...{ partSizeBytes: 5, concurrency: 1, bandwidthLimitBytesPerSecond: null, lockDays: null },
-        };
-        login = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
-        await send(made, server, cloud.prefix, ["keys/escrow.age", ...MANIFEST, ...pathsOf(NEWEST)]);
-      });
-      after(() => server?.stop());
-      const inCloud = () => machine(made, shell, { signer: made.signer, cloud });
-
-      test("brings the same, and the secret is in no command's arguments", async () => {
-        const fresh = await inCloud();
-        await exits(0, fresh, "1-keys.sh", [made.identity], login);
-        await exits(0, fresh, "2-fetch.sh", [], login);
-        assert.deepEqual(await artifacts(fresh), pathsOf(NEWEST));
-        const argv = await fresh.curlArgv();
-        assert.match(argv, /a%3Db\/c\/dev\/artifacts/);
-        assert.ok(!argv.includes(server.secretAccessKey) && !argv.includes(server.accessKeyId), argv);
-        const sha256 = createHash("sha256").update(manifestText(made.rows)).digest("hex");
-        assert.equal(await readFile(join(fresh.repository, "manifests/pushed"), "utf8"), `${sha256} 0 -\n`);
-        assert.match(
-          await readFile(join(fresh.repository, "keys/escrow.pushed"), "utf8"),
-          /^[0-9a-f]{64} 0 -\n$/,
-        );
-      });
-
-      test("goes on where it was cut off", async () => {
-        const fresh = await inCloud();
-        await exits(0, fresh, "1-keys.sh", [made.identity], login);
-        const row = made.rows.at(-1);
-        const part = join(fresh.repository, `tmp/${row?.path.split("/").at(-1)}.rescue`);
-        const half = row?.bytes.subarray(0, 100_000) ?? Buffer.alloc(0);
-        // a wrong byte among those that are there shows that these were not fetched again
-        await writeFile(part, Buffer.from(half).fill(half[0] === 0 ? 1 : 0, 0, 1));
-        assert.match(await exits(6, fresh, "2-fetch.sh", [], login), /damaged or forged/);
-        await writeFile(part, half);
-        await exits(0, fresh, "2-fetch.sh", [], login);
-        assert.deepEqual(await artifacts(fresh), pathsOf(NEWEST));
-      });
-
-      test("takes the login from a file that nobody else can read", async () => {
-        const fresh = await inCloud();
-        const file = join(fresh.kit, "login");
-        await writeFile(file, `${server.accessKeyId}\n${server.secretAccessKey}\n`, { mode: 0o644 });
-        assert.match(await exits(1, fresh, "1-keys.sh", [made.identity], { CREDENTIALS: file }), /chmod 600/);
-        await chmod(file, 0o600);
-        await exits(0, fresh, "1-keys.sh", [made.identity], { CREDENTIALS: file });
-      });
-
-      test("a wrong secret, no login and a hole are told apart", async () => {
-        const fresh = await inCloud();
-        await exits(0, fresh, "1-keys.sh", [made.identity], login);
-        const wrong = { ...login, AWS_SECRET_ACCESS_KEY: "wrong" };
-        assert.match(await exits(1, fresh, "2-fetch.sh", [], wrong), /refuses this access key/);
-        assert.match(await exits(1, fresh, "2-fetch.sh"), /access key is not given/);
-        assert.match(
-          await exits(6, fresh, "2-fetch.sh", ["2026-02"], login),
-          /the chain of 2026-02 has a hole/,
-        );
       });
     });
   });
