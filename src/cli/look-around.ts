@@ -1,13 +1,46 @@
+import { nextInWords } from "../apply/in-words.ts";
 import type { DesiredState } from "../desired-state/desired-state.ts";
 import { unknown } from "../domain/fact.ts";
 import type { HostName } from "../domain/names.ts";
-import { DevbackupError } from "../domain/trouble.ts";
+import { AGAIN, DevbackupError } from "../domain/trouble.ts";
 import type { Observation } from "../reconcilers/facts.ts";
 import type { Request } from "../reconcilers/request.ts";
 import type { Status } from "../status/status.ts";
 import { type Away, statusOf } from "../status/status-of.ts";
 import { NOT_REACHED } from "../transport/ssh/trouble.ts";
-import type { Session } from "./session.ts";
+import { typedBy } from "./command-line.ts";
+import { load } from "./load.ts";
+import { readRequest } from "./request.ts";
+import { openSession, type Session } from "./session.ts";
+import type { CommonFlags, Terminal } from "./terminal.ts";
+
+export interface LookFlags extends CommonFlags {
+  readonly dataset?: string;
+}
+
+/**
+ * Has `show` tell where everything stands of what `flags` name, with what puts a suggestion in the words of the user. 1 where
+ * the desired state is not valid.
+ * @throws DevbackupError as {@link statusNow} does
+ */
+export async function withStatus(
+  flags: LookFlags,
+  terminal: Terminal,
+  show: (status: Status, inWords: (next: string) => string) => Promise<number>,
+): Promise<number> {
+  const loaded = await load(flags, terminal);
+  if (loaded === null) return 1;
+  const { dataset } = flags;
+  const asked = dataset === undefined ? {} : { dataset };
+  const { desired, request } = readRequest(loaded.desired, asked, new Date());
+  const session = openSession(desired, request, [], terminal.warn, "all", loaded.texts);
+  try {
+    const typed = typedBy(AGAIN, flags);
+    return await show(await statusNow(session, desired, request), (next) => nextInWords(next, typed));
+  } finally {
+    await session.close();
+  }
+}
 
 /**
  * Where everything stands now. A workstation that is off or asleep, and a bucket that can't be opened, are unknown.
