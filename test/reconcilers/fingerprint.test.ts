@@ -127,6 +127,21 @@ nowhere//" folder/link; ln -s absent l; mkfifo pipe; mknod zero c 1 5; mknod dis
     assert.equal(statSync(fingerprintFile(spec, SECOND)).mode & 0o777, 0o400);
   });
 
+  test("an increment that changes nothing right in the top folder: what is received is what was snapshotted", async (context) => {
+    const { disk, at, snapshot, take, compare } = place(context);
+    snapshot(FIRST);
+    await take(FIRST);
+    writeFileSync(at("folder/inner/new"), "new");
+    snapshot(SECOND);
+    await take(SECOND, FIRST);
+    shell(
+      'cd "$1/received"; btrfs -q send "$1/snapshots/dev@2026-01" | btrfs -q receive . ; btrfs -q send -p "$1/snapshots/dev@2026-01" "$1/snapshots/dev@2026-02" | btrfs -q receive .',
+      disk,
+    );
+    const { differing, first } = await compare(SECOND, join(disk, "received/dev@2026-02"));
+    assert.deepEqual({ differing, first }, { differing: 0, first: [] });
+  });
+
   test("a parent's fingerprint that does not fit: all is read", async (context) => {
     const { spec, snapshot, take, records } = place(context);
     snapshot(FIRST);
