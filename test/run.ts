@@ -38,7 +38,9 @@ const files = (named.length > 0 ? named : globSync("test/**/*.test.ts", { cwd: R
 );
 const isLab = (file: string): boolean => relative(ROOT, file).startsWith("test/lab-tests/");
 
+const begunAt = performance.now();
 const totals = new Map<string, number>();
+const labFileMs = new Map<string, number>();
 const skipped: string[] = [];
 let success = true;
 
@@ -50,16 +52,21 @@ async function* told(): AsyncGenerator<TestEvent> {
       availableParallelism() + 1,
     );
   if (which !== "unit") yield* inLabs(files.filter(isLab));
-  for (const [name, count] of totals) {
-    yield { type: "test:diagnostic", data: { nesting: 0, message: `${name} ${count}` } };
-  }
+  const slowest = [...labFileMs].sort(([, a], [, b]) => b - a).slice(0, 10);
+  const closing = [
+    ...slowest.map(([file, ms]) => `${(ms / 1000).toFixed(0)} s in ${relative(ROOT, file)}`),
+    ...[...totals].map(([name, count]) => `${name} ${count}`),
+    // labs stand side by side: their times add up to more
+    `duration_ms ${(performance.now() - begunAt).toFixed(0)}`,
+  ];
+  for (const message of closing) yield { type: "test:diagnostic", data: { nesting: 0, message } };
   // the reporter answers this with the failures in full
   yield { type: "test:summary", data: { success } };
 }
 
-/** What a torture takes does not stand in its file. */
+/** What a torture takes, or one restore after the other, does not stand in its file. */
 const weightOf = (file: string): number =>
-  basename(file).startsWith("torture-") ? Number.POSITIVE_INFINITY : statSync(file).size;
+  /^(torture|restore-cut)/.test(basename(file)) ? Number.POSITIVE_INFINITY : statSync(file).size;
 
 /** Each lab takes the next file when it has done with one, the longest first; a file is told as a whole when it has ended. */
 async function* inLabs(labFiles: readonly string[]): AsyncGenerator<TestEvent> {
@@ -68,8 +75,11 @@ async function* inLabs(labFiles: readonly string[]): AsyncGenerator<TestEvent> {
     start: async (out) => {
       await Promise.all(
         LABS.map(async (env) => {
-          for (let file = waiting.shift(); file !== undefined; file = waiting.shift())
+          for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+            const fileBegunAt = performance.now();
             out.enqueue(await Array.fromAsync(counted([file], 1, env)));
+            labFileMs.set(file, performance.now() - fileBegunAt);
+          }
         }),
       );
       out.close();
@@ -95,6 +105,7 @@ async function* counted(
     const { data, type } = event;
     const [, name, count] = (data.nesting === 0 && CLOSING_LINE.exec(data.message ?? "")) || [];
     if (type === "test:summary" && data.file === undefined) success &&= data.success === true;
+    else if (type === "test:diagnostic" && name === "duration_ms") continue;
     else if (type === "test:diagnostic" && name) totals.set(name, (totals.get(name) ?? 0) + Number(count));
     else yield event;
     if (type === "test:pass" && data.skip !== undefined) skipped.push(`${data.name}: ${data.skip}`);
