@@ -1,6 +1,6 @@
 /**
- * `npm run demo [-- --keep]`: two fresh machines and a bucket on this one; two months of backups in a few
- * minutes, with the commands that a user would type. Takes everything down again unless told to keep it.
+ * `npm run demo [-- --keep]`: two fresh machines and a bucket on this one; two months of backups, a drill and the
+ * status in a few minutes, with the commands that a user would type. Takes everything down again unless told to keep it.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ const keep = process.argv.includes("--keep");
 const COLUMNS = process.stdout.columns || 100;
 const now = new Date();
 const thisMonth = now.toISOString().slice(0, 7);
-const nextMonth = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1)).toISOString().slice(0, 7);
+const lastMonth = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 1)).toISOString().slice(0, 7);
 
 const why = whyNoLab();
 if (why) {
@@ -68,23 +68,24 @@ find /home/dev/code -type f | sort`,
   await devbackup(lab, ["validate"]);
 
   heading("What would be done? Nothing is changed yet");
-  await devbackup(lab, ["plan"]);
+  say(`So that there are two months to see, the first is given last month's label, ${lastMonth}.`);
+  await devbackup(lab, ["plan", "--label", lastMonth]);
 
-  heading(`The first month, ${thisMonth}: provision both machines, then an anchor`);
-  await devbackup(lab, ["apply", "--yes"]);
+  heading(`The first month, ${lastMonth}: provision both machines, then an anchor`);
+  await devbackup(lab, ["apply", "--yes", "--label", lastMonth]);
 
-  heading(`The work goes on; the next month, ${nextMonth}, is an increment`);
+  heading(`The work goes on; the next month, ${thisMonth}, is an increment`);
   await onWorkstation(
     lab,
     `echo "day 4" >/home/dev/code/notes/4.md
 echo "changed" >>/home/dev/code/notes/1.md
 rm /home/dev/code/notes/2.md`,
   );
-  await devbackup(lab, ["apply", "--yes", "--label", nextMonth]);
+  await devbackup(lab, ["apply", "--yes"]);
 
   heading("The chain");
   await devbackup(lab, ["manifest", "list"]);
-  await devbackup(lab, ["manifest", "chain", nextMonth]);
+  await devbackup(lab, ["manifest", "chain", thisMonth]);
   say("What the bucket's owner sees:");
   for (const { key, sizeBytes } of await lab.bucket.list())
     say(`  ${String(sizeBytes).padStart(10)}  ${key}`);
@@ -92,8 +93,16 @@ rm /home/dev/code/notes/2.md`,
   heading("Is the server's copy the same as the workstation's files?");
   await sameOnBoth(lab);
 
+  heading(
+    "Day two: is what is kept good for a restore? A drill restores it, compares, and notes how long it took",
+  );
+  await devbackup(lab, ["drill"]);
+
+  heading("Day two: where everything stands");
+  await devbackup(lab, ["status"]);
+
   heading("A second plan finds nothing to do");
-  await devbackup(lab, ["plan", "--label", nextMonth, "--detailed-exitcode"]);
+  await devbackup(lab, ["plan", "--detailed-exitcode"]);
   say("It ended with 0: there is nothing left to do.");
 }
 
