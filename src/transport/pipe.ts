@@ -29,6 +29,26 @@ export interface PipeResult {
   readonly sink: { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 }
 
+/** What to tell of a pipe that failed. */
+export interface FailedEnd {
+  readonly end: "source" | "sink";
+  /** The end of its stderr, or else its exit code. */
+  readonly why: string;
+}
+
+/**
+ * The end whose word counts; null where both came to theirs well. A source that fails closes the pipe, and a sink that fails
+ * breaks it: the sink's word, on a full disk say, comes first.
+ */
+export function failedEnd({ source, sink }: PipeResult): FailedEnd | null {
+  const of = (end: FailedEnd["end"], { exitCode, stderr }: PipeResult["source"]): FailedEnd => ({
+    end,
+    why: stderr.trim() || `exit code ${exitCode}`,
+  });
+  if (sink.exitCode !== 0) return of("sink", sink);
+  return source.exitCode === 0 ? null : of("source", source);
+}
+
 const GRACE_MS = 5_000;
 /** An end that is just being started has to be waited for, or it could not be ended on its host. */
 const START_GRACE_MS = 2_000;

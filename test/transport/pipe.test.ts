@@ -7,7 +7,7 @@ import { after, before, suite, test } from "node:test";
 import { parseHostName } from "../../src/domain/names.ts";
 import type { Host } from "../../src/transport/host.ts";
 import { localHost } from "../../src/transport/local-host.ts";
-import { type PipeOptions, pipe } from "../../src/transport/pipe.ts";
+import { failedEnd, type PipeOptions, pipe } from "../../src/transport/pipe.ts";
 import { sh } from "../../src/transport/quote.ts";
 import { connectSsh } from "../../src/transport/ssh/host.ts";
 import { processesWith, until } from "./processes.ts";
@@ -154,6 +154,16 @@ suite("bulk pipes, against a real sshd", { skip: noSshd }, () => {
     });
     assert.equal(sink.stdout, "secret-in-script\n0\n");
   });
+});
+
+test("of a pipe that failed the sink's word counts, and an exit code where nothing was said", () => {
+  const end = (exitCode: number, stderr = "") => ({ exitCode, stderr, stdout: "" });
+  assert.equal(failedEnd({ source: end(0, "1 s"), sink: end(0) }), null);
+  assert.deepEqual(failedEnd({ source: end(141), sink: end(1, "No space left on device\n") }), {
+    end: "sink",
+    why: "No space left on device",
+  });
+  assert.deepEqual(failedEnd({ source: end(7), sink: end(0) }), { end: "source", why: "exit code 7" });
 });
 
 function kill(pid: number): void {

@@ -12,7 +12,7 @@ import {
 import { DevbackupError } from "../../domain/trouble.ts";
 import { LET_GO } from "../../transport/fence.ts";
 import type { Host } from "../../transport/host.ts";
-import { pipe } from "../../transport/pipe.ts";
+import { type FailedEnd, failedEnd, pipe } from "../../transport/pipe.ts";
 import { sh } from "../../transport/quote.ts";
 import { recipientFile } from "../keys/key-files.ts";
 import { SCRATCH } from "../run-script.ts";
@@ -45,11 +45,9 @@ export async function send(
     signal,
   });
   const file = fileName(tmp);
-  // a source that fails closes the pipe, and a sink that fails breaks it: the sink's word on a full disk comes first
-  if (result.sink.exitCode !== 0)
-    throw endFailed(server.name, `${file} could not be written`, result.sink.stderr);
-  if (result.source.exitCode !== 0)
-    throw endFailed(workstation.name, `${file} could not be sent`, result.source.stderr);
+  const failed = failedEnd(result);
+  if (failed?.end === "sink") throw endFailed(server.name, `${file} could not be written`, failed);
+  if (failed?.end === "source") throw endFailed(workstation.name, `${file} could not be sent`, failed);
   const [, sentSha] = /^sha256 ([0-9a-f]{64})$/m.exec(result.source.stderr) ?? [];
   const [, gotSha = "", size = "", time = ""] =
     /^([0-9a-f]{64}) (\d+) (\d+)$/m.exec(result.sink.stdout) ?? [];
@@ -67,13 +65,13 @@ export async function send(
   return { sizeBytes: Number(size), sha256, endedAt: new Date(Number(time) * 1000) };
 }
 
-const endFailed = (host: HostName, what: string, stderr: string): DevbackupError =>
+const endFailed = (host: HostName, what: string, { why }: FailedEnd): DevbackupError =>
   new DevbackupError({
     code: "artifact-failed",
     exitCode: 1,
     host,
     what,
-    why: stderr.trim(),
+    why,
     state: "Nothing was registered; it is safe to run again",
     next: "devbackup apply",
   });

@@ -6,7 +6,7 @@ import type { HostName } from "../../domain/names.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import { plural } from "../../domain/units.ts";
 import type { Action, ActionId } from "../../plan/plan.ts";
-import { pipe } from "../../transport/pipe.ts";
+import { failedEnd, pipe } from "../../transport/pipe.ts";
 import { actionId, propose, UNKNOWN_STATE } from "../answer.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
@@ -107,17 +107,17 @@ function take(view: View, label: Label, parent: Label | null): Action<Input> {
 }
 
 async function send({ dataset, label, base }: Input, { host, signal }: Tools): Promise<void> {
-  const { source, sink } = await pipe({
+  const result = await pipe({
     from: host(dataset.workstation),
     source: sourceScript(dataset, label, base),
     to: host(dataset.server),
     sink: sinkScript(dataset),
     signal,
   });
-  // a source that fails closes the pipe, and a sink that fails breaks it: the sink's word on a full disk comes first
-  const what = `what ${snapshotName(dataset.name, label)} holds could not be noted`;
-  if (sink.exitCode !== 0) throw failed(dataset.server, what, sink.stderr);
-  if (source.exitCode !== 0) throw failed(dataset.workstation, what, source.stderr);
+  const ended = failedEnd(result);
+  if (ended === null) return;
+  const on = ended.end === "sink" ? dataset.server : dataset.workstation;
+  throw failed(on, `what ${snapshotName(dataset.name, label)} holds could not be noted`, ended.why);
 }
 
 const failed = (host: HostName, what: string, stderr: string): DevbackupError =>

@@ -4,7 +4,7 @@ import type { Label } from "../../domain/label.ts";
 import type { AbsolutePath, HostName } from "../../domain/names.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import type { Action, ActionId, Problem } from "../../plan/plan.ts";
-import { pipe } from "../../transport/pipe.ts";
+import { failedEnd, pipe } from "../../transport/pipe.ts";
 import { sh } from "../../transport/quote.ts";
 import { actionId, problem, propose, unknownProblem } from "../answer.ts";
 import { hydratedFolder } from "../machine/folders.ts";
@@ -69,16 +69,14 @@ export const receive: Reconciler<Input> = {
       signal: tools.signal,
     }).finally(stopWatching);
     if (result.sink.stdout === WAITED) return "a receive that an earlier run had begun was waited for";
-    // a sink that fails breaks the pipe, so that its word comes first
-    if (result.sink.exitCode === 0 && result.source.exitCode === 0) return null;
-    const [host, { stderr }] =
-      result.sink.exitCode !== 0 ? [action.host, result.sink] : [server, result.source];
+    const failed = failedEnd(result);
+    if (failed === null) return null;
     throw new DevbackupError({
       code: "receive-failed",
       exitCode: 1,
-      host,
+      host: failed.end === "sink" ? action.host : server,
       what: `${name} could not be brought from ${server} to ${action.host}`,
-      why: stderr.trim(),
+      why: failed.why,
       state: "What had arrived was removed, and nothing else was touched; it is safe to run again",
     });
   },

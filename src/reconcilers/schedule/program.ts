@@ -3,7 +3,7 @@ import { DevbackupError } from "../../domain/trouble.ts";
 import type { Warning } from "../../plan/plan.ts";
 import type { Host } from "../../transport/host.ts";
 import { localHost } from "../../transport/local-host.ts";
-import { pipe } from "../../transport/pipe.ts";
+import { failedEnd, pipe } from "../../transport/pipe.ts";
 import { sh } from "../../transport/quote.ts";
 import { OWN_FOLDER } from "../machine/own-folder.ts";
 import { packagesId } from "../machine/packages.ts";
@@ -61,8 +61,8 @@ export const scheduledProgram: Reconciler<Input> = {
       sink: unpackScript(name),
       signal: tools.signal,
     });
-    for (const end of [sent.sink, sent.source])
-      if (end.exitCode !== 0) throw installFailed(on, end.stderr.trim() || `exit code ${end.exitCode}`);
+    const failed = failedEnd(sent);
+    if (failed !== null) throw installFailed(on, failed.why);
     tools.assertHeld();
     await expectSuccess(host, stand(name, files, former), {
       code: "schedule-program-failed",
