@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { known } from "../../src/domain/fact.ts";
 import type { ScheduleFacts } from "../../src/reconcilers/schedule/schedule-facts.ts";
 import { serviceFile } from "../../src/reconcilers/schedule/unit-files.ts";
+import { surroundings } from "../../src/report/html/health.ts";
 import { statusText } from "../../src/report/status-text.ts";
 import { BARE, type Given, ls, setUpOn, statusWith, wantedOn } from "../reconcilers/schedule-world.ts";
 
@@ -76,6 +77,24 @@ describe("a schedule in the status", () => {
       assert.deepEqual([doubts.length, verdict === "in-doubt"], doubt === undefined ? [0, false] : [1, true]);
       assert.match(doubts[0]?.text ?? "", doubt ?? /^$/);
     });
+});
+
+test("the page says it, too", () => {
+  const page = (given: Given) => surroundings(statusWith(given)).markup.replaceAll(/<[^>]*>/g, "");
+  assert.match(
+    page({ onLs: known(BARE) }),
+    /^To run by itself on ls \(daily\); not set up like this yet: devbackup apply\./,
+  );
+  assert.match(
+    page({ wanted: { ...wantedOn(ls), calendar: "weekly" } }),
+    /\(weekly\): next .* It is not set up like this yet/,
+  );
+  const waits = {
+    lastRun: new Date("2026-06-01T03:00:00Z"),
+    retryAt: new Date("2026-06-01T03:25:00Z"),
+    lastExit: { at: new Date("2026-06-01T03:10:00Z"), exitCode: 4 },
+  };
+  assert.match(page(onLs(waits)), /, the last was .* and ended with exit code 4; tried again at .*03:25/);
 });
 
 test("a run that is stopped is told alone, and has its time", () => {

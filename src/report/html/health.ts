@@ -34,16 +34,8 @@ export const health = (status: Status, dataset: DatasetStatus): Html =>
 
 /** About the whole, in sentences. */
 export function surroundings({ schedule, cloud }: Status): Html {
-  const undone =
-    schedule?.isSetUp === false ? html` It is not set up like this yet: <code>devbackup apply</code>.` : null;
-  const retry = schedule?.retryAt == null ? null : html` It is tried again at ${time(schedule.retryAt)}.`;
-  const last = schedule?.lastRunAt == null ? null : html`, the last was ${time(schedule.lastRunAt)}`;
   const runs =
-    schedule === null
-      ? html`No schedule: <code>devbackup apply</code> is run by hand.`
-      : html`Runs by itself on ${schedule.on} (${schedule.calendar}): next ${
-          schedule.nextRunAt === null ? "at a time that is not known" : time(schedule.nextRunAt)
-        }${last}.${undone}${retry}`;
+    schedule === null ? html`No schedule: <code>devbackup apply</code> is run by hand.` : scheduled(schedule);
   const stored =
     cloud === null
       ? null
@@ -51,6 +43,28 @@ export function surroundings({ schedule, cloud }: Status): Html {
         ? `What is in the bucket ${cloud.bucket} is not known: ${cloud.unknown}`
         : `In the bucket ${cloud.bucket}: ${plural(cloud.objects ?? 0, "object")}, ${formatBytes(cloud.bytes ?? 0)}${costs(cloud)}.`;
   return html`<p class="quiet">${runs} ${stored}</p>\n`;
+}
+
+function scheduled({
+  on,
+  calendar,
+  isSetUp,
+  nextRunAt,
+  lastRunAt,
+  retryAt,
+  lastExit,
+}: NonNullable<Status["schedule"]>): Html {
+  const undone = html`not set up like this yet: <code>devbackup apply</code>.`;
+  if (isSetUp === false && nextRunAt === null)
+    return html`To run by itself on ${on} (${calendar}); ${undone}`;
+  const code =
+    lastExit === null || lastExit.exitCode === 0 ? "" : ` and ended with exit code ${lastExit.exitCode}`;
+  const last = lastRunAt === null ? null : html`, the last was ${time(lastRunAt)}${code}`;
+  const next = nextRunAt === null ? "at a time that is not known" : time(nextRunAt);
+  const retry = retryAt === null ? null : html`; tried again at ${time(retryAt)}`;
+  return html`Runs by itself on ${on} (${calendar}): next ${next}${last}${retry}.${
+    isSetUp === false ? html` It is ${undone}` : null
+  }`;
 }
 
 const costs = ({ monthlyCostUsd }: CloudStatus): string =>
