@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Status } from "../../src/status/status.ts";
 import { HERE } from "../lab/elsewhere.ts";
 import { actionIn, expectExit, manifestOf, planned } from "../lab/expect.ts";
 import { type Changes, type Lab, type Machine, startLab, whyNoLab } from "../lab/lab.ts";
@@ -12,6 +13,12 @@ const INSTALLED = "/usr/local/lib/devbackup/current/node /usr/local/lib/devbacku
 const AROUND = `find /usr/local/lib /var/lib/systemd/timers/*devbackup* /var/lib/devbackup* /etc/systemd/system /etc/devbackup ~dev/.ssh \\
   ! -name '*.pub' ! -name authorized_keys ! -path /etc/devbackup \\( -type d -printf '%y %m %U %p\\n' -o -printf '%y %m %U %s %p\\n' \\) 2>/dev/null | sort
   cat ~dev/.ssh/authorized_keys; systemctl list-units --all --no-legend 'devbackup*'`;
+
+/** What starts again takes longer than a script is given that is told to end. */
+const HOOKS = {
+  before_snapshot: ["sh", "-c", "echo stopped >>/root/hooks; sleep 600"],
+  after_snapshot: ["sh", "-c", "sleep 6; echo started >>/root/hooks"],
+};
 
 const OWN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA6rWI3G1sz07DnfFlrouTcysQlj2P+jpNSOEWD9OJ3X my own";
 
@@ -53,7 +60,7 @@ describe("a schedule", { skip: whyNoLab() }, () => {
     (await lab.must(machine, `systemctl show --value -p ${name} ${unit}`)).trim();
 
   const ranWell = async (machine: Machine) => {
-    await lab.must(machine, "systemctl restart devbackup.service");
+    await lab.must(machine, "timeout 60 systemctl start devbackup.service");
     await until("a run", 60_000, async () => (await property(machine, "ActiveState")) === "inactive");
     assert.equal(await property(machine, "ExecMainStatus"), "0", await journal(machine));
   };
@@ -110,6 +117,10 @@ describe("a schedule", { skip: whyNoLab() }, () => {
     assert.ok((await lab.bucket.list()).some(({ key }) => key === row.objectKey));
     // whoever looks from here finds nothing left but the timer that somebody has stopped
     assert.deepEqual(await actions(config), ["schedule:ls"]);
+    assert.equal(
+      await expectExit(lab, 1, ["status", "--check", "--config", config]),
+      "in doubt: ls: devbackup.timer is enabled inactive, not enabled and active: nothing runs by itself\n",
+    );
   });
 
   test("the controller on the server: the same, without a login to itself", async () => {
@@ -144,6 +155,16 @@ describe("a schedule", { skip: whyNoLab() }, () => {
     assert.notEqual(await property("ls", "LastTriggerUSec", "devbackup.timer"), before);
     assert.equal(await property("ls", "ExecMainStatus"), "4");
     await lab.heal("ws");
+    const config = await on("ls", "*-*-01 05:00:00");
+    const { schedule } = JSON.parse(
+      await expectExit(lab, 0, ["status", "--json", "--config", config]),
+    ) as Status;
+    const [failedAt, retryAt] = [schedule?.lastExit?.at, schedule?.retryAt].map((at) => Date.parse(at ?? ""));
+    assert.deepEqual([schedule?.isSetUp, schedule?.lastExit?.exitCode], [false, 4]);
+    assert.ok(Math.abs((retryAt ?? 0) - (failedAt ?? 0) - 15 * 60_000) < 60_000, JSON.stringify(schedule));
+    // nothing is left to be tried again, and nobody who starts one has to wait for that
+    await apply(config);
+    assert.equal(await property("ls", "SubState"), "dead");
     await ranWell("ls");
   });
 
@@ -171,10 +192,28 @@ describe("a schedule", { skip: whyNoLab() }, () => {
     const config = await on("ws", "*-*-01 03:00:00", {
       hosts: { ws: HERE, ls: { identity_file: "~/login", known_hosts: "~/known" } },
       cloud: undefined,
+      datasets: { dev: { hooks: HOOKS } },
     });
     await asDev("ws", config, ["apply", "--yes"]);
     assert.deepEqual(await plannedBy("ws", config), []);
     await ranWell("ws");
+  });
+
+  test("a run that is stopped starts again what its hooks have stopped, before it ends", async (context) => {
+    const dropIn = "/etc/systemd/system/devbackup.service.d";
+    context.after(() => lab.must("ws", `rm -r ${dropIn}; systemctl daemon-reload`));
+    const run = `${INSTALLED} apply --yes --label 2090-01 --approve snapshot --config /etc/devbackup/schedule/desired-state`;
+    await lab.must("ws", `mkdir ${dropIn}; cat >${dropIn}/label.conf; systemctl daemon-reload`, {
+      input: `[Service]\nExecStart=\nExecStart=${run}\n`,
+    });
+    await lab.must("ws", "timeout 60 systemctl start devbackup.service");
+    const log = async () => (await lab.run("ws", "cat /root/hooks")).stdout;
+    await until("the first hook", 60_000, async () => (await log()) === "stopped\n");
+    await lab.must("ws", "timeout 60 systemctl stop devbackup.service");
+    const said = await journal("ws");
+    assert.equal(await log(), "stopped\nstarted\n", said);
+    assert.match(said, /next: from where you apply: devbackup apply --label 2090-01\n/);
+    assert.doesNotMatch(said, /--config/);
   });
 
   test("left out of the desired state, nothing of it is left, and what was there before is", async () => {
