@@ -1,17 +1,13 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
+import { initOf } from "./inside.ts";
 import type { Lab, Machine } from "./lab.ts";
 
 /** Runs a command among a machine's files with rights that systemd-nspawn denies the machine's own processes. */
 export async function fromOutside(lab: Lab, machine: Machine, command: readonly string[]): Promise<void> {
-  const { stdout } = await execa("ip", ["netns", "pids", `${lab.id}-${machine}`]);
-  for (const pid of stdout.split("\n"))
-    if ((await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "")) === "systemd\n") {
-      await execa("nsenter", ["-t", pid, "-m", ...command]);
-      return;
-    }
-  throw new Error(`${machine} has no systemd`);
+  const init = await initOf(lab.id, machine);
+  if (init === undefined) throw new Error(`${machine} is off`);
+  await execa("nsenter", ["-t", init, "-m", ...command]);
 }
 
 /** A second disk with an empty Btrfs, mounted at `folder` until the machine is switched off. */

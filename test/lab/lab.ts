@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa, type Options } from "execa";
 import { stringify } from "yaml";
+import { inside } from "./inside.ts";
 import { secretsFound } from "./secrets.ts";
 
 /** Two fresh machines with real Btrfs and a bucket, on this machine alone; see `lab.sh help`. */
@@ -26,7 +27,7 @@ export interface Lab {
   readonly addresses: Readonly<Record<Machine | "s3" | "controller", string>>;
   readonly bucket: Bucket;
 
-  /** Runs a POSIX sh script on a machine, as root unless `user` says otherwise. */
+  /** Runs a POSIX sh script on a machine, as root unless `user` says otherwise; its cable may be out. 255 where it is off. */
   run(machine: Machine, script: string, options?: { user?: string; input?: string }): Promise<Result>;
   /** Like `run`; throws with all that it printed unless it exits with 0. Gives its stdout. */
   must(machine: Machine, script: string, options?: { user?: string; input?: string }): Promise<string>;
@@ -154,8 +155,11 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
 
   const heard = (text: string): void => appendFileSync(join(dir, "said"), text);
 
-  const run: Lab["run"] = (machine, script, { user = "root", input = "" } = {}) =>
-    finished("ssh", ["-F", sshConfig, `${user}@${machine}`, `sh -c ${quoted(script)}`], { input });
+  const run: Lab["run"] = async (machine, script, { user = "root", input = "" } = {}) => {
+    const there = await inside(id, machine, script, user);
+    if (there === undefined) return { exitCode: 255, stdout: "", stderr: `${machine} is off` };
+    return finished(there.program, there.args, { input });
+  };
 
   return {
     id,
@@ -351,8 +355,6 @@ function laidOver(base: Changes, changes: Changes): Changes {
 
 const isObject = (value: Changes[string]): value is Changes =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** Runs `cleanUp` when this process ends without having cancelled it, by itself or by a signal. */
 function atEnd(cleanUp: () => void): () => void {

@@ -1,6 +1,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
+import { initOf } from "./inside.ts";
 import type { Lab, Machine } from "./lab.ts";
 
 /** The passphrase of every test's recovery identity: nobody may find it anywhere else. */
@@ -46,13 +47,6 @@ async function onMachine({ id }: Pick<Lab, "id">, machine: Machine, patterns: st
     reject: false,
   });
   return lines(stdout).map((path) => `${machine}: ${path}`);
-}
-
-async function initOf(id: string, machine: Machine): Promise<string | undefined> {
-  const { stdout } = await execa("ip", ["netns", "pids", `${id}-${machine}`], { reject: false });
-  for (const pid of lines(stdout))
-    if ((await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "")) === "systemd\n") return pid;
-  return undefined;
 }
 
 /** What the controller keeps in mind, its home but for the lab's own key, desired states, saved plans, what was said. */
