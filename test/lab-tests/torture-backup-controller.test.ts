@@ -4,7 +4,7 @@ import { tortureSuite } from "../torture/suite.ts";
 
 tortureSuite(
   "a backup that is cut off by its controller's end, and anywhere inside",
-  backups(AT_CONTROLLER),
+  backups(AT_CONTROLLER, 2),
   {
     rounds: [1],
     atLeast: 50,

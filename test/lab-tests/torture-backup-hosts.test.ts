@@ -4,7 +4,7 @@ import { tortureSuite } from "../torture/suite.ts";
 
 tortureSuite(
   "a backup that is cut off by the end of a host or a cable, and anywhere inside",
-  backups(AT_MACHINES),
+  backups(AT_MACHINES, 2),
   {
     rounds: [2],
     atLeast: 50,

@@ -6,7 +6,7 @@ tortureSuite(
   "a restore that is cut off by its controller's end, and anywhere inside",
   restores(AT_CONTROLLER),
   {
-    rounds: [1, 2, 3],
+    rounds: [1],
     atLeast: 50,
   },
 );

@@ -6,7 +6,7 @@ tortureSuite(
   "a restore that is cut off by the end of a host or a cable, and anywhere inside",
   restores(AT_MACHINES),
   {
-    rounds: [4, 5, 6],
+    rounds: [2, 3],
     atLeast: 50,
   },
 );

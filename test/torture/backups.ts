@@ -4,10 +4,8 @@ import { BLOWS, type Blow } from "./blows.ts";
 import type { Journey, Torture } from "./journey.ts";
 import { type Dataset, standing } from "./standing.ts";
 
-const DAYS = 4;
-
-/** Days of backups that are cut off, against a dataset of which none was. */
-export function backups(blows: readonly Blow[] = BLOWS): Torture {
+/** Days of backups that are cut off, against a dataset of which none was; so many of them inside their actions. */
+export function backups(blows: readonly Blow[] = BLOWS, days = 4): Torture {
   /** What stands of the undisturbed dataset after each day. */
   const calm: string[] = [];
   let undisturbed: Dataset | undefined;
@@ -42,7 +40,7 @@ export function backups(blows: readonly Blow[] = BLOWS): Torture {
       await standsAfter(bench, 1);
       const dataset = await bench.dataset(`rand${String(round).padStart(3, "0")}`);
       const numbers = randomOf(bench, dataset.name);
-      for (let day = 1; day <= DAYS; day += 1) {
+      for (let day = 1; day <= days; day += 1) {
         const label = await work(bench, dataset);
         await atRandom(bench, backup(dataset, label), numbers);
         assert.equal(await standing(bench.lab, dataset, ["--label", label]), await standsAfter(bench, day));
