@@ -96,3 +96,18 @@ function format(date: Date, cadence: Cadence): string {
 }
 
 const mondayOf = (date: Date): Date => new Date(date.getTime() - ((date.getUTCDay() + 6) % 7) * DAY_MS);
+
+/** As many as a person reads one by one. */
+const MOST_NAMED = 4;
+
+/**
+ * By growing label: `2026-01, 2026-02`. Of many, the first and the last where none between them is missing, `2026-01 to
+ * 2026-12`, or else the first of them: `2026-01, 2026-03, 2026-04 and 7 more`.
+ */
+export function labelsInWords(labels: readonly Label[]): string {
+  if (labels.length <= MOST_NAMED) return labels.join(", ");
+  const unbroken = labels.every((label, at) => at === 0 || label === labelAfter(labels[at - 1] ?? label, 1));
+  if (unbroken) return `${labels[0]} to ${labels.at(-1)}`;
+  const named = labels.slice(0, MOST_NAMED - 1);
+  return `${named.join(", ")} and ${labels.length - named.length} more`;
+}

@@ -1,11 +1,15 @@
-import { type Label, labelAfter, PERIOD, parseLabel, periodsBetween } from "../domain/label.ts";
+import {
+  type Label,
+  labelAfter,
+  labelsInWords,
+  PERIOD,
+  parseLabel,
+  periodsBetween,
+} from "../domain/label.ts";
 import { plural } from "../domain/units.ts";
 import { type Answer, warning } from "./answer.ts";
 import type { Request } from "./request.ts";
 import type { View } from "./view.ts";
-
-/** As many as a person reads one by one. */
-const MOST_NAMED = 4;
 
 /**
  * Periods that passed without a snapshot, between the newest label and the one that is due. What was in the dataset
@@ -22,16 +26,14 @@ export function missedPeriods({ spec, course }: View, { labelled }: Request): An
     const label = labelAfter(newest, ahead);
     if (!taken.has(label)) missed.push(label);
   }
-  const [first, last] = [missed[0], missed.at(-1)];
-  if (first === undefined || last === undefined) return {};
-  const named = missed.length <= MOST_NAMED ? missed.join(", ") : `${first} to ${last}`;
+  if (missed.length === 0) return {};
   return {
     warnings: [
       warning(
         "period-missed",
         spec,
         spec.workstation,
-        `${plural(missed.length, PERIOD[spec.cadence])} passed without a snapshot, and what was there then is known to nobody: ${named}; ${target} follows on ${newest}`,
+        `${plural(missed.length, PERIOD[spec.cadence])} passed without a snapshot, and what was there then is known to nobody: ${labelsInWords(missed)}; ${target} follows on ${newest}`,
       ),
     ],
   };

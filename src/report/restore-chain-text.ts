@@ -1,4 +1,4 @@
-import type { Label } from "../domain/label.ts";
+import { type Label, labelsInWords } from "../domain/label.ts";
 import { printable } from "../domain/printable.ts";
 import type { Copies, Hole, RestoreChain, RestoreStep, Source } from "../domain/restore-chain.ts";
 import { formatBytes, plural } from "../domain/units.ts";
@@ -64,8 +64,6 @@ const COLUMNS: readonly Column<RestoreStep>[] = [
   { heading: "MADE (UTC)", align: "left", spare: 3, cell: ({ row }) => madeAt(row) },
 ];
 const INDENT = "  ";
-/** More labels than these are told by the first and the last. */
-const LISTED = 4;
 
 /**
  * The steps from the anchor to the label, where each stands and comes from; what a restore takes or what is in its
@@ -121,7 +119,7 @@ function outlook({ label, chain }: ChainReport, width: number, paint: Paint): st
     ];
   if (restorable === "unknown") {
     const open = steps.filter(({ source }) => source === "unknown").map(({ row }) => row.label);
-    const text = `Whether ${label} can be restored is not known: no whole artifact of ${listed(open)} was found, and not everything could be looked at.`;
+    const text = `Whether ${label} can be restored is not known: no whole artifact of ${labelsInWords(open)} was found, and not everything could be looked at.`;
     return painted(paint, "yellow", wrap(text, width, ""));
   }
   if (receiveBytes === 0 && steps.every(({ source }) => source === "hydrated"))
@@ -147,10 +145,8 @@ function costLines({ row, costs, onlyCopy, copies }: RestoreStep, width: number,
 
 const PLACE = { server: "on the server", bucket: "in the bucket" } as const;
 
-const costsText = (costs: readonly Label[]): string => `${listed(costs)} (${plural(costs.length, "label")})`;
-
-const listed = (labels: readonly Label[]): string =>
-  labels.length <= LISTED ? labels.join(", ") : `${labels[0]} … ${labels.at(-1)}`;
+const costsText = (costs: readonly Label[]): string =>
+  `${labelsInWords(costs)} (${plural(costs.length, "label")})`;
 
 const styleOf = (state: Copies["bucket"]): Parameters<Paint>[0] | null =>
   state === "whole"

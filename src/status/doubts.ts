@@ -1,5 +1,5 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import type { Label } from "../domain/label.ts";
+import { type Label, labelsInWords } from "../domain/label.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { AGAIN } from "../domain/trouble.ts";
@@ -67,7 +67,7 @@ export function copiesInDoubt(
     const among = place === "server" ? registered : left;
     const found = among.filter(({ places }) => places[place] === standing).map(({ label }) => label);
     if (found.length === 0) return [];
-    const what = `the ${found.length === 1 ? thing : `${thing}s`} of ${listed(found)}`;
+    const what = `the ${found.length === 1 ? thing : `${thing}s`} of ${labelsInWords(found)}`;
     return [
       {
         ...{ code: `${thing}-${standing}`, host: place === "cloud" ? null : server, weight: "damage" },
@@ -95,7 +95,7 @@ export function datedAhead(rows: readonly Pick<ManifestRow, "label" | "ts">[], n
   const found = rows.filter(({ ts }) => Date.parse(ts) - now.getTime() > SKEW_MS);
   const furthest = Math.max(...found.map(({ ts }) => Date.parse(ts))) - now.getTime();
   if (found.length === 0) return [];
-  const labels = listed(found.map(({ label }) => label));
+  const labels = labelsInWords(found.map(({ label }) => label));
   return [
     {
       ...{ code: "dated-ahead", host: null, weight: "warning", next: null },
@@ -113,13 +113,6 @@ function mending(labels: readonly Label[], kind: string, actions: Plan["actions"
   const waiting = mends.filter(({ hazard }) => hazard !== "none");
   return approveCommands(waiting)[0] ?? AGAIN;
 }
-
-/** `2026-01, 2026-02 and 7 more`. */
-function listed(labels: readonly string[]): string {
-  const more = labels.length - NAMED;
-  return more <= 1 ? labels.join(", ") : `${labels.slice(0, NAMED).join(", ")} and ${more} more`;
-}
-const NAMED = 4;
 
 /** What it comes to, and why, what weighs most first. */
 export function judge(

@@ -7,6 +7,7 @@ import {
   type Label,
   labelAfter,
   labelAt,
+  labelsInWords,
   monthsBetween,
   parseLabel,
   periodStart,
@@ -136,4 +137,16 @@ test("a label is of the day that it says, wherever the machine thinks that it is
     if (here === undefined) delete process.env.TZ;
     else process.env.TZ = here;
   }
+});
+
+test("labels in words: all of a few, the ends of a row without a gap, else the first and how many more", () => {
+  for (const [labels, words] of [
+    ["", ""],
+    ["2026-01", "2026-01"],
+    ["2026-01 2026-03 2026-04 2026-07", "2026-01, 2026-03, 2026-04, 2026-07"],
+    ["2026-10 2026-11 2026-12 2027-01 2027-02", "2026-10 to 2027-02"],
+    ["2026-W51 2026-W52 2026-W53 2027-W01 2027-W02", "2026-W51 to 2027-W02"],
+    ["2026-01 2026-02 2026-03 2026-04 2026-06", "2026-01, 2026-02, 2026-03 and 2 more"],
+  ] as const)
+    assert.equal(labelsInWords(labels === "" ? [] : (labels.split(" ") as Label[])), words);
 });

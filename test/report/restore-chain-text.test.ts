@@ -56,7 +56,7 @@ const rows: readonly { name: string; given: ChainReport; width: number; text: st
 A restore of 2090-04 fetches 9 MiB from the bucket and receives 21 MiB.
 
 What one lost artifact would cost:
-  2090-01: costs 2090-01 … 2090-05 (5 labels)
+  2090-01: costs 2090-01 to 2090-05 (5 labels)
   2090-02: costs 2090-02, 2090-03, 2090-04, 2090-05 (4 labels)
   2090-03: costs 2090-03, 2090-04, 2090-05 (3 labels); the only copy is in the bucket
   2090-04: costs 2090-04, 2090-05 (2 labels); the only copy is on the server

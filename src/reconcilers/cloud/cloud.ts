@@ -1,6 +1,6 @@
 import type { CloudSpec, DatasetSpec } from "../../desired-state/desired-state.ts";
 import { objectKey, parseArtifactFile, snapshotName } from "../../domain/artifact.ts";
-import { compareLabels, type Label } from "../../domain/label.ts";
+import { compareLabels, type Label, labelsInWords } from "../../domain/label.ts";
 import { parentIn } from "../../domain/lineage.ts";
 import type { ManifestRow } from "../../domain/manifest.ts";
 import { type AbsolutePath, fileName, joinPath } from "../../domain/names.ts";
@@ -175,7 +175,7 @@ function inArchive(view: View): Warning[] {
       "object-archived",
       spec,
       null,
-      `${plural(labels.length, "object")} in the bucket ${labels.length === 1 ? "is" : "are"} in an archive class (${[...classes].join(", ")}), and no copy to rely on before the store has brought ${labels.length === 1 ? "it" : "them"} back: ${labels.join(", ")}`,
+      `${plural(labels.length, "object")} in the bucket ${labels.length === 1 ? "is" : "are"} in an archive class (${[...classes].join(", ")}), and no copy to rely on before the store has brought ${labels.length === 1 ? "it" : "them"} back: ${labelsInWords(labels)}`,
     ),
   ];
 }

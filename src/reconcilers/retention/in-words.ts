@@ -1,4 +1,4 @@
-import type { Label } from "../../domain/label.ts";
+import { type Label, labelsInWords } from "../../domain/label.ts";
 import type { Fate, KeepRule } from "../../domain/retention.ts";
 import { formatBytes, plural } from "../../domain/units.ts";
 
@@ -21,7 +21,7 @@ export function deletion(
 ): string {
   const total = labels.reduce((sum, label) => sum + (bytes(label) ?? 0), 0);
   const size = noun === "snapshot" ? "" : `, ${formatBytes(total)}`;
-  return `delete ${plural(labels.length, noun)} ${at}${size}: ${span(labels)}`;
+  return `delete ${plural(labels.length, noun)} ${at}${size}: ${labelsInWords(labels)}`;
 }
 
 /** Behind the name of one of them: how large its artifact is, where that is known. */
@@ -39,12 +39,6 @@ export function keptInWords(fates: readonly Fate[]): string {
   const kept = fates.filter((fate) => fate.kept);
   if (kept.length === 0) return "nothing else";
   return [...Map.groupBy(kept, ({ because }) => because)]
-    .map(([because, some]) => `${span(some.map(({ label }) => label))} (${because})`)
+    .map(([because, some]) => `${labelsInWords(some.map(({ label }) => label))} (${because})`)
     .join("; ");
 }
-
-const LABELS_NAMED = 3;
-
-/** `2026-01, 2026-02, 2026-03`; of many, the first and the last. */
-const span = (labels: readonly Label[]): string =>
-  labels.length > LABELS_NAMED ? `${labels[0]} to ${labels.at(-1)}` : labels.join(", ");
