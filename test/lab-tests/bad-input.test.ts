@@ -1,21 +1,17 @@
 import assert from "node:assert/strict";
-import { appendFile, copyFile, writeFile } from "node:fs/promises";
+import { appendFile, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { execa } from "execa";
 import { footprint } from "../lab/footprint.ts";
 import { fromOutside } from "../lab/from-outside.ts";
-import { type Changes, type DevbackupOptions, type Lab, startLab, whyNoLab } from "../lab/lab.ts";
+import { type Changes, type Lab, startLab, whyNoLab } from "../lab/lab.ts";
+
+import { notLetIn } from "./not-let-in.ts";
+import { assertRefusal, type Refusal, refusing } from "./refusals.ts";
 
 /** Later than any clock, so that the clock's own label has always gone by. */
 const [PAST, STANDING, NEXT, LATER] = ["2089-12", "2090-01", "2090-02", "2090-03"];
-
-/** What a refusal has to say, and with which exit code. */
-interface Refusal {
-  readonly exitCode: number;
-  readonly says: readonly RegExp[];
-}
 
 describe("bad input is refused with a clear error and nothing changed", { skip: whyNoLab() }, () => {
   let lab: Lab;
@@ -26,24 +22,7 @@ describe("bad input is refused with a clear error and nothing changed", { skip: 
   });
   after(() => lab?.stop());
 
-  /** Runs it and holds it to its refusal; that nothing was changed is seen at the end of each group. */
-  const refused = async (
-    args: readonly string[],
-    refusal: Refusal,
-    options?: DevbackupOptions,
-  ): Promise<void> => assertRefusal(await lab.devbackup(args, options), refusal);
-
-  /** `apply` of a label that is due, with a desired state that differs by `changes`. */
-  const applyRefused = async (
-    changes: Changes,
-    refusal: Refusal,
-    options?: DevbackupOptions,
-  ): Promise<void> =>
-    refused(
-      ["apply", "--yes", "--label", NEXT, "--config", await lab.desiredState(changes)],
-      refusal,
-      options,
-    );
+  const { refused, applyRefused } = refusing(() => lab, NEXT);
 
   describe("before anything is contacted", () => {
     let contacts = 0;
@@ -125,102 +104,7 @@ describe("bad input is refused with a clear error and nothing changed", { skip: 
     }
   });
 
-  describe("where a machine is not the one, or does not let us in", () => {
-    let untouched: string;
-    before(async () => {
-      // the machine that a later test knows the old key of
-      await copyFile(lab.knownHosts, join(lab.dir, "known-before"));
-      await lab.wipe("ls");
-      untouched = await footprint(lab);
-    });
-
-    test("an unknown host key: how to compare and add it", async () => {
-      const nobody = join(lab.dir, "knows-nobody");
-      await writeFile(nobody, "");
-      await applyRefused(
-        { hosts: { ls: { known_hosts: nobody } } },
-        {
-          exitCode: 4,
-          says: [/ls: the host key of .* is not known/, /SHA256:/, /ssh-keyscan .*knows-nobody/],
-        },
-      );
-    });
-
-    test("a changed host key: what it was and is, and how to forget the old one", async () => {
-      await applyRefused(
-        { hosts: { ls: { known_hosts: join(lab.dir, "known-before") } } },
-        {
-          exitCode: 4,
-          says: [
-            /ls: the host key of .* is not the one that is known/,
-            /SHA256:[\s\S]*SHA256:/,
-            /ssh-keygen -R .* -f .*known-before/,
-          ],
-        },
-      );
-    });
-
-    test("a login key that the machine does not take", async () => {
-      const key = join(lab.dir, "wrong-key");
-      await execa("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
-      await applyRefused(
-        { hosts: { ws: { identity_file: key } } },
-        { exitCode: 4, says: [/ws: dev@.* does not let us in/, /SHA256:/, /ssh -o BatchMode=yes/] },
-      );
-    });
-
-    test("a machine that does not answer: its cable is out", async () => {
-      await lab.cut("ws");
-      const start = Date.now();
-      const result = await lab.devbackup(["apply", "--yes", "--config", whole]);
-      const tookMs = Date.now() - start;
-      await lab.heal("ws");
-      assertRefusal(result, {
-        exitCode: 4,
-        says: [/ws: /, /no way to|did not answer within/, /switched on/],
-      });
-      assert.ok(tookMs < 30_000, `it took ${tookMs} ms to say so`);
-    });
-
-    test("a machine that answers, where no sshd listens", () =>
-      applyRefused(
-        { hosts: { ls: { port: 2222 } } },
-        { exitCode: 4, says: [/ls: .* port 2222 refuses the connection/, /sshd runs there/] },
-      ));
-
-    for (const { name, sudoers, says } of [
-      { name: "sudo that wants a password", sudoers: "dev ALL=(ALL) ALL", says: /sudo wants a password/ },
-      {
-        name: "a user who may use sudo for something else alone",
-        sudoers: "dev ALL=(root) NOPASSWD: /bin/true",
-        says: /sudo/,
-      },
-      { name: "a user without sudo", sudoers: "", says: /sudo/ },
-    ]) {
-      test(name, async () => {
-        const lines = await lab.must("ws", "cat /etc/sudoers.d/lab");
-        await lab.must("ws", "cat >/etc/sudoers.d/lab", { input: `${sudoers}\n` });
-        try {
-          await applyRefused({}, { exitCode: 4, says: [/ws: /, says, /NOPASSWD|become: none/] });
-        } finally {
-          await lab.must("ws", "cat >/etc/sudoers.d/lab", { input: lines });
-        }
-      });
-    }
-
-    test("a machine without sudo", async () => {
-      await lab.must("ls", "mv /usr/bin/sudo /usr/bin/sudo.away");
-      try {
-        await applyRefused({}, { exitCode: 4, says: [/ls: .*sudo is not installed/, /become: none/] });
-      } finally {
-        await lab.must("ls", "mv /usr/bin/sudo.away /usr/bin/sudo");
-      }
-    });
-
-    test("none of it has changed anything", async () => {
-      assert.equal(await footprint(lab), untouched);
-    });
-  });
+  describe("where a machine is not the one, or does not let us in", () => notLetIn(() => lab, NEXT));
 
   describe("where a backup stands and the next is due", () => {
     let untouched: string;
@@ -451,16 +335,3 @@ describe("bad input is refused with a clear error and nothing changed", { skip: 
       }));
   });
 });
-
-function assertRefusal(
-  { exitCode, stdout, stderr }: Awaited<ReturnType<Lab["devbackup"]>>,
-  refusal: Refusal,
-): void {
-  // the words may be wrapped where the line ends
-  const said = `${stdout}${stderr}`;
-  const flat = said.replace(/\s+/g, " ");
-  assert.equal(exitCode, refusal.exitCode, said);
-  for (const pattern of refusal.says)
-    assert.ok(pattern.test(said) || pattern.test(flat), `it does not say ${pattern}:\n${said}`);
-  assert.doesNotMatch(said, /defect of devbackup|\n {4}at /, said);
-}
