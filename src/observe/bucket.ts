@@ -1,7 +1,8 @@
 import type { CloudSpec, DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import { type Fact, known, unknown } from "../domain/fact.ts";
 import type { DatasetName } from "../domain/names.ts";
-import { archivedKey, doubtfulKey } from "../reconcilers/cloud/cloud.ts";
+import { archivedKey } from "../reconcilers/cloud/archived.ts";
+import { doubtfulKey } from "../reconcilers/cloud/cloud.ts";
 import type { BucketFacts, Observation, SeenObject } from "../reconcilers/facts.ts";
 import { registered } from "../reconcilers/manifest/store.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";

@@ -1,10 +1,10 @@
 import type { CloudSpec, DatasetSpec } from "../../desired-state/desired-state.ts";
 import { objectKey, parseArtifactFile, snapshotName } from "../../domain/artifact.ts";
-import { compareLabels, type Label, labelsInWords } from "../../domain/label.ts";
+import { compareLabels, type Label } from "../../domain/label.ts";
 import { parentIn } from "../../domain/lineage.ts";
 import type { ManifestRow } from "../../domain/manifest.ts";
 import { type AbsolutePath, fileName, joinPath } from "../../domain/names.ts";
-import { formatBytes, plural } from "../../domain/units.ts";
+import { formatBytes } from "../../domain/units.ts";
 import type { Action, ActionId, Warning } from "../../plan/plan.ts";
 import { parseUploadState } from "../../transport/bucket/upload-state.ts";
 import { sh } from "../../transport/quote.ts";
@@ -19,6 +19,7 @@ import type { Reconciler } from "../reconciler.ts";
 import { wantedIn } from "../retention/wanted.ts";
 import { markOf, objectMarkFile } from "../verify/record.ts";
 import type { View } from "../view.ts";
+import { inArchive } from "./archived.ts";
 
 interface Upload {
   readonly key: string;
@@ -160,26 +161,6 @@ export function behindBucket(view: View): Warning[] {
   ];
 }
 
-/** What no restore gets at, and nothing is deleted on the strength of. It is not sent again: what moved it would do so again. */
-function inArchive(view: View): Warning[] {
-  const { spec, cloud, course } = view;
-  if (cloud?.bucket.kind !== "known") return [];
-  const { objects } = cloud.bucket.value;
-  const labels = course.rows.filter((row) => inBucket(row, view) === "archived").map(({ label }) => label);
-  if (labels.length === 0) return [];
-  const classes = new Set(
-    course.rows.flatMap((row) => objects.get(cloudKey(cloud.spec, spec, row))?.archive ?? []),
-  );
-  return [
-    warning(
-      "object-archived",
-      spec,
-      null,
-      `${plural(labels.length, "object")} in the bucket ${labels.length === 1 ? "is" : "are"} in an archive class (${[...classes].join(", ")}), and no copy to rely on before the store has brought ${labels.length === 1 ? "it" : "them"} back: ${labelsInWords(labels)}`,
-    ),
-  ];
-}
-
 /**
  * The key of an object that passes for the artifact of `row` by its size alone, and was there before it: the same
  * snapshot sent once more makes an artifact of the same size, encrypted anew and maybe to another key.
@@ -194,17 +175,6 @@ export function doubtfulKey(
   const object = objects.get(key);
   const older = object !== undefined && object.lastModified.getTime() < Date.parse(row.ts);
   return older && object.sizeBytes === row.sizeBytes && object.sha256 === undefined ? key : undefined;
-}
-
-/** The key of an object that is listed as archived: only a closer look tells whether the store has brought it back. */
-export function archivedKey(
-  cloud: CloudSpec,
-  spec: DatasetSpec,
-  row: ManifestRow,
-  { objects }: BucketFacts,
-): string | undefined {
-  const key = cloudKey(cloud, spec, row);
-  return objects.get(key)?.archive === undefined ? undefined : key;
 }
 
 const uploadAction = (spec: DatasetSpec, label: Label, input: Upload): Action<Upload> =>
