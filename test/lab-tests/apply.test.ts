@@ -4,12 +4,11 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { HERE, installProgram, runProgram } from "../lab/elsewhere.ts";
 import { assertUnchanged } from "../lab/footprint.ts";
-import { addDisk } from "../lab/from-outside.ts";
 import { type Changes, type Lab, type Result, startLab, whyNoLab } from "../lab/lab.ts";
 import { noResidue } from "../lab/residue.ts";
 import { type Started, startDevbackup } from "../lab/started.ts";
+import { fromElsewhere } from "./from-elsewhere.ts";
 
 const REPOSITORY = "/srv/btrfs-backups/dev";
 /** Off a terminal, without the cloud: what is tested here goes on at home. */
@@ -353,81 +352,5 @@ describe("apply", { skip: whyNoLab() }, () => {
     });
   });
 
-  describe("from elsewhere", () => {
-    test("on the workstation itself", async () => {
-      await installProgram(lab, "ws");
-      const state = await lab.desiredState({
-        ...HOME_ALONE,
-        hosts: { ws: HERE, ls: { identity_file: "~/login", known_hosts: "~/known" } },
-      });
-      const { exitCode, stdout, stderr } = await runProgram(lab, "ws", state, [
-        "apply",
-        "--yes",
-        "--label",
-        "2090-09",
-      ]);
-      assert.equal(exitCode, 0, stdout + stderr);
-      assert.match(stdout, /verified: nothing left to do/);
-      assert.match(await lab.must("ls", `cat ${REPOSITORY}/manifests/snapshots_v2.tsv`), /\t2090-09\t/);
-    });
-
-    test("one machine with two disks", async () => {
-      await installProgram(lab, "ls");
-      await addDisk(lab, "ls", "/mnt/first");
-      const state = await lab.desiredState({
-        ...HOME_ALONE,
-        hosts: { ws: HERE, ls: HERE },
-        datasets: {
-          dev: {
-            path: "/mnt/first/code",
-            snapshots: "/mnt/first/snapshots",
-            repository: "/srv/second/dev",
-            working_copy: null,
-          },
-        },
-      });
-      for (const label of ["2090-09", "2090-10"]) {
-        const { exitCode, stdout, stderr } = await runProgram(lab, "ls", state, [
-          "apply",
-          "--yes",
-          "--label",
-          label,
-        ]);
-        assert.equal(exitCode, 0, stdout + stderr);
-        await lab.must("ls", `echo ${label} >/mnt/first/code/note`);
-      }
-      assert.equal(
-        await lab.must(
-          "ls",
-          "cut -f2,3 /srv/second/dev/manifests/snapshots_v2.tsv; cat /srv/second/dev/restore/worktree_receive/dev@2090-10/note",
-        ),
-        "label\ttype\n2090-09\tfull\n2090-10\tincr\n2090-09\n",
-      );
-    });
-
-    test("a server that only the workstation reaches", async () => {
-      const jumping = join(lab.dir, "jumping");
-      await writeFile(
-        jumping,
-        `Host ws
-  HostName ${lab.addresses.ws}
-  User dev
-Host hidden
-  HostName ls
-  HostKeyAlias ${lab.addresses.ls}
-  ProxyJump ws
-Host *
-  IdentityFile ${lab.identity}
-  UserKnownHostsFile ${lab.knownHosts}
-`,
-      );
-      const state = await lab.desiredState({ ...HOME_ALONE, hosts: { ls: { address: "hidden" } } });
-      const started = startDevbackup(lab, ["apply", "--yes", "--label", "2090-10", "--config", state], {
-        sshConfig: jumping,
-      });
-      const { exitCode } = await started.ended;
-      assert.equal(exitCode, 0, started.output());
-      assert.match(await lab.must("ls", `cat ${REPOSITORY}/manifests/snapshots_v2.tsv`), /\t2090-10\t/);
-    });
-  });
+  describe("from elsewhere", () => fromElsewhere(() => lab));
 });
