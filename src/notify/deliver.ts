@@ -32,6 +32,8 @@ export interface News {
 export interface Delivery {
   /** `notify.2 (ntfy)`; a URL is nowhere named. */
   readonly entry: string;
+  /** Somebody reads it; a monitor only counts. */
+  readonly toPeople: boolean;
   readonly arrived: boolean;
   /** What was answered, or why it did not arrive. One printable line. */
   readonly how: string;
@@ -91,7 +93,7 @@ export async function deliver(
       (error: unknown) => ({ arrived: false, how: whyNot(error) }),
     );
     const [warning] = warnings;
-    return { entry, ...outcome, ...(warning !== undefined && { warning }) };
+    return { entry, toPeople: !isMonitor(way), ...outcome, ...(warning !== undefined && { warning }) };
   });
   return (await Promise.all(told)).filter((delivery) => delivery !== null);
 }
@@ -101,6 +103,8 @@ function isFor({ on, way }: NotifySpec, { message, forMonitors, forPeople, test,
   if (way.kind === "prometheus") return forMonitors && figures !== null;
   return (way.kind === "healthchecks" ? forMonitors : forPeople) && on.includes(message.occasion);
 }
+
+const isMonitor = ({ kind }: NotifyWay): boolean => kind === "prometheus" || kind === "healthchecks";
 
 interface Teller {
   readonly news: News;

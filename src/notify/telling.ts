@@ -177,9 +177,15 @@ async function tellOfLost(
   );
 }
 
-/** Whether one way took the message, or none was meant to: else the next run tells it. */
-export const isTold = (deliveries: readonly Delivery[]): boolean =>
-  deliveries.length === 0 || deliveries.some(({ arrived }) => arrived);
+/**
+ * Whether the message was taken by one of the ways that it was meant to go, or none was meant: else the next run tells it.
+ * Where people were to hear it, no monitor does in their place: a file of this machine always takes it.
+ */
+export function isTold(deliveries: readonly Delivery[]): boolean {
+  const toPeople = deliveries.filter((delivery) => delivery.toPeople);
+  const asked = toPeople.length > 0 ? toPeople : deliveries;
+  return asked.length === 0 || asked.some(({ arrived }) => arrived);
+}
 
 /** What did not arrive, and what is to be mended, a line each. */
 export const warningsOf = (deliveries: readonly Delivery[]): string[] =>

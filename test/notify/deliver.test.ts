@@ -68,7 +68,7 @@ test("ntfy: the text, with title, priority and tags as its documentation has the
   const told = await send([{ kind: "ntfy", url: `${url}/backups` }], {
     title: "devbackup: backup of Gemüse failed",
   });
-  assert.deepEqual(told, [{ entry: "notify.0 (ntfy)", arrived: true, how: "200 OK" }]);
+  assert.deepEqual(told, [{ entry: "notify.0 (ntfy)", toPeople: true, arrived: true, how: "200 OK" }]);
   const [{ method, url: path, headers, body } = assert.fail()] = heard;
   assert.deepEqual([method, path, body], ["POST", "/backups", message().text]);
   assert.equal(headers.priority, "4");
@@ -218,7 +218,9 @@ test("command: gets the message on stdin, and what it is about in its environmen
     `{ cat; echo "$1|$DEVBACKUP_OCCASION|$DEVBACKUP_TITLE|$DEVBACKUP_EXIT_CODE"; } >${out}`,
   );
   const told = await send([{ kind: "command", argv: [path, "an argument; with $words"] }]);
-  assert.deepEqual(told, [{ entry: "notify.0 (command)", arrived: true, how: "exit code 0" }]);
+  assert.deepEqual(told, [
+    { entry: "notify.0 (command)", toPeople: true, arrived: true, how: "exit code 0" },
+  ]);
   const { title, text } = message();
   assert.equal(await readFile(out, "utf8"), `${title}\n${text}an argument; with $words|failure|${title}|4\n`);
 });
@@ -280,7 +282,9 @@ for (const { name, title, text } of [
     await sendmail(out);
     const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
     const told = await send([{ kind: "email", to: "chuck@example.org" }], { title, text }, { env });
-    assert.deepEqual(told, [{ entry: "notify.0 (email)", arrived: true, how: "sendmail took it" }]);
+    assert.deepEqual(told, [
+      { entry: "notify.0 (email)", toPeople: true, arrived: true, how: "sendmail took it" },
+    ]);
     assert.equal(await readFile(`${out}.args`, "utf8"), "-t -i --\n");
     const raw = await readFile(out);
     assert.ok(

@@ -316,6 +316,36 @@ test("a message that reached nobody is told by the next run that does", async (c
   assert.deepEqual(await recordsOf(), []);
 });
 
+test("a monitor that heard of it stands in for nobody: people are told as soon as they can be", async (context) => {
+  const listener = await listen(context);
+  const monitors: NotifySpec[] = [
+    { on: OCCASIONS, way: { kind: "prometheus", file: join(home, "stands-in.prom") as AbsolutePath } },
+    { on: OCCASIONS, way: { kind: "healthchecks", url: `${listener.url}/check` } },
+  ];
+  const people: NotifySpec[] = [{ on: OCCASIONS, way: { kind: "ntfy", url: `${listener.url}/people` } }];
+  const at = async (hour: number, ways: readonly NotifySpec[], end: number | Error): Promise<string[]> => {
+    listener.heard.length = 0;
+    const now = () => new Date(Date.UTC(2026, 2, 1, hour));
+    const run = await begin([...monitors, ...ways], { now, warn: () => undefined });
+    for (const event of typeof end === "number" ? [idle(), finished()] : []) run.witness.note(event);
+    await run.end(end);
+    return shorts(listener).filter((each) => each.startsWith("people"));
+  };
+  await at(3, NOBODY, asleep());
+  assert.deepEqual(await at(4, people, asleep()), ["people: devbackup: backup failed: ws cannot be reached"]);
+  await at(5, NOBODY, 0);
+  assert.deepEqual(await at(6, people, 0), ["people: devbackup: nothing to do"], "that it is over, too");
+  // where there are monitors alone, they are who is told
+  await at(7, [], asleep());
+  assert.notEqual(await runs.lastWrong(FILES), null);
+
+  await killed(context, listener);
+  await afterwards([...monitors, ...NOBODY], SIGKILLED);
+  assert.equal((await recordsOf()).length, 1, "a run that was killed is kept for the next one to tell");
+  await afterwards([...monitors, ...people], SIGKILLED);
+  assert.deepEqual(await recordsOf(), []);
+});
+
 test("another thing that goes wrong is told, though as many are as before", async (context) => {
   const listener = await listen(context);
   const people: NotifySpec[] = [{ on: OCCASIONS, way: { kind: "ntfy", url: `${listener.url}/people` } }];
