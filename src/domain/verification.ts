@@ -1,6 +1,6 @@
 import { artifactFile, snapshotName } from "./artifact.ts";
 import { type Label, parseLabel } from "./label.ts";
-import { type Manifest, refOf } from "./manifest.ts";
+import { type Manifest, type ManifestRow, refOf } from "./manifest.ts";
 import type { DatasetName, HostName } from "./names.ts";
 import { FURTHEST_AHEAD_MS } from "./units.ts";
 
@@ -98,19 +98,35 @@ export function lastVerified(
     .reduce<Verified | null>((last, each) => (last === null || each.at > last.at ? each : last), null);
 }
 
-/** Least recently verified first; what never was, first of all. Where that is the same, as they were given. */
-export function leastRecentFirst<Thing extends Verifiable & { readonly check: VerifyCheck }>(
+/** What can have its turn. */
+export interface InTurn extends Verifiable {
+  readonly check: VerifyCheck;
+  /** Of its artifact. */
+  readonly row: Pick<ManifestRow, "ts">;
+}
+
+/**
+ * Least recently verified first. What never was counts as seen when it was registered, and waits behind all that stood there
+ * then: were it the first, each new label would take the turn of the older ones. What is dated ahead of `now` is the
+ * first. Where that is the same, as they were given.
+ */
+export function leastRecentFirst<Thing extends InTurn>(
   record: VerificationRecord,
   things: readonly Thing[],
+  now: Date,
 ): Thing[] {
-  const time = (thing: Thing) => lastVerified(record, thing, thing.check)?.at.getTime() ?? 0;
+  const time = (thing: Thing) => {
+    const at = lastVerified(record, thing, thing.check)?.at.getTime() ?? Date.parse(thing.row.ts);
+    return at <= now.getTime() + FURTHEST_AHEAD_MS ? at : 0;
+  };
   const timed = things.map((thing) => ({ thing, at: time(thing) }));
   return timed.sort((a, b) => a.at - b.at).map(({ thing }) => thing);
 }
 
 /**
- * What one run has to verify so that 1 / `share` of them have seen everything: of things in the order of
- * {@link leastRecentFirst}, as many as make up that share of all bytes, and one at least.
+ * What one run has to verify so that 1 / `share` of them have seen everything that stood there before the first and stands
+ * there still, unless the whole becomes less meanwhile: of things in the order of {@link leastRecentFirst}, as many as make up
+ * that share of all bytes, and one at least.
  */
 export function shareOf<Thing extends { readonly sizeBytes: number }>(
   inOrder: readonly Thing[],

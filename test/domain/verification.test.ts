@@ -24,7 +24,9 @@ const thing = (of: string, check: VerifyCheck = "hash", sizeBytes = 10) => ({
   identity: `sha-${of}`,
   check,
   sizeBytes,
+  row: { ts: "2025-12-01T00:00:00Z" },
 });
+const NOW = at(31);
 const seen = (
   record: VerificationRecord,
   { place, label: of, identity, check }: Verifiable & { check: VerifyCheck },
@@ -48,15 +50,21 @@ test("another thing under the same name has not been verified, and what was know
   assert.equal(lastVerified(withoutVerified(now, another), another, "hash"), null);
 });
 
-test("least recently verified first, what never was before all, and else as it was given", () => {
+test("least recently verified first, what never was by when it was registered, and else as it was given", () => {
   const things = ["2026-01", "2026-02", "2026-03", "2026-04"].map((of) => thing(of));
   const [first, second, , fourth] = things;
   assert.ok(first && second && fourth);
   const record = seen(seen(seen(NEVER_VERIFIED, first, 9), second, 7), fourth, 7);
   assert.deepEqual(
-    leastRecentFirst(record, things).map((each) => each.label),
+    leastRecentFirst(record, things, NOW).map((each) => each.label),
     ["2026-03", "2026-02", "2026-04", "2026-01"],
   );
+  const registered = (day: number) => ({ ...thing("2026-05"), row: { ts: at(day).toISOString() } });
+  const place = (day: number) =>
+    leastRecentFirst(record, [...things, registered(day)], NOW).findIndex((each) => each.label === "2026-05");
+  assert.deepEqual([place(8), place(30)], [3, 4]);
+  // by a clock that ran ahead: else it would have no turn until that has come
+  assert.equal(place(45), 0);
 });
 
 test("1/share runs see everything, whatever the sizes are, and none sees much more than its share", () => {
@@ -72,7 +80,7 @@ test("1/share runs see everything, whatever the sizes are, and none sees much mo
       let record = NEVER_VERIFIED;
       const left = new Set(things.map((each) => each.label));
       for (let run = 1; run <= Math.ceil(1 / share); run += 1) {
-        const chosen = shareOf(leastRecentFirst(record, things), share);
+        const chosen = shareOf(leastRecentFirst(record, things, NOW), share);
         const bytes = chosen.slice(0, -1).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
         assert.ok(bytes <= share * total, `${bytes} of ${total} in one run`);
         for (const each of chosen) {
@@ -82,6 +90,49 @@ test("1/share runs see everything, whatever the sizes are, and none sees much mo
       }
       if (total > 0) assert.deepEqual([...left], [], `${sizes} by ${share}`);
     }
+});
+
+test("with a new label before each run, 1/share runs have seen all that stood there before them", () => {
+  const share = 0.1;
+  for (const { hydrated, increment, anchorEvery } of [
+    { hydrated: 2, increment: 10, anchorEvery: 12 },
+    { hydrated: 2, increment: 2, anchorEvery: 12 },
+    { hydrated: 2, increment: 25, anchorEvery: 6 },
+    { hydrated: 1, increment: 10, anchorEvery: 24 },
+    { hydrated: Infinity, increment: 10, anchorEvery: 12 },
+  ]) {
+    const registered = (n: number) => new Date(Date.UTC(2026, n));
+    const standing = (newest: number) =>
+      Array.from({ length: newest + 1 }, (_, n) => {
+        const steps = n % anchorEvery;
+        const name = `${2026 + Math.floor(n / 12)}-${String((n % 12) + 1).padStart(2, "0")}`;
+        const of = { ...thing(name), row: { ts: registered(n).toISOString() }, n };
+        const sizeBytes = steps === 0 ? 100 : increment;
+        const snapshot = {
+          place: "hydrated",
+          check: "fingerprint",
+          sizeBytes: 100 + increment * steps,
+        } as const;
+        return [
+          { ...of, sizeBytes },
+          { ...of, sizeBytes, place: "bucket", check: "note" } as const,
+          ...(n > newest - hydrated ? [{ ...of, ...snapshot }] : []),
+        ];
+      }).flat();
+    let record = NEVER_VERIFIED;
+    const lastRun = new Map<string, number>();
+    for (let run = 0; run < 60; run += 1) {
+      const now = new Date(registered(run).getTime() + 60_000);
+      for (const each of shareOf(leastRecentFirst(record, standing(run), now), share)) {
+        record = withVerified(record, { ...each, at: now, streamUuid: null });
+        lastRun.set(`${each.place} ${each.label}`, run);
+      }
+      for (const { place, label: of, n } of standing(run)) {
+        const unseen = run - (lastRun.get(`${place} ${of}`) ?? n);
+        assert.ok(unseen <= Math.ceil(1 / share), `${place} ${of}: unseen for ${unseen} labels`);
+      }
+    }
+  }
 });
 
 test("a run that was cut off is gone on with for a week, by a clock that has not been set back", () => {

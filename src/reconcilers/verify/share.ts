@@ -46,7 +46,7 @@ export const verifyShare: Reconciler<Input> = {
     if (desired.verify === null || restore !== null || newest === undefined) return {};
     const record = recordOf(view);
     if (record.share !== null && compareLabels(newest, record.share.label) <= 0) return {};
-    const all = leastRecentFirst(record, thingsOf(view, { deep: false, cloud: false }).things);
+    const all = leastRecentFirst(record, thingsOf(view, { deep: false, cloud: false }).things, view.takenAt);
     const things = shareOf(all.filter(isSound(view)), desired.verify.share);
     const percent = Math.round(desired.verify.share * 1000) / 10;
     return {

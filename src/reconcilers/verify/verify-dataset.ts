@@ -45,7 +45,7 @@ export async function verifyDataset(
   await writeRecord(host, spec, record);
   const verified = await verifyThings({
     ...{ spec, record, since, tools, told, received: receivedOf(view) },
-    things: leastRecentFirst(record, things),
+    things: leastRecentFirst(record, things, view.takenAt),
   });
   await writeRecord(host, spec, { ...onlyOf(verified.record, things), begunAt: null });
   return {
