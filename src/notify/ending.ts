@@ -3,6 +3,7 @@ import type { Label } from "../domain/label.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
 import type { DatasetName } from "../domain/names.ts";
 import { DevbackupError, type Trouble } from "../domain/trouble.ts";
+import { isLoss } from "../plan/advice.ts";
 import type { Action, ActionId, Plan, Problem, Warning } from "../plan/plan.ts";
 
 /** What a run came to. */
@@ -106,16 +107,18 @@ export function createWitness(): Witness & { readonly ending: (end: number | Err
       const rest =
         finished === null ? [...out.values()].map(({ action }) => action) : (finished.remaining ?? null);
       const left = rest?.filter(({ id }) => !wait.has(id)) ?? null;
+      const warnings = finished?.warnings ?? plan?.warnings ?? [];
+      const lost = new Set<string | null>(warnings.filter(isLoss).map(({ dataset }) => dataset));
+      const sound = soundOf(exitCode, plan, finished === null ? null : left, finished?.unseen ?? [], inDoubt);
       return {
         exitCode,
         mode: carriedOut ? (plan?.mode ?? null) : null,
         labels: plan?.labels ?? {},
-        ...{ done, unapproved, newest, said },
+        ...{ done, unapproved, newest, said, warnings },
         troubles: unique(troubles),
         left: left?.length ?? null,
         unseen: finished?.unseen ?? [],
-        warnings: finished?.warnings ?? plan?.warnings ?? [],
-        sound: soundOf(exitCode, plan, finished === null ? null : left, finished?.unseen ?? [], inDoubt),
+        sound: new Set([...sound].filter((name) => !lost.has(name))),
       };
     },
   };

@@ -2,7 +2,7 @@ import type { Occasion } from "../desired-state/desired-state.ts";
 import { printable, printableLines } from "../domain/printable.ts";
 import type { Trouble } from "../domain/trouble.ts";
 import { formatBytes, formatDuration, formatLocalTime, plural } from "../domain/units.ts";
-import { isAdvice, worthSeeing } from "../plan/advice.ts";
+import { isAdvice, isLoss, worthSeeing } from "../plan/advice.ts";
 import { approveCommands } from "../plan/approval.ts";
 import type { Plan, Warning } from "../plan/plan.ts";
 import type { Ending } from "./ending.ts";
@@ -16,6 +16,8 @@ export interface Message {
   readonly text: string;
   /** Null before the end. */
   readonly exitCode: number | null;
+  /** Something stored is lost, though the run may have gone well: no monitor is to take it for a success. */
+  readonly isLoss?: boolean;
 }
 
 /** The run that is told of. */
@@ -60,7 +62,7 @@ export function endMessage(run: Run, ending: Ending, endedAt: Date): Message {
     occasion === "failure"
       ? failedTitle(run, ending)
       : [resultTitle(run, ending, took), ...toSee(ending)].join("; ");
-  return message(occasion, ending.exitCode, title, [
+  const told = message(occasion, ending.exitCode, title, [
     `By ${run.who}, begun ${formatLocalTime(run.begunAt)}, took ${took}, exit code ${ending.exitCode}.`,
     ...ending.said,
     ...(ending.done.length === 0 ? [] : [`${plural(ending.done.length, "action")} done.`]),
@@ -82,6 +84,7 @@ export function endMessage(run: Run, ending: Ending, endedAt: Date): Message {
       ? []
       : ["", `next: ${run.command}`]),
   ]);
+  return { ...told, isLoss: ending.warnings.some(isLoss) };
 }
 
 /** That a run ended without telling so itself; `how` says by what. */

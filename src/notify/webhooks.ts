@@ -21,8 +21,8 @@ export const POSTS: Readonly<
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ text: escaped(`${title}\n${text}`) }),
   }),
-  healthchecks: (url, { occasion, title, text }, run) => ({
-    url: pinged(url, occasion, run),
+  healthchecks: (url, { occasion, title, text, isLoss }, run) => ({
+    url: pinged(url, isLoss ? "failure" : occasion, run),
     headers: { "Content-Type": "text/plain; charset=utf-8" },
     body: `${title}\n${text}`,
   }),

@@ -19,6 +19,11 @@ const ADVICE: readonly string[] = [
   "textfile-open",
 ];
 
+/** Warnings that something stored is whole nowhere any more: no apply mends that, so none fails by it. */
+const LOSS: readonly string[] = ["artifact-lost", "snapshot-lost"];
+
+export const isLoss = ({ code }: Pick<Warning, "code">): boolean => LOSS.includes(code);
+
 export const isAdvice = ({ code }: Pick<Warning, "code">): boolean => ADVICE.includes(code);
 
 /** The warnings that a person has to see to: what is counted, and what alarms. */

@@ -4,7 +4,7 @@ import type { ManifestRow } from "../domain/manifest.ts";
 import type { DatasetName, HostName } from "../domain/names.ts";
 import { AGAIN } from "../domain/trouble.ts";
 import { DAY_MS, formatDuration, plural } from "../domain/units.ts";
-import { isAdvice, worthSeeing } from "../plan/advice.ts";
+import { isAdvice, isLoss, worthSeeing } from "../plan/advice.ts";
 import { approveCommand, approveCommands } from "../plan/approval.ts";
 import type { Plan, Problem, Warning } from "../plan/plan.ts";
 import { SKEW_MS } from "../reconcilers/diff-all.ts";
@@ -37,9 +37,10 @@ export function saidOf(
             text: `${reason}. What waits for approval: ${summary}`,
           }),
         ),
-      ...worthSeeing(said).map(
-        ({ code, host, text }): Doubt => ({ code, host, weight: weightOf(code), text, next: null }),
-      ),
+      ...worthSeeing(said).map((each): Doubt => {
+        const { code, host, text } = each;
+        return { code, host, weight: isLoss(each) ? "damage" : "warning", text, next: null };
+      }),
     ],
     advice: said.filter(isAdvice).map(({ text }) => text),
   };
@@ -49,8 +50,6 @@ const ofProblem = ({ code, host, text, next, exitCode }: Problem): Doubt => ({
   ...{ code, host, text, next },
   weight: exitCode === 6 ? "damage" : "problem",
 });
-
-const weightOf = (code: string): Doubt["weight"] => (code === "artifact-lost" ? "damage" : "warning");
 
 /**
  * Registered artifacts of which a copy is gone or damaged and another is left, and hydrated snapshots that are damaged, a

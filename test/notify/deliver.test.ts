@@ -108,6 +108,7 @@ test("healthchecks: start, success and failure are pings of one run", async (con
   const check = { kind: "healthchecks", url: `${url}/ping/uuid` } as const;
   for (const occasion of ["start", "success", "warning", "failure"] as const)
     await send([check], { occasion });
+  await send([check], { occasion: "warning", isLoss: true });
   await send([check], { occasion: "success" }, { test: true });
   assert.deepEqual(
     heard.map(({ method, url: path }) => `${method} ${path}`),
@@ -115,6 +116,8 @@ test("healthchecks: start, success and failure are pings of one run", async (con
       `POST /ping/uuid/start?rid=${RUN}`,
       `POST /ping/uuid?rid=${RUN}`,
       `POST /ping/uuid?rid=${RUN}`,
+      `POST /ping/uuid/fail?rid=${RUN}`,
+      // nothing failed, and what is lost is no success
       `POST /ping/uuid/fail?rid=${RUN}`,
       // a test must not count as a backup, nor as one that failed
       `POST /ping/uuid/log?rid=${RUN}`,

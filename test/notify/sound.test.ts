@@ -24,11 +24,18 @@ const unapproved = ({ id }: Action): ApplyEvent => ({
 const finished = (remaining: readonly Action[] | null = [], unseen: readonly string[] = []): ApplyEvent => ({
   ...{ event: "finished", result: "failed", done: 1, durationMs: 1, remaining, unseen },
 });
+const warned = (code: string, of: string | null): ApplyEvent => ({
+  ...{ event: "finished", result: "nothing-to-do", done: 0, durationMs: 1, remaining: [] },
+  warnings: [{ code, host: null, dataset: of === null ? null : dataset(of), text: "it is so" }],
+});
 
 const ROWS: readonly (readonly [string, number, readonly ApplyEvent[], string])[] = [
   ["all went well", 0, [finished()], "dev photos"],
   ["a deletion alone waits", 0, [unapproved(letGo), finished([letGo])], "dev photos"],
   ["after_apply failed behind a backup that is done", 1, [besides(1, "dev"), finished()], "dev photos"],
+  ["a warning of something else", 0, [warned("drill-overdue", "dev")], "dev photos"],
+  ["an artifact is whole nowhere", 0, [warned("artifact-lost", "dev")], "photos"],
+  ["a damaged snapshot can't be received again", 0, [warned("snapshot-lost", "dev")], "photos"],
   ["a backup failed", 1, [failed(artifact, 1), finished([artifact])], "photos"],
   ["a share that was verified is damaged", 6, [failed(share, 6), finished()], "photos"],
   ["what is not authentic waits for approval", 6, [unapproved(sign), finished([sign])], "photos"],

@@ -367,6 +367,22 @@ test("another thing that goes wrong is told, though as many are as before", asyn
   assert.equal(listener.heard.length, 2);
 });
 
+test("what is lost everywhere is no success to a monitor, though the run went well", async (context) => {
+  const listener = await listen(context);
+  const { witness, end } = await begin(everybody(listener));
+  witness.note(idle());
+  const lost = { code: "artifact-lost", host: null, dataset: null, text: "it is nowhere" };
+  witness.note({
+    ...{ event: "finished", result: "nothing-to-do", done: 0, durationMs: 1, remaining: [] },
+    warnings: [lost],
+  });
+  await end(0);
+  assert.deepEqual(
+    shorts(listener).filter((each) => each !== "check/start"),
+    ["check/fail", "people: devbackup: nothing to do; 1 warning"],
+  );
+});
+
 test("monitors count the warnings that somebody has to see to, and no advice", async () => {
   const file = join(home, "counted.prom") as AbsolutePath;
   const { witness, end } = await begin([{ on: OCCASIONS, way: { kind: "prometheus", file } }]);
