@@ -1,9 +1,10 @@
 import type { DesiredState } from "../desired-state/desired-state.ts";
 import { AGAIN } from "../domain/trouble.ts";
+import { formatMinute } from "../domain/units.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Observation } from "../reconcilers/facts.ts";
 import { type ScheduleFacts, TIMER, TIMER_STANDS } from "../reconcilers/schedule/schedule-facts.ts";
-import type { Doubt, ScheduleStatus } from "./status.ts";
+import type { DatasetStatus, Doubt, ScheduleStatus } from "./status.ts";
 
 /** The declared schedule as it stands on its host. Null where none is declared. */
 export function scheduleStatus(
@@ -46,6 +47,39 @@ export function scheduleInDoubt({ schedule }: DesiredState, observed: Observatio
   ];
 }
 
+/** Of devbackup's own: it was stopped, or what a run waited for passes (3 and 4), and the unit tries again. */
+const NO_FAILURE: ReadonlySet<number> = new Set([0, 3, 4, 130]);
+/** Of devbackup's own: an apply that ends well later has done what that run was to do. Of any other, nothing but a run tells. */
+const MADE_GOOD: ReadonlySet<number> = new Set([1, 5, 6]);
+
+/** That the last run failed: one that dies before it can tell anybody is noticed here alone. */
+export function runInDoubt(
+  { schedule }: DesiredState,
+  observed: Observation,
+  plan: Plan,
+  datasets: readonly Pick<DatasetStatus, "applies">[],
+): Doubt[] {
+  const there = schedule && factsOf(observed, schedule.on);
+  if (schedule === null || !there?.hasFailed || there.lastExit === null) return [];
+  const { at, exitCode } = there.lastExit;
+  if (NO_FAILURE.has(exitCode)) return [];
+  const later = datasets.flatMap(({ applies }) =>
+    (applies ?? []).filter(
+      ({ startedAt, result }) => result === "done" && Date.parse(startedAt) > at.getTime(),
+    ),
+  );
+  if (MADE_GOOD.has(exitCode) && later.length > 0) return [];
+  return [
+    {
+      ...{ code: "schedule-failed", host: schedule.on, weight: "warning" },
+      text: `the last run of the schedule ended with exit code ${exitCode}, ${formatMinute(at.toISOString())} UTC: journalctl -u devbackup there says why`,
+      next: plan.actions.some(setsItUp)
+        ? AGAIN
+        : `put that right; then, there: systemctl start --no-block devbackup, or systemctl reset-failed devbackup`,
+    },
+  ];
+}
+
 function factsOf({ schedule }: Observation, on: ScheduleStatus["on"]): ScheduleFacts | null {
   const there = schedule?.there.get(on);
   return there?.kind === "known" ? there.value : null;
@@ -55,7 +89,8 @@ function factsOf({ schedule }: Observation, on: ScheduleStatus["on"]): ScheduleF
 function isSetUp({ schedule: looked }: Observation, { actions, problems }: Plan): boolean | null {
   if (!looked?.wanted || looked.asked.kind !== "known") return null;
   if ([...looked.there.values()].some(({ kind }) => kind !== "known")) return null;
-  return !actions.some(({ kind }) => kind.startsWith("schedule")) && !problems.some(isOfSchedule);
+  return !actions.some(setsItUp) && !problems.some(isOfSchedule);
 }
 
+const setsItUp = ({ kind }: { readonly kind: string }): boolean => kind.startsWith("schedule");
 const isOfSchedule = ({ code }: { readonly code: string }): boolean => code.startsWith("schedule-");

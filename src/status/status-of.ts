@@ -17,7 +17,7 @@ import { copiesInDoubt, datedAhead, judge, saidOf } from "./doubts.ts";
 import { drillInDoubt, drillsOf } from "./drills.ts";
 import { growthPerLabel, monthsLeft, nextAnchor } from "./forecast.ts";
 import { ageMs, historyOf } from "./history.ts";
-import { scheduleInDoubt, scheduleStatus } from "./schedule.ts";
+import { runInDoubt, scheduleInDoubt, scheduleStatus } from "./schedule.ts";
 import {
   APPLIES_SHOWN,
   type DatasetStatus,
@@ -26,7 +26,7 @@ import {
   type Status,
   type Verdict,
 } from "./status.ts";
-import { verificationOf } from "./verification.ts";
+import { foundInDoubt, verificationOf, withFound } from "./verification.ts";
 
 /** Hosts that did not answer, and why. */
 export type Away = ReadonlyMap<HostName, string>;
@@ -43,7 +43,11 @@ export function statusOf(
     datasetStatus(desired, spec, observed, request, plan, away),
   );
   const said = saidOf(plan, null, new Set(away.keys()));
-  const general = { ...said, doubts: [...said.doubts, ...scheduleInDoubt(desired, observed, plan)] };
+  const ofSchedule = [
+    ...scheduleInDoubt(desired, observed, plan),
+    ...runInDoubt(desired, observed, plan, datasets),
+  ];
+  const general = { ...said, doubts: [...said.doubts, ...ofSchedule] };
   const ownVerdict = judge(general.doubts, null);
   const several = datasets.length > 1;
   return {
@@ -82,7 +86,8 @@ function datasetStatus(
   const { rows, target } = view.course;
   const pending = pendingOf(view);
   const actions = plan.actions.filter((action) => concerns(spec, action));
-  const history = historyOf({ view, rows, pending, actions });
+  const looked = historyOf({ view, rows, pending, actions });
+  const history = withFound(view, looked);
   const last = rows.at(-1);
   const newest =
     last === undefined ? null : { label: last.label, at: last.ts, ageMs: ageMs(last.ts, view.takenAt) };
@@ -92,7 +97,12 @@ function datasetStatus(
   const drills = drillsOf(view);
   const doubts = [
     ...said.doubts,
-    ...copiesInDoubt(spec, labels, actions),
+    ...copiesInDoubt(
+      spec,
+      looked.filter((entry) => entry.kind === "label"),
+      actions,
+    ),
+    ...foundInDoubt(view),
     ...drillInDoubt(view, drills.drills),
     ...datedAhead(rows, view.takenAt),
   ];

@@ -55,6 +55,7 @@ export const BARE: ScheduleFacts = {
   lastRun: null,
   retryAt: null,
   lastExit: null,
+  hasFailed: false,
   hostKeys: ["ssh-ed25519 AAAAhost"],
   logins: new Map(),
 };
@@ -97,7 +98,7 @@ export interface Given {
 }
 
 /** A world in which all else is done; what is left out stands as it should on ls. */
-function seenWith({
+export function seenWith({
   wanted = wantedOn(ls),
   onWs = known(lettingIn(ls)),
   onLs = known(setUpOn(ls)),

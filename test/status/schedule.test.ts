@@ -1,11 +1,22 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { known } from "../../src/domain/fact.ts";
-import type { ScheduleFacts } from "../../src/reconcilers/schedule/schedule-facts.ts";
+import { planFrom } from "../../src/reconcilers/diff-all.ts";
+import { type ScheduleFacts, scheduleProbe } from "../../src/reconcilers/schedule/schedule-facts.ts";
 import { serviceFile } from "../../src/reconcilers/schedule/unit-files.ts";
 import { surroundings } from "../../src/report/html/health.ts";
 import { statusText } from "../../src/report/status-text.ts";
-import { BARE, type Given, ls, setUpOn, statusWith, wantedOn } from "../reconcilers/schedule-world.ts";
+import { runInDoubt } from "../../src/status/schedule.ts";
+import type { DatasetStatus } from "../../src/status/status.ts";
+import {
+  BARE,
+  type Given,
+  ls,
+  seenWith,
+  setUpOn,
+  statusWith,
+  wantedOn,
+} from "../reconcilers/schedule-world.ts";
 
 const onLs = (change: Partial<ScheduleFacts>): Given => ({ onLs: known({ ...setUpOn(ls), ...change }) });
 
@@ -62,6 +73,27 @@ describe("a schedule in the status", () => {
       says: /^on ls, daily; the last run ended with exit code 4, 2026-06-01 03:10 UTC: journalctl -u devbackup there says why; tried again at 2026-06-01 03:25 UTC$/,
       isSetUp: true,
     },
+    ...[139, 243, 137, 203, 1, 5, 6, 2].map((exitCode) => ({
+      name: `its last run failed: ${exitCode}`,
+      given: onLs({ hasFailed: true, lastExit: { at: new Date("2026-06-01T03:10:00Z"), exitCode } }),
+      says: /^on ls, daily; next 2026-07-01 03:00 UTC; the last run ended with exit code \d+, 2026-06-01 03:10 UTC/,
+      doubt: new RegExp(
+        `^the last run of the schedule ended with exit code ${exitCode}, 2026-06-01 03:10 UTC: journalctl -u devbackup there says why$`,
+      ),
+      isSetUp: true,
+    })),
+    ...[3, 4, 130].map((exitCode) => ({
+      name: `its last run ended with what passes: ${exitCode}`,
+      given: onLs({ hasFailed: true, lastExit: { at: new Date("2026-06-01T03:10:00Z"), exitCode } }),
+      says: /the last run ended with exit code/,
+      isSetUp: true,
+    })),
+    {
+      name: "a run that had failed was told of with systemctl reset-failed",
+      given: onLs({ lastExit: { at: new Date("2026-06-01T03:10:00Z"), exitCode: 139 } }),
+      says: /the last run ended with exit code 139/,
+      isSetUp: true,
+    },
     {
       name: "its last run was good",
       given: onLs({ lastExit: { at: new Date("2026-06-01T03:10:00Z"), exitCode: 0 } }),
@@ -77,6 +109,29 @@ describe("a schedule in the status", () => {
       assert.deepEqual([doubts.length, verdict === "in-doubt"], doubt === undefined ? [0, false] : [1, true]);
       assert.match(doubts[0]?.text ?? "", doubt ?? /^$/);
     });
+});
+
+test("a run that failed is made good by an apply that is done later, one that could not run by another run alone", () => {
+  const at = new Date("2026-06-01T03:10:00Z");
+  const doubts = (exitCode: number, startedAt: string, result: string) => {
+    const { desired, observed, request } = seenWith(onLs({ hasFailed: true, lastExit: { at, exitCode } }));
+    const applies = [{ startedAt, result }] as unknown as DatasetStatus["applies"];
+    return runInDoubt(desired, observed, planFrom(desired, observed, request), [{ applies }]).length;
+  };
+  for (const code of [1, 5, 6]) {
+    assert.equal(doubts(code, "2026-06-02T09:00:00Z", "done"), 0);
+    assert.equal(doubts(code, "2026-06-02T09:00:00Z", "failed"), 1);
+    assert.equal(doubts(code, "2026-06-01T03:00:00Z", "done"), 1);
+  }
+  assert.equal(doubts(139, "2026-06-02T09:00:00Z", "done"), 1);
+});
+
+test("that a run has failed is systemd's to say", () => {
+  const hasFailed = (state: string) => {
+    const facts = scheduleProbe(ls).parse(`machine x86_64\nSubState=${state}\n`);
+    return facts.kind === "known" ? facts.value.hasFailed : assert.fail();
+  };
+  assert.deepEqual(["failed", "auto-restart", "dead", "running"].map(hasFailed), [true, false, false, false]);
 });
 
 test("the page says it, too", () => {

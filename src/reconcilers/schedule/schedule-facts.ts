@@ -47,6 +47,8 @@ export interface ScheduleFacts {
   readonly retryAt: Date | null;
   /** Of the last run; null where there was none since the host was started. */
   readonly lastExit: { readonly at: Date; readonly exitCode: number } | null;
+  /** systemd holds the last run for failed: until the next one, or `systemctl reset-failed`. */
+  readonly hasFailed: boolean;
   /** The host's own public keys: `ssh-ed25519 AAAA…`. */
   readonly hostKeys: readonly string[];
   /** Which schedules it lets in, by their hosts' names. */
@@ -141,6 +143,7 @@ done
         one("ExecMainCode", "="),
         one("ExecMainStatus", "="),
       ),
+      hasFailed: one("SubState", "=") === "failed",
       hostKeys: all("hostkey").flatMap((line) => publicKeyOf(line) ?? []),
       logins: new Map(
         all("login").flatMap((line): [HostName, LetIn][] => {
