@@ -26,7 +26,7 @@ import {
   type Status,
   type Verdict,
 } from "./status.ts";
-import { foundInDoubt, verificationOf, withFound } from "./verification.ts";
+import { verificationOf } from "./verification.ts";
 
 /** Hosts that did not answer, and why. */
 export type Away = ReadonlyMap<HostName, string>;
@@ -86,8 +86,7 @@ function datasetStatus(
   const { rows, target } = view.course;
   const pending = pendingOf(view);
   const actions = plan.actions.filter((action) => concerns(spec, action));
-  const looked = historyOf({ view, rows, pending, actions });
-  const history = withFound(view, looked);
+  const history = historyOf({ view, rows, pending, actions });
   const last = rows.at(-1);
   const newest =
     last === undefined ? null : { label: last.label, at: last.ts, ageMs: ageMs(last.ts, view.takenAt) };
@@ -97,12 +96,7 @@ function datasetStatus(
   const drills = drillsOf(view);
   const doubts = [
     ...said.doubts,
-    ...copiesInDoubt(
-      spec,
-      looked.filter((entry) => entry.kind === "label"),
-      actions,
-    ),
-    ...foundInDoubt(view),
+    ...copiesInDoubt(spec, labels, actions),
     ...drillInDoubt(view, drills.drills),
     ...datedAhead(rows, view.takenAt),
   ];
