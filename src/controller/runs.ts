@@ -11,7 +11,7 @@ import { type StatePlace, stateFolder } from "./memory.ts";
 export interface RunRecord {
   /** A UUID. */
   readonly id: string;
-  readonly what: "apply" | "verify" | "drill";
+  readonly what: RunKind;
   readonly command: string;
   readonly who: string;
   readonly begunAt: string;
@@ -27,6 +27,9 @@ export interface RunRecord {
   readonly exitCode: number | null;
 }
 
+const RUN_KINDS = ["apply", "verify", "drill"] as const;
+export type RunKind = (typeof RUN_KINDS)[number];
+
 export interface ProcessId {
   readonly pid: number;
   readonly bootId: string;
@@ -41,9 +44,12 @@ export interface Runs {
   readonly fileOf: (id: string) => string;
   /** Of these files of a desired state. What can't be read is passed over. */
   readonly all: (files: readonly string[]) => Promise<readonly RunRecord[]>;
-  /** What people were last told to be wrong; null where they were told that nothing is, or nothing yet. */
-  readonly lastWrong: (files: readonly string[]) => Promise<Wrong | null>;
-  readonly noteWrong: (files: readonly string[], wrong: Wrong | null) => Promise<void>;
+  /**
+   * What people were last told to be wrong, by runs of this kind: a good one of another kind mends nothing of it. Null where
+   * they were told that nothing is, or nothing yet.
+   */
+  readonly lastWrong: (files: readonly string[], what: RunKind) => Promise<Wrong | null>;
+  readonly noteWrong: (files: readonly string[], what: RunKind, wrong: Wrong | null) => Promise<void>;
 }
 
 export interface Wrong {
@@ -57,8 +63,11 @@ export interface Wrong {
 export function openRuns(place: StatePlace): Runs {
   const folder = join(stateFolder(place), "runs");
   const fileOf = (id: string): string => join(folder, `${id}.json`);
-  const wrongFile = (files: readonly string[]): string =>
-    join(folder, `wrong-${createHash("sha256").update(JSON.stringify(files)).digest("hex").slice(0, 12)}`);
+  const wrongFile = (files: readonly string[], what: RunKind): string =>
+    join(
+      folder,
+      `wrong-${what}-${createHash("sha256").update(JSON.stringify(files)).digest("hex").slice(0, 12)}`,
+    );
   const write = async (file: string, value: object): Promise<void> => {
     const made = `${file}.${process.pid}.new`;
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -72,9 +81,9 @@ export function openRuns(place: StatePlace): Runs {
     fileOf,
     write: (record) => write(fileOf(record.id), record),
     forget: (id) => rm(fileOf(id), { force: true }),
-    lastWrong: (files) => readFile(wrongFile(files), "utf8").then(parseWrong, () => null),
-    noteWrong: (files, wrong) =>
-      wrong === null ? rm(wrongFile(files), { force: true }) : write(wrongFile(files), wrong),
+    lastWrong: (files, what) => readFile(wrongFile(files, what), "utf8").then(parseWrong, () => null),
+    noteWrong: (files, what, wrong) =>
+      wrong === null ? rm(wrongFile(files, what), { force: true }) : write(wrongFile(files, what), wrong),
     all: async (files) => {
       const names = await readdir(folder).catch(() => []);
       const read = names
@@ -126,7 +135,7 @@ function parseRecord(text: string): RunRecord | null {
     const whole =
       formatVersion === 1 &&
       words.every((word) => typeof word === "string") &&
-      ["apply", "verify", "drill"].includes(record.what) &&
+      RUN_KINDS.includes(record.what) &&
       !Number.isNaN(Date.parse(begunAt)) &&
       Number.isSafeInteger(process.pid) &&
       (exitCode === null || Number.isSafeInteger(exitCode)) &&

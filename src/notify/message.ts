@@ -1,3 +1,4 @@
+import type { RunKind } from "../controller/runs.ts";
 import type { Occasion } from "../desired-state/desired-state.ts";
 import { printable, printableLines } from "../domain/printable.ts";
 import type { Trouble } from "../domain/trouble.ts";
@@ -22,7 +23,7 @@ export interface Message {
 
 /** The run that is told of. */
 export interface Run {
-  readonly what: "apply" | "verify" | "drill";
+  readonly what: RunKind;
   /** What was typed, and what is suggested to be typed again. */
   readonly command: string;
   /** `chuck@ls`: who ran it, and on which machine. */

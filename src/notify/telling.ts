@@ -111,7 +111,7 @@ async function tellEnd(
   const news = endNews(run, ending, options);
   const { occasion, title } = news.message;
   const what = [title, ...[...ending.troubles, ...ending.warnings].map(nameOf).sort()].join("\n");
-  const before = await runs.lastWrong(files);
+  const before = await runs.lastWrong(files, run.what);
   const at = now();
   const again =
     before?.what === what && ending.done.length === 0 && at.getTime() - Date.parse(before.at) < SAME_AGAIN_MS;
@@ -119,7 +119,7 @@ async function tellEnd(
   const told = await tell({ ...news, forPeople: over || (news.forPeople && (byHand || !again)) });
   if (again || !told) return;
   const wrong = occasion === "success" ? null : { what, at: at.toISOString() };
-  await runs.noteWrong(files, wrong).catch(() => undefined);
+  await runs.noteWrong(files, run.what, wrong).catch(() => undefined);
 }
 
 /** What tells one trouble from another, whose texts have numbers that change from run to run. */

@@ -337,7 +337,7 @@ test("a monitor that heard of it stands in for nobody: people are told as soon a
   assert.deepEqual(await at(6, people, 0), ["people: devbackup: nothing to do"], "that it is over, too");
   // where there are monitors alone, they are who is told
   await at(7, [], asleep());
-  assert.notEqual(await runs.lastWrong(FILES), null);
+  assert.notEqual(await runs.lastWrong(FILES, "apply"), null);
 
   await killed(context, listener);
   await afterwards([...monitors, ...NOBODY], SIGKILLED);
@@ -365,6 +365,30 @@ test("another thing that goes wrong is told, though as many are as before", asyn
   assert.equal(listener.heard.length, 1);
   await run(5, "artifact-lost");
   assert.equal(listener.heard.length, 2);
+});
+
+test("that something is over is told by a run of the kind that told of it", async (context) => {
+  const listener = await listen(context);
+  const told = async (what: "apply" | "verify" | "drill", end: number | Error): Promise<string[]> => {
+    listener.heard.length = 0;
+    const { witness, end: tell } = await begin(everybody(listener), {
+      run: { what, command: `devbackup ${what}`, who: "root@ls" },
+      whole: false,
+    });
+    if (what === "apply" && typeof end === "number")
+      for (const each of [idle(), finished()]) witness.note(each);
+    await tell(end);
+    return shorts(listener);
+  };
+  const failed = ["people: devbackup: drill failed: ws cannot be reached"];
+  assert.deepEqual(await told("drill", asleep()), failed);
+  assert.deepEqual(await told("apply", 0), [], "an apply with nothing to do is no drill that went well");
+  assert.deepEqual(await told("drill", asleep()), [], "nor is what was told forgotten by it");
+  assert.deepEqual(await told("apply", asleep()), ["people: devbackup: backup failed: ws cannot be reached"]);
+  assert.deepEqual(await told("drill", 0), ["people: devbackup: drill"]);
+  assert.deepEqual(await told("verify", 0), ["people: devbackup: verify"]);
+  assert.deepEqual(await told("apply", asleep()), []);
+  assert.deepEqual(await told("apply", 0), ["people: devbackup: nothing to do"]);
 });
 
 test("what is lost everywhere is no success to a monitor, though the run went well", async (context) => {
