@@ -74,16 +74,27 @@ async function attempt(
 
 /**
  * A URL that a message may go to.
- * @throws Undelivered where it is none, or the message would go in the clear to somebody else's machine
+ * @throws Undelivered where it is none, its login can't be decoded, or the message would go in the clear to somebody else's machine
  */
 export function parseWebhook(text: string): URL {
   const trimmed = text.trim();
   if (!URL.canParse(trimmed)) throw new Undelivered("what is declared holds no URL");
   const url = new URL(trimmed);
+  if (!isDecodable(url.username) || !isDecodable(url.password))
+    throw new Undelivered("the login in its URL is malformed: a % in it has to be written %25");
   if (url.protocol === "https:" || (url.protocol === "http:" && isPrivate(url.hostname))) return url;
   throw new Undelivered(
     "its URL has to begin with https:// (http:// for loopback and private addresses only)",
   );
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** fetch takes no URL with a login in it. */
@@ -94,7 +105,7 @@ function bare(url: URL): URL {
   return without;
 }
 
-/** RFC 7617. */
+/** RFC 7617; of a URL by {@link parseWebhook}, which can be decoded. */
 const login = ({ username, password }: URL): Record<string, string> =>
   username === "" && password === ""
     ? {}

@@ -89,6 +89,20 @@ test("ntfy: who logs in to it does so by the URL's login, which stays out of the
   assert.equal(heard[0]?.url, "/t");
 });
 
+test("a login that can't be decoded is told as what it is, and nothing of it", async (context) => {
+  const { url, heard } = await listen(context);
+  const told = await send([
+    { kind: "ntfy", url: `${url.replace("://", "://user:SECRET%zz@")}/t` },
+    { kind: "slack", url: `${url.replace("://", "://SECRET%:x@")}/t` },
+  ]);
+  const how = "the login in its URL is malformed: a % in it has to be written %25";
+  assert.deepEqual(
+    told.map((each) => each.how),
+    [how, how],
+  );
+  assert.deepEqual(heard, []);
+});
+
 test("slack: JSON in which nothing is a mention or a link", async (context) => {
   const { url, heard } = await listen(context);
   const hook = { kind: "slack", url: { kind: "env", name: "HOOK" } } as const;
