@@ -243,6 +243,14 @@ function letGo(world: World, { input }: Action): void {
   const given = input as DeleteSnapshots | DeleteArtifacts | null;
   assert(given !== null, "it is not yet time");
   if (given.kind === "snapshots") {
+    for (const { path, sha256 } of given.first.artifacts) {
+      const local = path.slice(spec.repository.length + 1);
+      const there = ls.files.get(local);
+      assert(there !== undefined, `${path} is not there`);
+      if (there.sha256 === sha256) continue;
+      ls.damaged.set(local, there.sha256);
+      throw new Damaged(`${path} is not what the manifest says`);
+    }
     const side = given.folder === spec.snapshots ? ws.snapshots : ls.hydrated;
     for (const { name, uuid } of given.snapshots) {
       const there = side.get(name);

@@ -356,3 +356,54 @@ test("a damaged snapshot goes by the UUID that was seen", () => {
     ["ls-2026-01", "ls-2026-02"],
   );
 });
+
+for (const [name, given, read] of [
+  ["both places let them go, and there is no bucket", {}, { workstation: "1 2 3", server: "1 2 3" }],
+  ["the other place keeps them", { retention: { workstationSnapshots: last(2) } }, { workstation: "" }],
+  [
+    "the other place has some of them alone: the chains of the rest",
+    {
+      retention: { workstationSnapshots: last(2) },
+      change: { hydrated: received("2026-01", "2026-04", "2026-05") },
+    },
+    { workstation: "1 2 3" },
+  ],
+  [
+    "what the other place has of them was found damaged",
+    { retention: { workstationSnapshots: last(1) }, change: { hydrated: hydratedBut("2026-02") } },
+    { workstation: "1 2" },
+  ],
+  [
+    "nobody could look at the other place",
+    { retention: { workstationSnapshots: last(2) }, change: { hydrated: unknown("no") } },
+    { workstation: "1 2 3" },
+  ],
+  ["the bucket has them whole", { cloud: true }, { workstation: "", server: "" }],
+  [
+    "the bucket has all but one of them whole",
+    {
+      cloud: true,
+      bucket: bucketOf(new Map([...inFive].filter(([at]) => at !== key("2026-01")))),
+      stages: ["retention"],
+    },
+    { workstation: "1", server: "1" },
+  ],
+] as const satisfies readonly (readonly [string, Partial<Case>, object])[])
+  test(`what is read before snapshots go: ${name}`, () => {
+    const both = { workstationSnapshots: last(2), serverSnapshots: last(2) };
+    const plan = planOf({ rows: FIVE, target: "2026-05", cloud: false, retention: both, ...given });
+    const found = plan.actions
+      .filter(({ kind }) => kind === "retention")
+      .map(({ id, input, details }) => {
+        const { first } = input as DeleteSnapshots;
+        const months = first.artifacts.map(
+          ({ path }) => / dev@2026-0(\d)/.exec(path.replace(/.*\//, " "))?.[1],
+        );
+        assert.equal(
+          details.some((line) => line.startsWith("read to the end before that")),
+          months.length > 0,
+        );
+        return [id.replace(/.*\/(.*)-snapshots/, "$1"), months.join(" ")];
+      });
+    assert.deepEqual(Object.fromEntries(found), read);
+  });

@@ -16,13 +16,14 @@ import { type AbsolutePath, fileName, type HostName, type Sha256 } from "../../s
 import type { Tools } from "../../src/reconcilers/reconciler.ts";
 import { deleteArtifact, deleteArtifacts } from "../../src/reconcilers/retention/delete-artifacts.ts";
 import { deleteSnapshots } from "../../src/reconcilers/retention/delete-snapshots.ts";
+import { type ReadFirst, readAll } from "../../src/reconcilers/retention/read-first.ts";
 import type { Bucket } from "../../src/transport/bucket/bucket.ts";
 import type { Hashed } from "../../src/transport/bucket/hash.ts";
 import type { BucketHead } from "../../src/transport/bucket/object.ts";
 import { sha256Of } from "../../src/transport/hash.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 import { history } from "../domain/history.ts";
-import { shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
+import { type SmallDisk, shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
 import { troubleOf } from "../transport/trouble.ts";
 import { desired } from "./world.ts";
 
@@ -54,6 +55,8 @@ PATH=\${PATH#*:}; exec ${tool} "$@"\n`;
   return { host: localHost({ name: LS, become: "none", env }), killAt };
 }
 
+const NOTHING: ReadFirst = { server: LS, repository: "/srv" as AbsolutePath, artifacts: [] };
+
 const survives = (work: Promise<unknown>): Promise<boolean> =>
   work.then(
     () => true,
@@ -78,9 +81,10 @@ btrfs subvolume show "$2/$3" | sed -n "s/^[[:space:]]*UUID:[[:space:]]*//p"`,
     });
     const lock = join(folder, ".receive.lock") as AbsolutePath;
     const letGo = (snapshots: readonly { name: string; uuid: string }[]) =>
-      deleteSnapshots(LS, { kind: "snapshots", folder, lock, fromAfar: true, snapshots }, {
+      deleteSnapshots(LS, { kind: "snapshots", folder, lock, fromAfar: true, snapshots, first: NOTHING }, {
         host: () => host,
         signal: new AbortController().signal,
+        assertHeld: () => undefined,
       } as never);
     const names = () => readdirSync(folder).filter((name) => !name.startsWith("."));
     return { folder, path, lock, take, letGo, names, killAt };
@@ -340,4 +344,84 @@ test("of the bucket, where the server's is whole in memory alone: it stays", {
   const { code } = await troubleOf(deleteArtifacts(LS, { kind: "objects", artifacts }, tools));
   assert.equal(code, "artifact-damaged");
   assert.deepEqual(deleted, []);
+});
+
+describe("before the last snapshot of a label goes", { skip: whyNoDisk() }, () => {
+  function place(context: TestContext) {
+    const disk = smallDisk(context, 512);
+    const repository = join(disk.path, "repository") as AbsolutePath;
+    const folder = join(disk.path, "snapshots") as AbsolutePath;
+    for (const each of [folder, join(repository, "tmp"), join(repository, "locks")])
+      mkdirSync(each, { recursive: true });
+    const uuid = shell(
+      'btrfs -q subvolume create "$1/source"; btrfs -q subvolume snapshot -r "$1/source" "$2/dev@2026-01"; btrfs subvolume show "$2/dev@2026-01" | sed -n "s/^[[:space:]]*UUID:[[:space:]]*//p"',
+      ...[disk.path, folder],
+    ).trim();
+    const bytes = Buffer.alloc(200_000, "whole");
+    const path = join(repository, "a") as AbsolutePath;
+    writeFileSync(path, bytes);
+    const mark = join(repository, "tmp/a.damaged") as AbsolutePath;
+    const first: ReadFirst = {
+      ...{ server: LS, repository },
+      artifacts: [{ path, sha256: sha256Of(bytes), damagedMark: mark, of: ["dev@2026-01"] }],
+    };
+    const lost = { yes: false };
+    const tools = {
+      host: () => localHost({ name: LS, become: "none", env: process.env }),
+      signal: new AbortController().signal,
+      assertHeld: () => {
+        if (lost.yes) throw new Error("the lock is another's");
+      },
+    };
+    const letGo = () => {
+      const what = { fromAfar: true, snapshots: [{ name: "dev@2026-01", uuid }], first };
+      const lock = join(folder, ".receive.lock") as AbsolutePath;
+      return deleteSnapshots(LS, { kind: "snapshots", folder, lock, ...what }, tools as unknown as Tools);
+    };
+    const stands = () => existsSync(join(folder, "dev@2026-01"));
+    return { disk, path, bytes, mark, first, tools, letGo, stands, lost };
+  }
+
+  interface Rotting {
+    readonly disk: SmallDisk;
+    readonly path: AbsolutePath;
+    readonly bytes: Buffer;
+  }
+  const flipped = ({ path, bytes }: Rotting) =>
+    writeFileSync(path, bytes.toString("latin1").replace("whole", "whold"));
+  const spoilt = ({ disk, path }: Rotting) => disk.spoil(path);
+
+  for (const [what, rot] of [
+    ["a bit is another", flipped],
+    ["the disk has lost what is in memory still", spoilt],
+  ] as const)
+    test(`its artifact is read, and where ${what} it stays, and the next plan knows`, async (context) => {
+      const made = place(context);
+      rot(made);
+      const { code, exitCode, what: told } = await troubleOf(made.letGo());
+      assert.deepEqual([code, exitCode], ["retention-last-copy", 6]);
+      assert.match(told, /^dev@2026-01 can't be made again/);
+      assert(made.stands() && existsSync(made.mark));
+    });
+
+  test("where the lock was lost meanwhile, it stays; else it goes", async (context) => {
+    const { letGo, stands, lost } = place(context);
+    lost.yes = true;
+    await assert.rejects(letGo(), /the lock is another's/);
+    assert(stands());
+    lost.yes = false;
+    await letGo();
+    assert(!stands());
+  });
+
+  test("one run reads it once, for both places, and another run again", async (context) => {
+    const { first, tools, path } = place(context);
+    await readAll(first, tools);
+    writeFileSync(path, "other");
+    await readAll(first, tools);
+    assert.equal(
+      (await troubleOf(readAll(first, { ...tools, signal: new AbortController().signal }))).code,
+      "retention-last-copy",
+    );
+  });
 });

@@ -7,6 +7,7 @@ import { WAIT_OR_END } from "../receive/receive-script.ts";
 import type { Tools } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import { FIELD } from "../snapshot/subvolumes.ts";
+import { type ReadFirst, readAll } from "./read-first.ts";
 
 /** Snapshots that go, and where they lie. */
 export interface DeleteSnapshots {
@@ -18,14 +19,16 @@ export interface DeleteSnapshots {
   readonly fromAfar: boolean;
   /** By name, the UUID that was seen; whatever else has that name stays. */
   readonly snapshots: readonly { readonly name: string; readonly uuid: string }[];
+  readonly first: ReadFirst;
 }
 
-/** Resolves when Btrfs has freed what only they held; with how many that were and what came free. */
+/** Reads what the last of a label would be made from again; where that is damaged, none goes. Resolves when Btrfs has freed what only they held; with how many that were and what came free. */
 export async function deleteSnapshots(
   host: HostName,
   input: DeleteSnapshots,
-  tools: Pick<Tools, "host" | "signal">,
+  tools: Pick<Tools, "host" | "signal" | "assertHeld">,
 ): Promise<string> {
+  await readAll(input.first, tools);
   const { stdout } = await expectSuccess(tools.host(host), deleteSnapshotsScript(input), {
     code: "retention-failed",
     what: `not every snapshot that the rule lets go could be deleted from ${input.folder}`,
@@ -49,7 +52,7 @@ export const deleteSnapshotsScript = ({
   lock,
   fromAfar,
   snapshots,
-}: DeleteSnapshots): string => `${WAIT_OR_END}${ENTER}${FIELD}${sh`
+}: Omit<DeleteSnapshots, "first">): string => `${WAIT_OR_END}${ENTER}${FIELD}${sh`
 d=${folder} lock=${lock.startsWith(`${folder}/`) ? `./${fileName(lock)}` : lock}
 set -- ${snapshots.map(({ name, uuid }) => `${uuid}=${name}`)}
 enter_own "$d"; own_file "$lock"; (umask 077; : >>"$lock"); exec 8<>"$lock"

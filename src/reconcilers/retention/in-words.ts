@@ -1,4 +1,5 @@
 import { type Label, labelsInWords } from "../../domain/label.ts";
+import type { ManifestRow } from "../../domain/manifest.ts";
 import type { Fate, KeepRule } from "../../domain/retention.ts";
 import { formatBytes, plural } from "../../domain/units.ts";
 
@@ -33,6 +34,12 @@ export const sizeInWords = (noun: Noun, artifactBytes: number | null): string =>
 /** As it is declared. */
 export const ruleInWords = (rule: KeepRule): string =>
   rule.kind === "all" ? "all" : `{${rule.kind === "last" ? "keep_last" : "keep_chains"}: ${rule.count}}`;
+
+/** What is read before the last snapshots of some labels go. */
+export function readInWords(rows: ReadonlyMap<ManifestRow, readonly Label[]>): string {
+  const bytes = [...rows.keys()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return `read to the end before that: ${plural(rows.size, "artifact")}, ${formatBytes(bytes)} (on the server alone, and no other snapshot stays)`;
+}
 
 /** In one line, those with one reason together. */
 export function keptInWords(fates: readonly Fate[]): string {

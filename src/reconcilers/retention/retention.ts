@@ -2,7 +2,7 @@ import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { snapshotName } from "../../domain/artifact.ts";
 import type { Label } from "../../domain/label.ts";
 import type { ManifestRow } from "../../domain/manifest.ts";
-import { type Fate, ruleProblems } from "../../domain/retention.ts";
+import { ruleProblems } from "../../domain/retention.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import type { Action, ActionId, Warning } from "../../plan/plan.ts";
 import { actionId, propose, warning } from "../answer.ts";
@@ -20,7 +20,8 @@ import type { View } from "../view.ts";
 import { type DeleteArtifacts, deleteArtifact, deleteArtifacts } from "./delete-artifacts.ts";
 import { type DeleteSnapshots, deleteSnapshots } from "./delete-snapshots.ts";
 import { type Expected, expectedOf, fatesOf } from "./expected.ts";
-import { BY, deletion, keptInWords, type Noun, ruleInWords, sizeInWords } from "./in-words.ts";
+import { BY, deletion, keptInWords, type Noun, readInWords, ruleInWords, sizeInWords } from "./in-words.ts";
+import { type ReadFirst, readFirst, rowsToRead } from "./read-first.ts";
 import { isMaking } from "./wanted.ts";
 
 /** Null where something that goes is still to come: then it is not yet time. */
@@ -45,7 +46,7 @@ export const retention: Reconciler<Input> = {
     ];
     return {
       warnings: [...warnings, ...(closed.length > 0 ? [notByThisLogin(view, closed)] : [])],
-      actions: open.map((place) => letGoFrom(view, expected, place, fates[place.name])),
+      actions: open.map((place) => letGoFrom(view, expected, place, fates)),
     };
   },
   run: async ({ id, host, input }, tools) => {
@@ -74,8 +75,10 @@ const notByThisLogin = ({ spec }: View, places: readonly Place[]): Warning =>
     `${places.map(({ key }) => key).join(" and ")} let something go, and an add-only login deletes nothing: run devbackup apply --only retention with an administrator's, or declare \`admin\``,
   );
 
+type Fates = ReturnType<typeof fatesOf>;
+
 interface Place {
-  readonly name: keyof ReturnType<typeof fatesOf>;
+  readonly name: keyof Fates;
   /** Of the desired state. */
   readonly key: string;
   readonly noun: Noun;
@@ -98,13 +101,15 @@ function letGoFrom(
   view: View,
   expected: Expected,
   { name, key, noun, at }: Place,
-  all: readonly Fate[],
+  fates: Fates,
 ): Action<Input> {
   const { spec, course } = view;
+  const all = fates[name];
   const letGo = all.filter(({ kept }) => !kept);
   const rows = new Map(course.rows.map((row) => [row.label, row]));
   const labels = letGo.map(({ label }) => label);
   const bytes = (label: Label): number | null => rows.get(label)?.sizeBytes ?? null;
+  const read = rowsToRead(expected, rows, lastOf(expected, name, fates, labels));
   return propose("retention", spec, {
     id: actionId("retention", `${spec.name}/${key.replace("_", "-")}`),
     host: name === "workstationSnapshots" ? spec.workstation : spec.server,
@@ -119,12 +124,27 @@ function letGoFrom(
         ({ label, because }) =>
           `${snapshotName(spec.name, label)}${sizeInWords(noun, bytes(label))}: ${because}`,
       ),
+      ...(read.size === 0 ? [] : [readInWords(read)]),
       `kept: ${keptInWords(all)}`,
     ],
     needs: [packagesId(spec.workstation), packagesId(spec.server), ...before(view, expected)],
     assumes: { letGo: labels.join(" ") },
-    input: inputOf(view, expected, name, labels, rows),
+    input: inputOf(view, expected, name, labels, rows, readFirst(spec, read)),
   });
+}
+
+/** Of those that a place lets go: which have no snapshot in the other, or lose that, too. */
+function lastOf(
+  { onWorkstation, onServer }: Expected,
+  place: Place["name"],
+  { workstationSnapshots, serverSnapshots }: Fates,
+  labels: readonly Label[],
+): readonly Label[] {
+  if (place !== "workstationSnapshots" && place !== "serverSnapshots") return [];
+  const [there, fates] =
+    place === "workstationSnapshots" ? [onServer, serverSnapshots] : [onWorkstation, workstationSnapshots];
+  const goes = new Set(fates.flatMap(({ label, kept }) => (kept ? [] : [label])));
+  return labels.filter((label) => there?.has(label) !== true || goes.has(label));
 }
 
 /** Everything of this run that makes the newest copies; of one that makes none, nothing has to be waited for. */
@@ -158,6 +178,7 @@ function inputOf(
   place: Place["name"],
   labels: readonly Label[],
   rows: ReadonlyMap<Label, ManifestRow>,
+  first: ReadFirst,
 ): Input {
   const { spec, cloud, facts, course } = view;
   if (isMaking(view) && course.pending.length > 0) return null;
@@ -171,13 +192,14 @@ function inputOf(
     if (snapshots.length < labels.length) return null;
     const fromAfar = place === "workstationSnapshots";
     return fromAfar
-      ? { kind: "snapshots", folder: spec.snapshots, lock: workstationLock(spec), fromAfar, snapshots }
+      ? { kind: "snapshots", folder: spec.snapshots, lock: workstationLock(spec), fromAfar, snapshots, first }
       : {
           kind: "snapshots",
           folder: hydratedFolder(spec.repository),
           lock: serverLock(spec),
           fromAfar,
           snapshots,
+          first,
         };
   }
   if (cloud?.bucket.kind !== "known" || facts.store.kind !== "known") return null;
