@@ -91,10 +91,14 @@ test("ntfy: who logs in to it does so by the URL's login, which stays out of the
 
 test("a login that can't be decoded is told as what it is, and nothing of it", async (context) => {
   const { url, heard } = await listen(context);
-  const told = await send([
-    { kind: "ntfy", url: `${url.replace("://", "://user:SECRET%zz@")}/t` },
-    { kind: "slack", url: `${url.replace("://", "://SECRET%:x@")}/t` },
-  ]);
+  const told = await send(
+    [
+      { kind: "ntfy", url: `${url.replace("://", "://user:SECRET%zz@")}/t` },
+      { kind: "slack", url: { kind: "env", name: "HOOK" } },
+    ],
+    {},
+    { secretEnv: { HOOK: `${url.replace("://", "://SECRET%:x@")}/t` } },
+  );
   const how = "the login in its URL is malformed: a % in it has to be written %25";
   assert.deepEqual(
     told.map((each) => each.how),
