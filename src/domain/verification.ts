@@ -2,6 +2,7 @@ import { artifactFile, snapshotName } from "./artifact.ts";
 import { type Label, parseLabel } from "./label.ts";
 import { type Manifest, type ManifestRow, refOf } from "./manifest.ts";
 import type { DatasetName, HostName } from "./names.ts";
+import { printable } from "./printable.ts";
 import { FURTHEST_AHEAD_MS } from "./units.ts";
 
 /** Where something lies that can be verified: an artifact, its object, the snapshot that was received from it. */
@@ -37,6 +38,13 @@ export interface Verified extends Verifiable {
   readonly streamUuid: string | null;
 }
 
+/** That something was found to be other than it should be and is made of what was registered, so that no apply mends it. */
+export interface Damage extends Verifiable {
+  readonly at: Date;
+  readonly check: VerifyCheck;
+  readonly why: string;
+}
+
 /** What became of one thing in one run. */
 export interface Finding {
   readonly place: VerifiedPlace;
@@ -56,19 +64,26 @@ export interface Finding {
   readonly asRegistered?: true;
 }
 
-/** What the server remembers of verifications. Damage is not in it: that leaves marks of its own. */
+/** What the server remembers of verifications. Damage that an apply mends is not in it: that leaves marks of its own. */
 export interface VerificationRecord {
   /** By place and label. */
   readonly verified: ReadonlyMap<string, readonly Verified[]>;
+  /** By place and label; it stands until a look as close finds that very thing well, or another is there. */
+  readonly damage: ReadonlyMap<string, Damage>;
   /** When the run began that has not come to its end; null where the last one did. */
   readonly begunAt: Date | null;
   /** The newest label when a share of the whole was last verified, and when that was; null for never. */
   readonly share: { readonly label: Label; readonly at: Date } | null;
 }
 
-export const NEVER_VERIFIED: VerificationRecord = { verified: new Map(), begunAt: null, share: null };
+export const NEVER_VERIFIED: VerificationRecord = {
+  verified: new Map(),
+  damage: new Map(),
+  begunAt: null,
+  share: null,
+};
 
-/** Without what is dated ahead of `now`: it would have its turn again only when that has come. */
+/** Without what was verified ahead of `now`: it would have its turn again only when that has come. */
 export const asOf = (record: VerificationRecord, now: Date): VerificationRecord => ({
   ...record,
   verified: new Map(
@@ -96,6 +111,12 @@ export function lastVerified(
   return (verified.get(keyOf(thing)) ?? [])
     .filter((each) => each.identity === thing.identity && checks.indexOf(each.check) >= checks.indexOf(check))
     .reduce<Verified | null>((last, each) => (last === null || each.at > last.at ? each : last), null);
+}
+
+/** What is known to be wrong with this very thing; null for nothing. */
+export function damageOf({ damage }: VerificationRecord, thing: Verifiable): Damage | null {
+  const found = damage.get(keyOf(thing));
+  return found?.identity === thing.identity ? found : null;
 }
 
 /** What can have its turn. */
@@ -148,8 +169,19 @@ export function withVerified(record: VerificationRecord, now: Verified): Verific
   const kept = (record.verified.get(keyOf(now)) ?? []).filter(
     ({ check, identity }) => check !== now.check && identity === now.identity,
   );
-  return { ...record, verified: new Map(record.verified).set(keyOf(now), [...kept, now]) };
+  const verified = new Map(record.verified).set(keyOf(now), [...kept, now]);
+  const damage = new Map(record.damage);
+  const known = damageOf(record, now);
+  const checks = CHECKS[now.place];
+  if (known === null || checks.indexOf(now.check) >= checks.indexOf(known.check)) damage.delete(keyOf(now));
+  return { ...record, verified, damage };
 }
+
+/** With that it was found to be other than it should be, and that no apply mends it. */
+export const withDamage = (record: VerificationRecord, found: Damage): VerificationRecord => ({
+  ...withoutVerified(record, found),
+  damage: new Map(record.damage).set(keyOf(found), found),
+});
 
 /** Without what is known of `thing`: it has been found damaged, or gone. */
 export function withoutVerified(record: VerificationRecord, thing: Verifiable): VerificationRecord {
@@ -161,15 +193,19 @@ export function withoutVerified(record: VerificationRecord, thing: Verifiable): 
 /** Without what is known of anything but `things`: it is gone. */
 export const onlyOf = (record: VerificationRecord, things: readonly Verifiable[]): VerificationRecord => {
   const keys = new Set(things.map(keyOf));
-  return { ...record, verified: new Map([...record.verified].filter(([key]) => keys.has(key))) };
+  const kept = <Value>(of: ReadonlyMap<string, Value>) => new Map([...of].filter(([key]) => keys.has(key)));
+  return { ...record, verified: kept(record.verified), damage: kept(record.damage) };
 };
 
 const keyOf = ({ place, label }: Verifiable): string => `${place} ${label}`;
 
-const COLUMNS = "ts\tplace\tlabel\tcheck\tidentity\tstream_uuid";
+const COLUMNS = "ts\tplace\tlabel\tcheck\tidentity\tstream_uuid\tdamage";
 
-/** `logs/verified.tsv`: a line for each thing and kind of check. */
-export function renderRecord({ verified, begunAt, share }: VerificationRecord): string {
+/**
+ * `logs/verified.tsv`: a line for each thing and kind of check. What is damaged alone has the last column: a version that does not
+ * know it takes such a line for nothing.
+ */
+export function renderRecord({ verified, damage, begunAt, share }: VerificationRecord): string {
   const lines = [
     COLUMNS,
     ...(begunAt === null ? [] : [[begunAt.toISOString(), "run", "-", "-", "-", "-"].join("\t")]),
@@ -179,6 +215,9 @@ export function renderRecord({ verified, begunAt, share }: VerificationRecord): 
       .map(({ at, place, label, check, identity, streamUuid }) =>
         [at.toISOString(), place, label, check, identity, streamUuid ?? "-"].join("\t"),
       ),
+    ...[...damage.values()].map(({ at, place, label, check, identity, why }) =>
+      [at.toISOString(), place, label, check, identity, "-", printable(why)].join("\t"),
+    ),
   ];
   return lines.map((line) => `${line}\n`).join("");
 }
@@ -186,9 +225,11 @@ export function renderRecord({ verified, begunAt, share }: VerificationRecord): 
 /** Leniently: of a line that can't be read nothing is known, and what it spoke of is verified once more. */
 export function parseRecord(text: string): VerificationRecord {
   const verified = new Map<string, Verified[]>();
+  const damage = new Map<string, Damage>();
   let [begunAt, share]: [Date | null, VerificationRecord["share"]] = [null, null];
   for (const line of text.split("\n")) {
-    const [ts = "", place = "", labelText = "", check = "", identity = "", uuid, ...more] = line.split("\t");
+    const [ts = "", place = "", labelText = "", check = "", identity = "", uuid, why, ...more] =
+      line.split("\t");
     const at = new Date(ts);
     if (uuid === undefined || more.length > 0 || Number.isNaN(at.getTime())) continue;
     const label = parseLabel(labelText);
@@ -196,11 +237,16 @@ export function parseRecord(text: string): VerificationRecord {
     else if (label === undefined) continue;
     else if (place === "share") share = { label, at };
     else if (isPlace(place) && isCheck(place, check) && identity !== "") {
-      const found = { at, place, label, check, identity, streamUuid: uuid === "-" ? null : uuid };
+      const thing = { at, place, label, check, identity };
+      if (why !== undefined) {
+        damage.set(keyOf(thing), { ...thing, why });
+        continue;
+      }
+      const found = { ...thing, streamUuid: uuid === "-" ? null : uuid };
       verified.set(keyOf(found), [...(verified.get(keyOf(found)) ?? []), found]);
     }
   }
-  return { verified, begunAt, share };
+  return { verified, damage, begunAt, share };
 }
 
 const isPlace = (text: string): text is VerifiedPlace => Object.hasOwn(CHECKS, text);

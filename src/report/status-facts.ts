@@ -150,8 +150,10 @@ function restore({ restore: { estimateMs, because }, drills }: DatasetStatus): s
 
 const verified = ({ verification }: DatasetStatus): string =>
   verification === null
-    ? "not yet"
-    : `${formatAgo(verification.ageMs)}: ${verification.what}, ${verification.result}`;
+    ? "not known"
+    : verification.result === "none"
+      ? "not yet"
+      : `${formatAgo(verification.ageMs)}: ${verification.what}, ${verification.result}`;
 
 function lastApply(applies: readonly ApplyStatus[] | null): string {
   if (applies === null) return "not known";

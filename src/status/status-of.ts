@@ -26,7 +26,7 @@ import {
   type Status,
   type Verdict,
 } from "./status.ts";
-import { verificationOf } from "./verification.ts";
+import { foundInDoubt, verificationOf, withFound } from "./verification.ts";
 
 /** Hosts that did not answer, and why. */
 export type Away = ReadonlyMap<HostName, string>;
@@ -86,7 +86,8 @@ function datasetStatus(
   const { rows, target } = view.course;
   const pending = pendingOf(view);
   const actions = plan.actions.filter((action) => concerns(spec, action));
-  const history = historyOf({ view, rows, pending, actions });
+  const looked = historyOf({ view, rows, pending, actions });
+  const history = withFound(view, looked);
   const last = rows.at(-1);
   const newest =
     last === undefined ? null : { label: last.label, at: last.ts, ageMs: ageMs(last.ts, view.takenAt) };
@@ -96,7 +97,12 @@ function datasetStatus(
   const drills = drillsOf(view);
   const doubts = [
     ...said.doubts,
-    ...copiesInDoubt(spec, labels, actions),
+    ...copiesInDoubt(
+      spec,
+      looked.filter((entry) => entry.kind === "label"),
+      actions,
+    ),
+    ...foundInDoubt(view),
     ...drillInDoubt(view, drills.drills),
     ...datedAhead(rows, view.takenAt),
   ];

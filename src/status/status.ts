@@ -92,7 +92,7 @@ export interface DatasetStatus {
   /** Null without a cloud, or where the bucket could not be looked at. */
   readonly inBucket: { readonly objects: number; readonly bytes: number } | null;
   readonly restore: RestoreEstimate;
-  /** The newest; null where there was none. */
+  /** Null where nobody could look. */
   readonly verification: VerificationStatus | null;
   /** Proofs and failures, newest last. */
   readonly drills: readonly DrillStatus[];
@@ -198,13 +198,16 @@ export interface RestoreEstimate {
   readonly because: string;
 }
 
-export interface VerificationStatus {
-  readonly at: string;
-  readonly ageMs: number;
-  readonly result: "whole" | "damaged";
-  /** What was looked at, in words: `24 artifacts, 3.1 GiB`. */
-  readonly what: string;
-}
+/** The newest; `none` where there was none. */
+export type VerificationStatus =
+  | { readonly result: "none" }
+  | {
+      readonly at: string;
+      readonly ageMs: number;
+      readonly result: "whole" | "damaged";
+      /** What was looked at, in words: `24 of 24 artifacts, 1 of 2 hydrated snapshots`. */
+      readonly what: string;
+    };
 
 export interface DrillStatus {
   readonly at: string;

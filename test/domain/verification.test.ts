@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   asOf,
+  damageOf,
   lastVerified,
   leastRecentFirst,
   NEVER_VERIFIED,
+  onlyOf,
   parseRecord,
   renderRecord,
   resumedFrom,
@@ -12,6 +14,7 @@ import {
   type Verifiable,
   type VerificationRecord,
   type VerifyCheck,
+  withDamage,
   withoutVerified,
   withVerified,
 } from "../../src/domain/verification.ts";
@@ -144,9 +147,25 @@ test("a run that was cut off is gone on with for a week, by a clock that has not
   assert.equal(resumedFrom(NEVER_VERIFIED, at(9)), null);
 });
 
+test("damage that no apply mends is known until a look as close finds that very thing well, or another is there", () => {
+  const of = thing("2026-01", "deep");
+  const damaged = withDamage(seen(NEVER_VERIFIED, of, 3), { ...of, at: at(4), why: "no snapshot" });
+  assert.equal(damageOf(damaged, of)?.why, "no snapshot");
+  assert.equal(lastVerified(damaged, of, "hash"), null);
+  assert.equal(damageOf(seen(damaged, thing("2026-01", "hash"), 5), of)?.why, "no snapshot");
+  assert.equal(damageOf(withoutVerified(damaged, of), of)?.why, "no snapshot");
+  assert.equal(damageOf(seen(damaged, of, 5), of), null);
+  const another = { ...of, identity: "another" };
+  assert.equal(damageOf(damaged, another), null);
+  assert.equal(damageOf(seen(damaged, { ...another, check: "hash" }, 5), of), null);
+  assert.deepEqual([onlyOf(damaged, [of]).damage.size, onlyOf(damaged, []).damage.size], [1, 0]);
+});
+
 test("the record comes back as it was written, and a line that can't be read costs that line alone", () => {
+  const known = seen(seen(NEVER_VERIFIED, thing("2026-01"), 3), thing("2026-02", "deep"), 4);
+  const { place, label: of, identity } = thing("2026-03");
   const record = {
-    ...seen(seen(NEVER_VERIFIED, thing("2026-01"), 3), thing("2026-02", "deep"), 4),
+    ...withDamage(known, { place, label: of, identity, check: "deep", at: at(4), why: "it holds\\tanother" }),
     begunAt: at(5),
     share: { label: label("2026-02"), at: at(4) },
   };

@@ -65,10 +65,11 @@ export const PROBED: Readonly<Record<string, readonly string[]>> = {
   verified: [
     `object dev@2026-01.full.send.zst.age e1 2026-01-01T00:00:00.000Z sha256 ${"ef".repeat(32)}
 record
-ts\tplace\tlabel\tcheck\tidentity\tstream_uuid
+ts\tplace\tlabel\tcheck\tidentity\tstream_uuid\tdamage
 2026-03-01T00:00:00.000Z\trun\t-\t-\t-\t-
 2026-02-01T00:00:00.000Z\tshare\t2026-01\t-\t-\t-
 2026-02-01T00:00:00.000Z\tserver\t2026-01\tdeep\t${"ab".repeat(32)}\t22-bb
+2026-02-01T00:00:00.000Z\thydrated\t2026-01\tfingerprint\t22-bb\t-\t1 path not as backed up: changed ./a
 `,
   ],
   fingerprints: ["dev@2026-01\ndev@2026-02\n", ""],

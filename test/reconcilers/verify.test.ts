@@ -194,9 +194,17 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
         join(hydratedFolder(spec.repository), "set-aside.dev@2026-02.20260401T000000Z"),
       ],
     );
-    const again = (await verify(await snapshots("fingerprint"))).findings[1];
+    const { findings: found, record } = await verify(await snapshots("fingerprint"));
+    const [, again] = found;
     assert.match(again?.why ?? "", /received anew once already/);
     assert.equal(again?.asRegistered, true);
+    // it has no mark by which a plan or status would know
+    const noted = parseRecord(readFileSync(recordFile(spec), "utf8"));
+    assert.deepEqual([...noted.damage.values()], [...record.damage.values()]);
+    assert.deepEqual(
+      [...noted.damage.values()].map(({ label: at, why }) => [at, why]),
+      [["2026-02", again?.why]],
+    );
     assert.equal((await entry("2026-02")).damaged, undefined);
   });
 
@@ -267,6 +275,11 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
     shell('cp -p "$1" "$1.good"; printf x | dd of="$1" conv=notrunc bs=1 seek=200 status=none', artifact);
     await assert.rejects(setAside("2026-02", (await entry("2026-02")).uuid), /is damaged/);
     assert.notEqual((await entry("2026-02")).receivedUuid, null);
+    shell('mv "$1.good" "$1"; rm "$2"; cp -p "$1" "$1.good"', artifact, rotten);
+    // from the disk: what is in memory still was read a moment ago
+    disk.spoil(artifact);
+    readFileSync(artifact);
+    await assert.rejects(setAside("2026-02", (await entry("2026-02")).uuid), /can't be read to its end/);
     shell('mv "$1.good" "$1"; rm "$2"', artifact, rotten);
     const said = await setAside("2026-02", (await entry("2026-02")).uuid);
     assert.match(said ?? "", /kept as \S+\/set-aside\.dev@2026-02\.\S+; to let go of it/);

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
-import { known } from "../../src/domain/fact.ts";
+import { known, unknown } from "../../src/domain/fact.ts";
 import type { JournalRun } from "../../src/domain/journal.ts";
 import { jsonLine } from "../../src/domain/printable.ts";
 import { NEVER_VERIFIED, withVerified } from "../../src/domain/verification.ts";
@@ -11,7 +11,7 @@ import type { ActionId } from "../../src/plan/plan.ts";
 import { type StatusTextOptions, statusLine, statusText } from "../../src/report/status-text.ts";
 import type { DatasetStatus, DueAction, Status } from "../../src/status/status.ts";
 import { label } from "../domain/history.ts";
-import { type Given, objects, statusIn, store } from "../status/states.ts";
+import { etagOf, type Given, objects, rowsIn, statusIn, store, world } from "../status/states.ts";
 
 const MIB = 2 ** 20;
 const plain: StatusTextOptions = { color: false, verbose: false, width: 80 };
@@ -42,16 +42,13 @@ const drills = known({
   ],
   left: false,
 });
+const there = world(THREE);
+const rows = rowsIn(there.facts);
 const seen = (place: "server" | "bucket", check: "hash" | "note") =>
-  (["2026-04", "2026-05", "2026-06"] as const).map((at) => ({
-    ...{
-      place,
-      check,
-      label: label(at),
-      identity: "ab",
-      at: new Date("2026-06-01T04:00:00Z"),
-      streamUuid: null,
-    },
+  rows.map((row) => ({
+    ...{ place, check, label: row.label, streamUuid: null },
+    identity: place === "server" ? row.sha256 : etagOf(there.bucket, row.objectKey),
+    at: new Date("2026-06-01T04:00:00Z"),
   }));
 const verified = known({
   record: [...seen("server", "hash"), ...seen("bucket", "note")].reduce(withVerified, NEVER_VERIFIED),
@@ -208,6 +205,12 @@ describe("status", () => {
     );
     assert.match(textOf({ ...failed, exitCode: null, why: null }), /UTC, artifact:dev@2026-06 failed\. /);
     assert.doesNotMatch(textOf(failed, RUN), /last apply failed/);
+  });
+
+  test("what nobody could look at is not what never was", () => {
+    const of = (given: Given) => /^ +verified +(.*)$/m.exec(statusText(statusIn(given), plain))?.[1];
+    assert.equal(of(THREE), "not yet");
+    assert.equal(of({ ...THREE, change: { verified: unknown("no answer") } }), "not known");
   });
 
   test("what others wrote is shown, not obeyed", () => {

@@ -3,16 +3,13 @@ import { describe, test } from "node:test";
 import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
 import { type Fact, known, unknown } from "../../src/domain/fact.ts";
 import type { JournalRun } from "../../src/domain/journal.ts";
-import type { Label } from "../../src/domain/label.ts";
 import type { Manifest } from "../../src/domain/manifest.ts";
-import type { Sha256 } from "../../src/domain/names.ts";
 import type { DrillProof } from "../../src/domain/proof.ts";
-import { NEVER_VERIFIED, withVerified } from "../../src/domain/verification.ts";
 import { monthlyCostUsd } from "../../src/status/cloud.ts";
 import { growthPerLabel, monthsLeft, nextAnchor, typicalIncrement } from "../../src/status/forecast.ts";
 import { history, label } from "../domain/history.ts";
 import { desired, SRV, taken } from "../reconcilers/world.ts";
-import { type Given, NOW, statusIn, store, world } from "./states.ts";
+import { type Given, NOW, statusIn, world } from "./states.ts";
 
 const SPEC = desired().datasets[0] ?? assert.fail();
 const spec = (some: Partial<DatasetSpec> = {}): DatasetSpec => ({ ...SPEC, ...some });
@@ -134,33 +131,6 @@ test("what R2 costs: 10 GB are free, a begun GB counts whole; of another store n
   for (const [bytes, usd] of costs) assert.equal(monthlyCostUsd(r2, bytes), usd);
   assert.equal(monthlyCostUsd(cloud("https://0123.eu.r2.cloudflarestorage.com"), 20e9), 0.15);
   assert.equal(monthlyCostUsd(cloud("https://r2.cloudflarestorage.com.example.org"), 20e9), null);
-});
-
-test("verified: how much of what is there, and damage is not hidden by it", () => {
-  const given: Given = { rows: "2026-05 full 100, 2026-06 incr 12" };
-  const seen = (place: "server" | "hydrated", at: string) => ({
-    ...{
-      place,
-      label: at as Label,
-      identity: "ab".repeat(32) as Sha256,
-      at: new Date("2026-05-31T12:00:00Z"),
-    },
-    ...{ check: place === "server" ? ("hash" as const) : ("files" as const), streamUuid: null },
-  });
-  const record = [seen("server", "2026-05"), seen("server", "2026-06"), seen("hydrated", "2026-06")].reduce(
-    withVerified,
-    NEVER_VERIFIED,
-  );
-  const verified = known({ record, damagedObjects: new Map() });
-  const DAY_MS = 86_400_000;
-  const what = "2 of 2 artifacts, 1 of 2 hydrated snapshots";
-  const at = "2026-05-31T12:00:00.000Z";
-  const of = (change: Given["change"]) =>
-    statusIn({ ...given, change: { verified, ...change } }).datasets[0]?.verification;
-  assert.deepEqual(of({}), { at, ageMs: DAY_MS, result: "whole", what });
-  const damaged = store(given, (files) => files.set([...files.keys()][0] ?? "", 1));
-  assert.equal(of({ store: damaged })?.result, "damaged");
-  assert.equal(statusIn(given).datasets[0]?.verification, null);
 });
 
 test("drills: the newest good one says how long a restore takes, the newest bad one is in doubt", () => {

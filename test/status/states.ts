@@ -1,9 +1,14 @@
 import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
-import { absent, known, unknown } from "../../src/domain/fact.ts";
+import { absent, type Fact, known, unknown } from "../../src/domain/fact.ts";
 import { labelAt } from "../../src/domain/label.ts";
 import type { Manifest } from "../../src/domain/manifest.ts";
 import type { DatasetName, HostName } from "../../src/domain/names.ts";
-import { type DatasetFacts, datasetProbes, type Observation } from "../../src/reconcilers/facts.ts";
+import {
+  type BucketFacts,
+  type DatasetFacts,
+  datasetProbes,
+  type Observation,
+} from "../../src/reconcilers/facts.ts";
 import { scheduleProbe } from "../../src/reconcilers/schedule/schedule-facts.ts";
 import type { Status } from "../../src/status/status.ts";
 import { statusOf } from "../../src/status/status-of.ts";
@@ -63,6 +68,13 @@ export function world({ rows: text, cloud = true, times = 1 }: Given) {
     bucket: known({ ...bucket.value, objects: new Map(objects) }),
   };
 }
+
+/** What is registered there. */
+export const rowsIn = ({ manifest }: DatasetFacts): Manifest =>
+  manifest.kind === "known" && manifest.value.reading.kind === "valid" ? manifest.value.reading.rows : [];
+
+export const etagOf = (bucket: Fact<BucketFacts>, key: string | null): string =>
+  (bucket.kind === "known" && key !== null && bucket.value.objects.get(key)?.etag) || "none";
 
 /** The store, its files as `change` makes them. */
 export const store = (given: Given, change: (files: Map<string, number>) => void) => {

@@ -4,6 +4,7 @@ import {
   type Finding,
   lastVerified,
   type VerificationRecord,
+  withDamage,
   withoutVerified,
   withVerified,
 } from "../../domain/verification.ts";
@@ -44,7 +45,7 @@ const AT_ONCE = 8;
 
 /**
  * Looks at one thing after the other, and notes on the server what is as it should be: a run that is cut off is gone on
- * with. Damage leaves marks, so that the next plan knows; nothing else is changed.
+ * with. Damage leaves marks, so that the next plan knows, or is noted where no plan mends it; nothing else is changed.
  * @throws DevbackupError where a host or the bucket could not be asked; rejects with the signal's reason on abort
  */
 export async function verifyThings(verifying: Verifying): Promise<VerifiedThings> {
@@ -62,6 +63,8 @@ export async function verifyThings(verifying: Verifying): Promise<VerifiedThings
     const at = tools.now();
     const { place, label, identity, check } = thing;
     if (state === "ok") record = withVerified(record, { place, label, identity, check, at, streamUuid });
+    else if (asRegistered && why !== null)
+      record = withDamage(record, { place, label, identity, check, at, why });
     else if (state !== "not-checked") record = withoutVerified(record, thing);
     const finding = {
       ...{ place, label, check, state, why, at: state === "ok" ? at : null },

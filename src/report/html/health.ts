@@ -135,6 +135,8 @@ function lastDrill({ drills }: DatasetStatus): FactShown {
 
 function lastVerification({ verification }: DatasetStatus): FactShown {
   if (verification === null)
+    return { name: "Last verification", value: "not known", about: "nobody could look" };
+  if (verification.result === "none")
     return { name: "Last verification", value: "none yet", about: "devbackup verify reads everything again" };
   const { result, what, ageMs } = verification;
   return {

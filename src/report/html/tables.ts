@@ -119,6 +119,8 @@ export function drillTable({ dataset, drills }: DatasetStatus): Html {
 
 export function verificationLine({ verification }: DatasetStatus): Html {
   if (verification === null)
+    return html`<p class="quiet">What was verified is not known: nobody could look.</p>\n`;
+  if (verification.result === "none")
     return html`<p class="quiet">Nothing was verified yet. <code>devbackup verify</code> reads the artifacts and asks for the objects again.</p>\n`;
   const { at, ageMs, result, what } = verification;
   const tone = result === "whole" ? "well" : "bad";
