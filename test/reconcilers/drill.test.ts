@@ -32,7 +32,7 @@ const [FIRST = assert.fail(), SECOND = assert.fail(), NEWEST = assert.fail()] = 
 describe("a drill, on a real Btrfs", { skip: whyNoDisk() }, () => {
   /** Three months in a repository, the last two hydrated; snapshots where the workstation has them. */
   async function place(context: TestContext, mebibytes = 600, kibibytes = 200) {
-    const { path: disk, fill } = smallDisk(context, mebibytes);
+    const { path: disk, fill, spoil } = smallDisk(context, mebibytes);
     const at = (...inside: string[]) => join(disk, ...inside) as AbsolutePath;
     const spec: DatasetSpec = {
       ...declared,
@@ -81,7 +81,7 @@ describe("a drill, on a real Btrfs", { skip: whyNoDisk() }, () => {
     writeFileSync(manifestFile(spec), renderManifest(rows));
     const script = drillsProbe(spec);
     return {
-      ...{ spec, host, fill, rows },
+      ...{ spec, host, fill, spoil, rows },
       artifact: (of: Label) =>
         join(spec.repository, rows.find((row) => row.label === of)?.localPath ?? assert.fail()),
       run: (of: Label | null, on = host) =>
@@ -185,6 +185,19 @@ describe("a drill, on a real Btrfs", { skip: whyNoDisk() }, () => {
     const proof = (await facts()).proofs.at(-1);
     assert.equal(proof?.result, "failed");
     assert.match(proof?.why.join() ?? "", /incr\/dev@2026-02\S+ is damaged/);
+    isClean();
+  });
+
+  test("an artifact that the disk has lost, and memory has not, is found", async (context) => {
+    const { run, facts, isClean, spec, artifact, rows, spoil } = await place(context);
+    spoil(artifact(SECOND));
+    readFileSync(artifact(SECOND));
+    await assert.rejects(
+      run(NEWEST),
+      refused(/dev@2026-02\S+ is damaged: it can't be read to its end/, "artifact-damaged", 6),
+    );
+    assert.ok(existsSync(damagedMark(spec, rows[1] ?? assert.fail())));
+    assert.equal((await facts()).proofs.at(-1)?.result, "failed");
     isClean();
   });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
@@ -19,6 +20,7 @@ import {
 import { setAsideSnapshot } from "../../src/reconcilers/receive/set-aside-snapshot.ts";
 import type { Tools } from "../../src/reconcilers/reconciler.ts";
 import { entryOf, PROBE_LIBRARY, subvolumeFolderProbe } from "../../src/reconcilers/snapshot/subvolumes.ts";
+import { readScript } from "../../src/reconcilers/verify/gently.ts";
 import { recordFile, verifiedProbe } from "../../src/reconcilers/verify/record.ts";
 import type { Thing } from "../../src/reconcilers/verify/things.ts";
 import { unreadFolder } from "../../src/reconcilers/verify/unread.ts";
@@ -174,7 +176,13 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
     shell('cp "$1" "$2"', fingerprintFile(spec, label("2026-01")), join(spec.repository, "tmp/kept"));
     // its header names another
     shell('cp "$1" "$2"', fingerprintFile(spec, label("2026-02")), fingerprintFile(spec, label("2026-01")));
-    assert.deepEqual((await states(await snapshots("fingerprint")))[0], "2026-01 not-checked");
+    const [foreign] = (await verify(await snapshots("fingerprint"))).findings;
+    assert.equal(foreign?.state, "not-checked");
+    const file = fingerprintFile(spec, label("2026-01"));
+    assert.match(
+      foreign?.why ?? "",
+      new RegExp(`${file} is no fingerprint that this version reads; .* look at ${file}`),
+    );
     shell('mv "$1" "$2"', join(spec.repository, "tmp/kept"), fingerprintFile(spec, label("2026-01")));
     shell(
       'zstd -q -d -c "$1" | sed -z "s/ f 644 / f 600 /" | zstd -q -f -o "$1.new"; mv "$1.new" "$1"',
@@ -275,7 +283,7 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
     shell('cp -p "$1" "$1.good"; printf x | dd of="$1" conv=notrunc bs=1 seek=200 status=none', artifact);
     await assert.rejects(setAside("2026-02", (await entry("2026-02")).uuid), /is damaged/);
     assert.notEqual((await entry("2026-02")).receivedUuid, null);
-    shell('mv "$1.good" "$1"; rm "$2"; cp -p "$1" "$1.good"', artifact, rotten);
+    shell('mv "$1.good" "$1"; rm "$2"; cp -p --reflink=never "$1" "$1.good"', artifact, rotten);
     // from the disk: what is in memory still was read a moment ago
     disk.spoil(artifact);
     readFileSync(artifact);
@@ -336,6 +344,22 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
     };
     assert.deepEqual([await again(false), await again(true)], [false, true]);
   });
+});
+
+test("what several processes hash at once is told as one number", async (context) => {
+  const top = shell("mktemp -d /var/tmp/verified-XXXXXX").trim();
+  context.after(() => shell('rm -rf "$1"', top));
+  const spec = { ...declared, repository: top as AbsolutePath };
+  mkdirSync(join(top, "locks"));
+  const hashing = "for n in 1 2; do (head -c 65536 /dev/zero; sleep 60) | openssl dgst -sha256 & done; wait";
+  const { pid = assert.fail() } = spawn("sh", ["-c", hashing], { detached: true, stdio: "ignore" });
+  context.after(() => process.kill(-pid));
+  writeFileSync(join(top, "locks/verify.group"), `${pid}\n`);
+  shell('until [ "$(pgrep -c -x -g "$1" openssl)" = 2 ]; do sleep 0.05; done', String(pid));
+  const { stdout } = await host.run(readScript(spec));
+  assert.match(stdout, /^\d+\n$/);
+  writeFileSync(join(top, "locks/verify.group"), "0\n");
+  assert.equal((await host.run(readScript(spec))).stdout, "");
 });
 
 test("a mark or a record that can't be read is not one that is not there", async (context) => {

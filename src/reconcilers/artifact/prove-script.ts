@@ -72,11 +72,13 @@ export async function prove(host: Host, proving: Proving, signal: AbortSignal): 
   });
 }
 
-/** `host`, on which what a script reads at `path` is not what is in memory, which says nothing of the disk (dd(1), nocache). */
+/** A shell function: what is read of `forget FILE` then is not what is in memory, which says nothing of the disk (dd(1), nocache). */
+export const FORGET = 'forget() { dd if="$1" iflag=nocache count=0 status=none 2>/dev/null || :; }\n';
+
+/** `host`, on which a script reads from the disk what stands at `path`. */
 export const fromDisk = (host: Host, path: AbsolutePath): Host => ({
   ...host,
-  run: (script, options) =>
-    host.run(`${sh`dd if=${path} iflag=nocache count=0 status=none 2>/dev/null || :`}\n${script}`, options),
+  run: (script, options) => host.run(`${FORGET}${sh`forget ${path}`}\n${script}`, options),
 });
 
 /** `why`: what {@link proveScript} said. */

@@ -3,7 +3,7 @@ import type { Label } from "../../domain/label.ts";
 import { type AbsolutePath, joinPath } from "../../domain/names.ts";
 import { LET_GO } from "../../transport/fence.ts";
 import { sh } from "../../transport/quote.ts";
-import { PROVE } from "../artifact/prove-script.ts";
+import { FORGET, PROVE } from "../artifact/prove-script.ts";
 import { identityFile } from "../keys/key-files.ts";
 import { ENTER } from "../machine/enter.ts";
 import { PLACE_FUNCTIONS, RESERVE_BYTES } from "../machine/place.ts";
@@ -53,7 +53,7 @@ unshare -m sh -s "$d" "$free" "$of" <<'END'
 END`;
 
 const inside = (spec: DatasetSpec, label: Label): string => `set -u
-${ENTER}${LISTING}${COMPARE}${PROVE}${sh`
+${ENTER}${LISTING}${COMPARE}${FORGET}${PROVE}${sh`
 d=$1 free=$2 of=$3 w=$1/scratch
 l=${label} repository=${spec.repository} identity=${identityFile(spec)} f=${fingerprintFile(spec, label)}
 tab=$(printf '\t')
@@ -80,6 +80,7 @@ milliseconds() { echo "$(($(date +%s%N) / 1000000))"; }
 begun=$(milliseconds)
 while read -r _ expected size path; do
   echo "artifact $size $path"
+  forget "$repository/$path"
   prove "$repository/$path" "$expected" "$repository/tmp"
   n=$(basename -- "$path" | cut -d . -f 1)
   { age -d -i "$identity" "$a" || echo "age failed" >>"$w/failed"; } |

@@ -4,7 +4,7 @@ import { LET_GO } from "../../transport/fence.ts";
 import { sh } from "../../transport/quote.ts";
 import { propose, warning } from "../answer.ts";
 import { fetchId } from "../artifact/fetch.ts";
-import { damagedMark, type Proving, prove } from "../artifact/prove-script.ts";
+import { damagedMark, fromDisk, type Proving, prove } from "../artifact/prove-script.ts";
 import { ENTER } from "../machine/enter.ts";
 import { hydratedFolder } from "../machine/folders.ts";
 import type { Reconciler } from "../reconciler.ts";
@@ -77,7 +77,7 @@ export const setAsideSnapshot: Reconciler<Input> = {
     };
   },
   run: async ({ host, input }, tools) => {
-    await prove(tools.host(host), input.artifact, tools.signal);
+    await prove(fromDisk(tools.host(host), input.artifact.path), input.artifact, tools.signal);
     tools.assertHeld();
     const { stdout } = await expectSuccess(tools.host(host), asideScript(input), {
       code: "set-aside-failed",
