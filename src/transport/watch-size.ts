@@ -18,7 +18,8 @@ export function watchBytes(host: Host, script: string, tell: (bytes: number) => 
     // a look that fails is no trouble of its own: the pipe beside it will tell
     const { stdout } = await host.run(script, { timeoutMs: TIMEOUT_MS }).catch(() => ({ stdout: "" }));
     if (stopped) return;
-    if (stdout !== "") tell(Number(stdout));
+    const bytes = Number(stdout);
+    if (stdout !== "" && Number.isFinite(bytes)) tell(bytes);
     timer = setTimeout(look, INTERVAL_MS);
   };
   let timer = setTimeout(look, INTERVAL_MS);

@@ -28,7 +28,7 @@ ${GENTLY}${sh`
 
 /**
  * Tells how much of what is hashed there has been read, about once a second, until the function it gives is called:
- * what the openssl of that process group has taken in (proc_pid_io(5)). No byte passes through anything more for it.
+ * what every openssl of that process group has taken in (proc_pid_io(5)). No byte passes through anything more for it.
  */
 export const watchRead = (host: Host, spec: DatasetSpec, tell: (bytes: number) => void): (() => void) =>
   watchBytes(host, readScript(spec), tell);
@@ -38,4 +38,4 @@ read -r verifying <${groupFile(spec)} || exit 0
 for s in /proc/[0-9]*/stat; do
   { read -r pid name _ _ group _ <"$s"; } 2>/dev/null || continue
   [ "$group $name" != "$verifying (openssl)" ] || sed -n 's/^rchar: //p' "/proc/$pid/io"
-done`;
+done | awk '{ bytes += $1 } END { if (NR) printf "%.0f\n", bytes }'`;
