@@ -9,6 +9,7 @@ import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
 import { hydratedFolder } from "../machine/folders.ts";
 import { compareWithFingerprint } from "../proof/compare.ts";
+import { fingerprintFile } from "../proof/fingerprint-files.ts";
 import { damagedSnapshotMark } from "../receive/receive-script.ts";
 import { expectSuccess, SCRATCH } from "../run-script.ts";
 import type { Thing } from "./things.ts";
@@ -33,44 +34,55 @@ export async function checkSnapshot(
     signal,
   };
   return unread(host, spec, { name, uuid: identity }, failed, async (tree) => {
+    const readFiles = async (): Promise<string | null> => {
+      const { stdout } = await expectSuccess(host, readFilesScript(spec, name, identity, tree), failed);
+      const [, count = "", first = ""] = /^damaged (\d+)\n(.*)$/m.exec(stdout) ?? [];
+      return count === "" ? null : `${plural(Number(count), "file")} can't be read: ${first}`;
+    };
     if (check === "fingerprint") {
-      const compared = await compareWithFingerprint(host, spec, label, tree, signal).catch(asUnread);
-      if (compared !== null && compared.differing === 0) {
-        await expectSuccess(host, wholeScript(spec, name), failed);
-        return WHOLE;
-      }
-      if (compared !== null) {
+      const compared = await compareWithFingerprint(host, spec, label, tree, signal).catch(asUncompared);
+      if (!(compared instanceof DevbackupError)) {
+        if (compared.differing === 0) {
+          await expectSuccess(host, wholeScript(spec, name), failed);
+          return WHOLE;
+        }
         const { stdout } = await expectSuccess(host, differsScript(spec, name, identity), failed);
         const first = compared.first.slice(0, 3).map(differenceInWords).join("; ");
         const why = `${plural(compared.differing, "path")} not as backed up: ${first}`;
         return stdout === "again\n" ? { why: `${why}${AGAIN_THE_SAME}`, asRegistered: true } : { why };
       }
+      // what can't be read can't be compared; which file it is, reading alone tells
+      const unreadable = await readFiles();
+      if (unreadable !== null) return { why: unreadable };
+      throw notCompared(host, name, fingerprintFile(spec, label), compared);
     }
-    // what can't be read can't be compared; which file it is, reading alone tells
-    const { stdout } = await expectSuccess(host, readFilesScript(spec, name, identity, tree), failed);
-    const [, count = "", first = ""] = /^damaged (\d+)\n(.*)$/m.exec(stdout) ?? [];
-    if (count !== "") return { why: `${plural(Number(count), "file")} can't be read: ${first}` };
-    if (check === "files") return WHOLE;
-    throw notCompared(host, name);
+    return { why: await readFiles() };
   });
 }
 
-const notCompared = (host: Host, name: string): DevbackupError =>
+/** Every file of it can be read, so that it is the fingerprint, or what compares. */
+const notCompared = (
+  host: Host,
+  name: string,
+  fingerprint: AbsolutePath,
+  { trouble: { why = "nothing was said" } }: DevbackupError,
+): DevbackupError =>
   new DevbackupError({
     code: "verify-failed",
     exitCode: 1,
     host: host.name,
     what: `${name} could not be compared with its fingerprint`,
+    why: `${why}; every file of it can be read: look at ${fingerprint}, and where that is damaged, move it away`,
     state: "Nothing was changed; it is safe to run again",
-    next: "devbackup verify",
+    next: `put ${fingerprint} right, or move it away; then devbackup verify`,
   });
 
 const WHOLE = { why: null };
 const AGAIN_THE_SAME =
   "; it was received anew once already: what differs stands in its artifact, or in the fingerprint";
 
-function asUnread(error: unknown): null {
-  if (error instanceof DevbackupError && error.trouble.code === "comparison-failed") return null;
+function asUncompared(error: unknown): DevbackupError {
+  if (error instanceof DevbackupError && error.trouble.code === "comparison-failed") return error;
   throw error;
 }
 
