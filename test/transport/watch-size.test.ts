@@ -9,7 +9,9 @@ test("a look that gives no number tells nothing, and the next one is asked all t
 }) => {
   mock.timers.enable({ apis: ["setTimeout"] });
   const said = ["1\n2\n", "", "sed: no such file", "5\n"];
-  const host = { run: async () => ({ exitCode: 0, stdout: said.shift() ?? "", stderr: "" }) } as Partial<Host> as Host;
+  const host = {
+    run: async () => ({ exitCode: 0, stdout: said.shift() ?? "", stderr: "" }),
+  } as Partial<Host> as Host;
   const told: number[] = [];
   const unwatch = watchBytes(host, "", (bytes) => void told.push(bytes));
   for (let looks = 0; looks < 4; looks += 1) {
