@@ -3,6 +3,7 @@ import { AGAIN } from "../domain/trouble.ts";
 import { formatMinute } from "../domain/units.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Observation } from "../reconcilers/facts.ts";
+import { brokenInWords } from "../reconcilers/schedule/broken.ts";
 import { type ScheduleFacts, TIMER, TIMER_STANDS } from "../reconcilers/schedule/schedule-facts.ts";
 import type { DatasetStatus, Doubt, ScheduleStatus } from "./status.ts";
 
@@ -32,7 +33,10 @@ export function scheduleInDoubt({ schedule }: DesiredState, observed: Observatio
   const there = schedule && factsOf(observed, schedule.on);
   if (schedule === null || there === null || plan.problems.some(isOfSchedule)) return [];
   const { timer, nextRun, standpoint } = there;
-  if (timer === TIMER_STANDS && nextRun !== null) return [];
+  if (timer === TIMER_STANDS && nextRun !== null)
+    return (plan.warnings.some(({ code }) => code === BROKEN) ? [] : brokenIn(observed)).map((text) => ({
+      ...{ code: BROKEN, host: schedule.on, weight: "warning", next: AGAIN, text },
+    }));
   const why =
     standpoint === null
       ? "the schedule is declared, and not set up yet"
@@ -79,6 +83,12 @@ export function runInDoubt(
     },
   ];
 }
+
+/** A warning of the plan where an apply from here does not mend it. */
+const BROKEN = "schedule-broken";
+
+const brokenIn = ({ schedule }: Observation): readonly string[] =>
+  schedule?.asked.kind === "known" ? brokenInWords(schedule.asked.value.broken) : [];
 
 function factsOf({ schedule }: Observation, on: ScheduleStatus["on"]): ScheduleFacts | null {
   const there = schedule?.there.get(on);

@@ -11,6 +11,7 @@ import type { Warning } from "../../src/plan/plan.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
 import { notifyAsked } from "../../src/reconcilers/hooks/notify-asked.ts";
 import { type Found, lookScript, readFound } from "../../src/reconcilers/machine/root-alone.ts";
+import { WHOLE } from "./schedule-world.ts";
 import { lookAt } from "./world.ts";
 
 const LS = "ls" as HostName;
@@ -26,7 +27,7 @@ function warningsWhere(found: Found): Warning[] {
   const schedule = { on: LS, calendar: "daily", reach: new Map() };
   const asked = known({
     calendar: { kind: "taken" as const, next: null },
-    ...{ identities: new Set<string>(), notified: found, systemd: 252 },
+    ...{ identities: new Set<string>(), notified: found, broken: WHOLE, systemd: 252 },
   });
   const { warnings } = planFrom(
     { ...desired, notify: NOTIFY, schedule: schedule as never },

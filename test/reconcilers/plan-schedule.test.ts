@@ -19,6 +19,8 @@ import {
   planWith,
   setUpOn,
   standpointOn,
+  statusWith,
+  WHOLE,
   WITH_WWW,
   WITH_WWW_ON_LS,
   wantedOn,
@@ -101,6 +103,36 @@ describe("a schedule in the plan", () => {
       onWs: known({ ...lettingIn(ls), hostKeys: ["ssh-ed25519 AAAAnew"] }),
       actions: ["schedule:ls"],
       says: /known_hosts: it holds something else/,
+    },
+    {
+      name: "the program does not run",
+      asked: { broken: { ...WHOLE, programExit: 139 } },
+      actions: ["schedule-program:ls"],
+      says: /^what is there does not run: it ends with exit code 139$/,
+    },
+    {
+      name: "a later one does not run: an earlier one that does takes its place",
+      onLs: known({ ...setUpOn(ls), current: "9.9.9-ffffffffffff", programs: ["9.9.9-ffffffffffff"] }),
+      asked: { broken: { ...WHOLE, programExit: 139 } },
+      actions: ["schedule-program:ls"],
+    },
+    {
+      name: "a secret can't be decrypted",
+      asked: { broken: { ...WHOLE, secrets: new Set(["notify-0"]) } },
+      actions: ["schedule:ls"],
+      says: /^notify-0 can't be decrypted there;/,
+    },
+    {
+      name: "others can read its key",
+      asked: { broken: { ...WHOLE, key: "644 0" } },
+      actions: ["schedule-key:ls"],
+      says: /^OpenSSH refuses it: its mode and owner are 644 0, not 600 0$/,
+    },
+    {
+      name: "its key is damaged: another is made, and let in",
+      asked: { broken: { ...WHOLE, key: "damaged" } },
+      actions: ["schedule-key:ls", "schedule-login:ws"],
+      says: /^what is there is damaged$/,
     },
     {
       name: "it moves",
@@ -337,6 +369,30 @@ describe("what stands in the way of a schedule, and nothing of it is planned", (
         [],
       );
     });
+
+  test("what is broken, and not to be mended from here, is told of, and keeps nobody from applying", () => {
+    const secrets = new Map([
+      ["notify-0", { kind: "unreadable", why: "not set", next: "set HC" }],
+    ]) as WantedSchedule["secrets"];
+    const program = { ...WHOLE, programExit: 126 };
+    for (const [given, says] of [
+      [{ onLs: known({ ...setUpOn(ls), machine: "aarch64" }), asked: { broken: program } }, /ls itself/],
+      [{ wanted: { ...wantedOn(ls), program: null }, asked: { broken: program } }, /that was built/],
+      [
+        {
+          wanted: { ...wantedOn(ls), secrets },
+          asked: { broken: { ...WHOLE, secrets: new Set(["notify-0"]) } },
+        },
+        /not set; set HC/,
+      ],
+    ] as const) {
+      const { problems, actions, warnings } = planWith(given);
+      assert.deepEqual([problems, actions, warnings.map(({ code }) => code)], [[], [], ["schedule-broken"]]);
+      assert.match(warnings[0]?.text ?? "", says);
+      const { doubts, verdict } = statusWith(given);
+      assert.deepEqual([doubts.map(({ code }) => code), verdict], [["schedule-broken"], "in-doubt"]);
+    }
+  });
 
   test("a secret that can't be read here stays what it is where it stands", () => {
     const secrets = new Map([

@@ -5,6 +5,7 @@ import type { Plan } from "../../src/plan/plan.ts";
 import { planFrom } from "../../src/reconcilers/diff-all.ts";
 import type { Observation } from "../../src/reconcilers/facts.ts";
 import type { AskedFacts } from "../../src/reconcilers/schedule/asked-facts.ts";
+import type { Broken } from "../../src/reconcilers/schedule/broken.ts";
 import type { ScheduleFacts } from "../../src/reconcilers/schedule/schedule-facts.ts";
 import { serviceFile, timerFile } from "../../src/reconcilers/schedule/unit-files.ts";
 import type { WantedSchedule } from "../../src/reconcilers/schedule/wanted.ts";
@@ -90,6 +91,8 @@ export const lettingIn = (
   logins: new Map([[on, { user: "chuck", datasets: THESE, line }]]),
 });
 
+export const WHOLE: Broken = { programExit: null, secrets: new Set(), key: null };
+
 export interface Given {
   readonly wanted?: WantedSchedule | null;
   readonly onWs?: Fact<ScheduleFacts>;
@@ -123,6 +126,7 @@ export function seenWith({
             identities: new Set(),
             notified: new Map(),
             systemd: 252,
+            broken: WHOLE,
             ...asked,
           }),
   };

@@ -15,6 +15,7 @@ import {
   seenWith,
   setUpOn,
   statusWith,
+  WHOLE,
   wantedOn,
 } from "../reconcilers/schedule-world.ts";
 
@@ -73,6 +74,17 @@ describe("a schedule in the status", () => {
       says: /^on ls, daily; the last run ended with exit code 4, 2026-06-01 03:10 UTC: journalctl -u devbackup there says why; tried again at 2026-06-01 03:25 UTC$/,
       isSetUp: true,
     },
+    ...Object.entries({
+      "the program of the schedule does not run": { programExit: 139 },
+      "notify-0, which the schedule's runs need, can't": { secrets: new Set(["notify-0"]) },
+      "OpenSSH refuses the key": { key: "644 0" },
+      "the key that the schedule logs in with is damaged": { key: "damaged" },
+    }).map(([text, broken]) => ({
+      name: text,
+      given: { asked: { broken: { ...WHOLE, ...broken } } },
+      says: /^on ls, daily; not set up like this yet: devbackup apply -x; what stands there runs next/,
+      doubt: new RegExp(`^${text}`),
+    })),
     ...[139, 243, 137, 203, 1, 5, 6, 2].map((exitCode) => ({
       name: `its last run failed: ${exitCode}`,
       given: onLs({ hasFailed: true, lastExit: { at: new Date("2026-06-01T03:10:00Z"), exitCode } }),

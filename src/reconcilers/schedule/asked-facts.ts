@@ -4,6 +4,7 @@ import { sh } from "../../transport/quote.ts";
 import { notifyAsked } from "../hooks/notify-asked.ts";
 import { type Found, lookScript, readFound } from "../machine/root-alone.ts";
 import type { Probe } from "../probe.ts";
+import { type Broken, brokenScript, readBroken } from "./broken.ts";
 
 /** What is asked of the host of a schedule alone, because the desired state says it. */
 export interface AskedFacts {
@@ -17,13 +18,14 @@ export interface AskedFacts {
   readonly identities: ReadonlySet<string>;
   /** Of what its runs start and write to, to tell people. */
   readonly notified: Found;
+  readonly broken: Broken;
 }
 
 /** Null where no schedule is declared. */
 export const askedProbe = ({ schedule, hosts, notify }: DesiredState): Probe<AskedFacts> | null =>
   schedule && {
     host: schedule.on,
-    script: `${lookScript(notifyAsked(notify))}${sh`
+    script: `${lookScript(notifyAsked(notify))}${brokenScript}${sh`
 v=$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p'); printf 'systemd %s\n' "$v"
 for f in ${restrictedIdentities(hosts)}; do [ ! -f "$f" ] || printf 'identity %s\n' "$f"; done
 if said=$(systemd-analyze calendar -- ${schedule.calendar} 2>&1); then echo taken; else echo refused; fi
@@ -46,18 +48,20 @@ const parseAsked: Probe<AskedFacts>["parse"] = (stdout) => {
     before.flatMap((line) => (line.startsWith(`${name} `) ? [line.slice(name.length + 1)] : []));
   const identities = new Set(all("identity"));
   const notified = readFound(before.join("\n"));
+  const broken = readBroken(all);
   const [version = ""] = all("systemd");
   const systemd = version === "" ? null : Number(version);
   if (lines[at] === "refused")
     return known({
       calendar: { kind: "refused", why: said.join("\n").trim().replaceAll("\n", "; ") },
-      ...{ identities, notified, systemd },
+      ...{ identities, notified, broken, systemd },
     });
   const [next = null] = said.flatMap((line) => /^ *Next elapse: (.+)$/.exec(line)?.[1] ?? []);
   return known({
     calendar: { kind: "taken", next: next === "never" ? null : next },
     identities,
     notified,
+    broken,
     systemd,
   });
 };

@@ -2,6 +2,7 @@ import type { HostName } from "../../domain/names.ts";
 import type { Action, ActionId } from "../../plan/plan.ts";
 import { actionId } from "../answer.ts";
 import type { View } from "../view.ts";
+import type { Broken } from "./broken.ts";
 import type { ScheduleFacts } from "./schedule-facts.ts";
 import { scheduleProblems } from "./schedule-problems.ts";
 import type { LookedAtSchedule, WantedSchedule } from "./wanted.ts";
@@ -10,6 +11,7 @@ import type { LookedAtSchedule, WantedSchedule } from "./wanted.ts";
 export interface Due {
   readonly wanted: WantedSchedule;
   readonly there: ScheduleFacts;
+  readonly broken: Broken;
   readonly looked: LookedAtSchedule;
 }
 
@@ -18,8 +20,10 @@ export function dueOf({ schedule: looked, desired }: View): Due | null {
   if (!looked?.wanted) return null;
   const { wanted } = looked;
   const there = looked.there.get(wanted.on);
-  if (there?.kind !== "known" || scheduleProblems(looked, wanted, desired).length > 0) return null;
-  return { wanted, there: there.value, looked };
+  const { asked } = looked;
+  if (there?.kind !== "known" || asked.kind !== "known") return null;
+  if (scheduleProblems(looked, wanted, desired).length > 0) return null;
+  return { wanted, there: there.value, broken: asked.value.broken, looked };
 }
 
 export const scheduleId = (on: HostName): ActionId => actionId("schedule", on);

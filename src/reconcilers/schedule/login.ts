@@ -4,6 +4,7 @@ import { sh } from "../../transport/quote.ts";
 import { packagesId } from "../machine/packages.ts";
 import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
+import { DAMAGED, ROOTS_ALONE } from "./broken.ts";
 import { type Due, dueOf, keyId, loginId, proposeOn } from "./common.ts";
 import { AS_USER, LOGINS, loginComment } from "./schedule-facts.ts";
 import { anotherLogin } from "./try-logins.ts";
@@ -12,32 +13,46 @@ import { anotherLogin } from "./try-logins.ts";
 const letIn = (hosts: { get(name: HostName): { readonly restrict?: unknown } | undefined }, due: Due) =>
   [...due.wanted.standpoint.reach].filter(([name]) => hosts.get(name)?.restrict === undefined);
 
+interface KeyInput {
+  readonly comment: string;
+  /** It is whole, and OpenSSH refuses it for its mode or owner: below a folder of root's alone, nobody else has read it. */
+  readonly stays: boolean;
+}
+
 /** The key that a schedule logs in to the other hosts with. Made on its host, and never anywhere else. */
-export const scheduleKey: Reconciler<{ readonly comment: string }> = {
+export const scheduleKey: Reconciler<KeyInput> = {
   kind: "schedule-key",
   diff: (view) => {
     const due = dueOf(view);
-    if (due === null || due.there.publicKey !== null || letIn(view.desired.hosts, due).length === 0)
-      return {};
+    if (due === null || letIn(view.desired.hosts, due).length === 0) return {};
     const { on } = due.wanted;
+    const { key } = due.broken;
+    const stays = publicKeyOf(due) !== null;
+    if (stays && key === null) return {};
     return {
       actions: [
         proposeOn("schedule-key", on, {
           id: keyId(on),
-          change: "create",
-          summary: "make the key that its schedule logs in with",
-          reason: "there is none",
+          change: stays ? "update" : "create",
+          summary: `${stays ? "mend the mode of" : "make"} the key that its schedule logs in with`,
+          reason: stays
+            ? `OpenSSH refuses it: its mode and owner are ${key}, not ${ROOTS_ALONE}`
+            : key === null
+              ? "there is none"
+              : "what is there is damaged",
           details: [`${SCHEDULE_IDENTITY}  root:root 0600`],
           needs: [packagesId(on)],
-          input: { comment: loginComment(on) },
+          input: { comment: loginComment(on), stays },
         }),
       ],
     };
   },
-  run: async ({ host, input: { comment } }, tools) => {
+  run: async ({ host, input: { comment, stays } }, tools) => {
     await expectSuccess(
       tools.host(host),
-      sh`mkdir -p /etc/devbackup; umask 077; mkdir -p ${SCHEDULE_FOLDER}; chmod 700 ${SCHEDULE_FOLDER}; cd ${SCHEDULE_FOLDER}
+      stays
+        ? sh`cd ${SCHEDULE_FOLDER}; chown root:root id_ed25519; chmod 600 id_ed25519`
+        : sh`mkdir -p /etc/devbackup; umask 077; mkdir -p ${SCHEDULE_FOLDER}; chmod 700 ${SCHEDULE_FOLDER}; cd ${SCHEDULE_FOLDER}
 rm -f -- id_ed25519.new id_ed25519.new.pub
 ssh-keygen -q -t ed25519 -N '' -C ${comment} -f ./id_ed25519.new
 sync id_ed25519.new id_ed25519.new.pub
@@ -47,6 +62,10 @@ mv -T -- id_ed25519.new id_ed25519; mv -T -- id_ed25519.new.pub id_ed25519.pub; 
     return null;
   },
 };
+
+/** Null while there is none that its runs could log in with. */
+const publicKeyOf = ({ there, broken }: Due): string | null =>
+  broken.key === DAMAGED ? null : there.publicKey;
 
 interface LoginInput {
   readonly on: HostName;
@@ -64,7 +83,7 @@ export const scheduleLogin: Reconciler<LoginInput> = {
     if (due === null) return {};
     const { on, standpoint } = due.wanted;
     const { datasets } = standpoint;
-    const key = due.there.publicKey;
+    const key = publicKeyOf(due);
     const line = key === null ? null : `restrict ${key} ${loginComment(on)}`;
     return {
       actions: letIn(view.desired.hosts, due).flatMap(([host, { user }]) => {

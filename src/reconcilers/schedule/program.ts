@@ -9,7 +9,9 @@ import { OWN_FOLDER } from "../machine/own-folder.ts";
 import { packagesId } from "../machine/packages.ts";
 import type { Reconciler, Tools } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
+import { FORGET_FAILURE } from "./broken.ts";
 import { dueOf, programId, proposeOn } from "./common.ts";
+import { programNotMended } from "./not-mended.ts";
 import { fits } from "./schedule-problems.ts";
 import type { ProgramFile } from "./wanted.ts";
 
@@ -25,22 +27,29 @@ export const scheduledProgram: Reconciler<Input> = {
   kind: "schedule-program",
   diff: (view) => {
     const due = dueOf(view);
-    if (due === null || due.wanted.program === null) return {};
+    if (due === null) return {};
     const { current, programs } = due.there;
+    const { programExit } = due.broken;
+    const runs = programExit === null;
     const { on, program } = due.wanted;
+    if (programExit !== null && !fits(due.wanted, due.there))
+      return { warnings: [programNotMended(on, programExit)] };
+    if (program === null) return {};
     const { name } = program;
     if (!fits(due.wanted, due.there)) return { warnings: ofAnotherKind(on, name, current) };
-    if (current !== null && programs.includes(current) && isLater(current, name))
+    if (runs && current !== null && programs.includes(current) && isLater(current, name))
       return { warnings: [kept(on, name, current, EARLIER)] };
     const former = programs.filter((each) => each !== name);
-    if (current === name && programs.includes(name)) return {};
+    if (runs && current === name && programs.includes(name)) return {};
     return {
       actions: [
         proposeOn<Input>("schedule-program", on, {
           id: programId(on),
           change: current === null ? "create" : "update",
           summary: `install devbackup ${versionOf(name)}, and the Node that runs it`,
-          reason: current === null ? "its schedule needs it" : `${current} is there, and this is ${name}`,
+          reason: runs
+            ? whyNot(current, name)
+            : `what is there does not run: it ends with exit code ${programExit}`,
           details: [
             `${OWN_FOLDER}/${name}`,
             ...former.map((each) => `${OWN_FOLDER}/${each} is removed after it`),
@@ -74,6 +83,9 @@ export const scheduledProgram: Reconciler<Input> = {
     return name;
   },
 };
+
+const whyNot = (current: string | null, name: string): string =>
+  current === null ? "its schedule needs it" : `${current} is there, and this is ${name}`;
 
 const versionOf = (name: string): string => name.slice(0, name.lastIndexOf("-"));
 
@@ -147,7 +159,8 @@ sync -f .
 cd ${OWN_FOLDER}
 rm -rf -- ./${name}; mv -T -- ${`./${name}.new`} ./${name}
 ln -sfn -- ${name} current.new; mv -T -- current.new current; sync -f .
-for d in ${former} [0-9]*.new; do rm -rf -- "./$d"; done`;
+for d in ${former} [0-9]*.new; do rm -rf -- "./$d"; done
+`.concat(FORGET_FAILURE);
 };
 
 const installFailed = (host: HostName, why: string): DevbackupError =>

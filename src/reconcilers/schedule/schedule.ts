@@ -10,7 +10,9 @@ import { differencesOf } from "../machine/file-differs.ts";
 import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import type { View } from "../view.ts";
+import { FORGET_FAILURE } from "./broken.ts";
 import { type Due, dueOf, keyId, loginId, programId, proposeOn } from "./common.ts";
+import { secretsNotMended } from "./not-mended.ts";
 import { toInstall } from "./program.ts";
 import { SERVICE, TIMER, TIMER_STANDS, UNITS } from "./schedule-facts.ts";
 import { scheduleProblems } from "./schedule-problems.ts";
@@ -51,8 +53,10 @@ export const schedule: Reconciler<Input> = {
     const input = inputOf(due, view);
     const why = whatIsWrong(due, input);
     const next = nextRun(looked);
-    if (why.length === 0) return {};
+    const warnings = secretsNotMended(due);
+    if (why.length === 0) return { warnings };
     return {
+      warnings,
       actions: [
         proposeOn<Input>("schedule", on, {
           change: there.standpoint === null ? "create" : "update",
@@ -94,11 +98,14 @@ function nextRun({ asked }: Due["looked"]): string {
   return calendar?.kind === "taken" ? (calendar.next ?? "never") : "when it can be told";
 }
 
-function whatIsWrong({ there }: Due, { files, stale, secrets, former }: Input): string[] {
+function whatIsWrong({ there, broken }: Due, { files, stale, secrets, former }: Input): string[] {
   return [
     ...differencesOf(files, there.files),
     ...stale.map((path) => `${path} is no part of the desired state any more`),
-    ...secrets.map(([name]) => `${name} ${there.secrets.has(name) ? "has changed" : "is not there"}`),
+    ...secrets.map(
+      ([name]) =>
+        `${name} ${broken.secrets.has(name) ? "can't be decrypted there" : there.secrets.has(name) ? "has changed" : "is not there"}`,
+    ),
     ...former.map((name) => `${name} is needed no more`),
     ...(there.timer === TIMER_STANDS
       ? []
@@ -107,7 +114,7 @@ function whatIsWrong({ there }: Due, { files, stale, secrets, former }: Input): 
 }
 
 function inputOf(
-  { wanted, there, looked }: Due,
+  { wanted, there, broken, looked }: Due,
   { desired: { hosts }, stages }: Pick<View, "desired" | "stages">,
 ): Input {
   const files = filesOf(wanted, looked);
@@ -118,7 +125,7 @@ function inputOf(
     files,
     stale: [...there.files.keys()].filter((path) => path.startsWith(states) && !paths.has(path)),
     secrets: [...wanted.secrets].flatMap(([name, secret]) =>
-      secret.kind === "read" && there.secrets.get(name) !== secret.digest
+      secret.kind === "read" && (there.secrets.get(name) !== secret.digest || broken.secrets.has(name))
         ? [[name, secret.digest] as const]
         : [],
     ),
@@ -188,6 +195,7 @@ chmod 700 ${SCHEDULE_FOLDER}`,
     sh`sync -f ${SCHEDULE_FOLDER}; sync -f ${UNITS}
 systemctl daemon-reload`,
     ...(insteadOfRetry ? [END_RETRY] : []),
+    FORGET_FAILURE,
     sh`systemctl --quiet enable ${TIMER}
 systemctl restart ${TIMER}`,
   ].join("\n");
