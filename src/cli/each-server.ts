@@ -1,4 +1,4 @@
-import { AGAIN, DevbackupError } from "../domain/trouble.ts";
+import { AGAIN, DevbackupError, type ExitCode } from "../domain/trouble.ts";
 import type { Witness } from "../notify/ending.ts";
 import type { View } from "../reconcilers/view.ts";
 import { commandLine } from "./command-line.ts";
@@ -16,17 +16,26 @@ interface Asked {
   readonly flags: OnServerFlags;
 }
 
-/** By what weighs most. */
-const EXIT_CODES = [6, 4, 3, 1, 0] as const;
+/** What weighs most is the least. */
+const WEIGHT = { 130: 0, 6: 1, 5: 2, 4: 3, 3: 4, 1: 5 } as const satisfies Record<ExitCode, number>;
+const BY_WEIGHT = Object.entries(WEIGHT)
+  .sort(([, one], [, other]) => one - other)
+  .map(([code]) => Number(code));
+
+/** A code that is not known is no success. */
+export const worstOf = (codes: readonly number[]): number =>
+  BY_WEIGHT.find((code) => codes.includes(code)) ?? (codes.every((code) => code === 0) ? 0 : 1);
 
 /**
  * Has `work` done for each dataset that is meant, one after the other under its lock, and `ended` when all had their
- * turn; what is wrong with one says nothing of the next. Those whom `notify` declares are told. The worst exit code.
+ * turn, which prints the document of `--json`; what is wrong with one says nothing of the next. What was thrown is thrown on,
+ * where there are several and a document it stands in that, and on stderr. Those whom `notify` declares are told. The worst
+ * exit code.
  */
 export async function onEachServer(
   { what, typed, flags }: Asked,
   work: (there: OnServer, witness: Witness) => Promise<number>,
-  ended: (terminal: Terminal) => Promise<void> = async () => {},
+  ended?: (terminal: Terminal, errors: readonly DevbackupError[]) => Promise<void>,
 ): Promise<number> {
   const terminal = openTerminal(flags);
   const loaded = await load(flags, terminal);
@@ -48,11 +57,20 @@ export async function onEachServer(
       }
     }
     const all = [...codes, ...errors.map(({ trouble }) => trouble.exitCode)];
-    const worst = EXIT_CODES.find((code) => all.includes(code)) ?? 0;
+    const worst = worstOf(all);
+    if (terminal.json && ended !== undefined && (names.length > 1 || errors.length === 0)) {
+      for (const error of errors) {
+        witness.say(
+          `${error.trouble.what}${error.trouble.why === undefined ? "" : `: ${error.trouble.why}`}`,
+        );
+        await showError(error, { ...flags, json: false }, typed);
+      }
+      await ended(terminal, errors);
+      return worst;
+    }
     const thrown = errors.findLast(({ trouble }) => trouble.exitCode === worst);
     for (const error of errors) if (error !== thrown) await showError(error, flags);
     if (thrown !== undefined) throw thrown;
-    await ended(terminal);
     return worst;
   });
 }

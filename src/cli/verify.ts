@@ -8,6 +8,7 @@ import type { Thing } from "../reconcilers/verify/things.ts";
 import { verifyDataset } from "../reconcilers/verify/verify-dataset.ts";
 import type { View } from "../reconcilers/view.ts";
 import { createProgressLine } from "../report/progress-line.ts";
+import { troubleJson } from "../report/trouble-text.ts";
 import { type VerifyReport, verifyJson, verifyLines, verifyText } from "../report/verify-text.ts";
 import { commandLine } from "./command-line.ts";
 import { onEachServer } from "./each-server.ts";
@@ -38,9 +39,11 @@ export async function verifyCommand(flags: VerifyFlags): Promise<number> {
       for (const line of verifyLines(report)) witness.say(line);
       return exitCodeOf(report);
     },
-    async (terminal) => {
-      if (terminal.json) await terminal.document({ formatVersion: 1, datasets: reports.map(verifyJson) });
-    },
+    (terminal, errors) =>
+      terminal.document({
+        ...{ formatVersion: 1, datasets: reports.map(verifyJson) },
+        errors: errors.map(({ trouble }) => troubleJson(trouble).error),
+      }),
   );
 }
 

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { stringify } from "yaml";
+import { worstOf } from "../../src/cli/each-server.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const VERSION = "data:text/javascript,globalThis.DEVBACKUP_VERSION='test'";
@@ -28,12 +29,14 @@ describe("verify and drill, where nothing is backed up yet", () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  const run = (...args: string[]) => {
-    const { status, stdout, stderr } = spawnSync(
+  const ran = (...args: string[]) =>
+    spawnSync(
       process.execPath,
       ["--import", import.meta.resolve("tsx"), "--import", VERSION, "src/cli/main.ts", ...args],
       { cwd: ROOT, env: { ...process.env, HOME: folder, DEVBACKUP_CONFIG: folder }, encoding: "utf8" },
     );
+  const run = (...args: string[]) => {
+    const { status, stdout, stderr } = ran(...args);
     return { status, said: (stdout + stderr).replace(/\s+/g, " ") };
   };
 
@@ -58,5 +61,23 @@ describe("verify and drill, where nothing is backed up yet", () => {
     assert.equal(status, 6, said);
     assert.match(said, /nothing of photos is backed up yet/);
     assert.match(said, /the manifest of dev cannot be read/);
+  });
+
+  test("with --json there is one document, with every error in it", () => {
+    const { status, stdout } = ran("verify", "--json");
+    assert.equal(status, 6);
+    const { datasets, errors } = JSON.parse(stdout);
+    assert.deepEqual([datasets, errors.map(({ exitCode }: { exitCode: number }) => exitCode)], [[], [6, 1]]);
+  });
+
+  test("the worst code counts, and one that is not known is no success", () => {
+    const rows = [
+      [[0, 5, 1], 5],
+      [[1, 6, 5], 6],
+      [[0, 7], 1],
+      [[0, 0], 0],
+      [[], 0],
+    ] as const;
+    for (const [codes, worst] of rows) assert.equal(worstOf(codes), worst);
   });
 });
