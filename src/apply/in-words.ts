@@ -17,9 +17,21 @@ export const FROM_THERE = "from where you apply: ";
 /** With a flag it is another command that is meant; but for `--approve` and `--label`, which add to what was typed. */
 const WHOLE = new RegExp(`(?<!${FROM_THERE})(${AGAIN}|${LOOK})(?! -(?!-(?:approve|label) ))`, "g");
 
+/** Other commands that read the desired state, and have no `--config` up to the next command or sentence. */
+const OTHERS =
+  /\bdevbackup (?:verify|drill|status|report|restore|keys (?:show|escrow|test)|manifest (?:latest|list|chain|import|rebuild))\b(?!(?:(?!\bdevbackup )[^;\n])*? --config )/g;
+
+/** What names the desired state, and its word as a shell has it. */
+const CONFIG = / --config (?:'[^']*'|\\.|[^\s'\\])+/;
+
 /** What to type next, in the words of the user. */
-export const nextInWords = (next: string, { command, planCommand }: Typed): string =>
-  next.replace(WHOLE, (named) => (named === AGAIN ? command : planCommand));
+export function nextInWords(next: string, { command, planCommand }: Typed): string {
+  // nothing where none was typed, nor where the run reads a copy
+  const [config = ""] = CONFIG.exec(planCommand) ?? [];
+  return next
+    .replace(WHOLE, (named) => (named === AGAIN ? command : planCommand))
+    .replace(OTHERS, (named) => `${named}${config}`);
+}
 
 /**
  * `error` with the commands that it suggests in the words of the user. Whoever threw it does not know what was typed.

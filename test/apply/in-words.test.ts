@@ -26,6 +26,20 @@ const rows: readonly { readonly next: string | undefined; readonly why?: string;
     },
     { next: "devbackup apply --restore 2026-01", words: "devbackup apply --restore 2026-01" },
     { next: "devbackup plan --out FILE", words: "devbackup plan --out FILE" },
+    { next: "devbackup verify", words: "devbackup verify --config '/etc/$&'" },
+    {
+      next: "devbackup manifest chain 2026-01: it shows what rests on it",
+      words: "devbackup manifest chain --config '/etc/$&' 2026-01: it shows what rests on it",
+    },
+    {
+      next: `devbackup keys test --identity FILE, then: ${AGAIN}`,
+      words: `devbackup keys test --config '/etc/$&' --identity FILE, then: ${TYPED.command}`,
+    },
+    {
+      next: "devbackup restore 2026-01 'a b' --to FOLDER --config other",
+      words: "devbackup restore 2026-01 'a b' --to FOLDER --config other",
+    },
+    { next: "devbackup keys new-recovery makes one", words: "devbackup keys new-recovery makes one" },
     { next: "check the network", words: "check the network" },
     {
       next: AGAIN,

@@ -13,6 +13,15 @@ describe("commands that are suggested", () => {
     assert.equal(commandLine(AGAIN, FLAGS), `${AGAIN} --config ${FLAGS.config} --dataset dev`);
   });
 
+  test("another command than what was typed: of the same desired state", () => {
+    const config = "/srv/it's here/devbackup.yaml";
+    const typed = typedBy("devbackup verify", { config, dataset: "dev" });
+    const next = nextInWords("devbackup drill", typed);
+    assert.equal(next, `devbackup drill --config '/srv/it'\\''s here/devbackup.yaml'`);
+    assert.equal(nextInWords(next, typed), next, "once");
+    assert.equal(nextInWords("devbackup drill", typedBy(AGAIN, { dataset: "dev" })), "devbackup drill");
+  });
+
   test("with a label that is suggested, too", () => {
     const next = nextInWords(`${AGAIN} --label 2026-08`, typedBy(AGAIN, FLAGS));
     assert.equal(next, `${AGAIN} --config ${FLAGS.config} --dataset dev --label 2026-08`);
@@ -33,6 +42,7 @@ describe("commands that are suggested", () => {
     assert.equal(next, `wait, then: ${apply}`);
     assert.equal(nextInWords(next, words), next, "it is put into their words once");
     assert.equal(nextInWords(LOOK, words), "from where you apply: devbackup plan --dataset dev");
+    assert.equal(nextInWords("devbackup verify", words), "devbackup verify", "nor what reads the copy");
     assert.equal(words.exactly, undefined, "nobody typed it");
   });
 });
