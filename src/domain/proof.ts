@@ -1,5 +1,5 @@
 import { asRecord, recordIn } from "./json.ts";
-import { type Label, parseLabel } from "./label.ts";
+import { compareLabels, type Label, parseLabel } from "./label.ts";
 import { after, formatPeriod, type Period } from "./period.ts";
 import { FURTHEST_AHEAD_MS } from "./units.ts";
 
@@ -31,10 +31,28 @@ export const isGood = ({ result }: DrillProof): boolean => result === "same" || 
 /** The newest proof that a restore works; undefined where there is none. */
 export const lastGood = (proofs: readonly DrillProof[]): DrillProof | undefined => proofs.findLast(isGood);
 
+/** Without those that are dated ahead of `now`, by more than a clock may be: when they were is not known. */
+export const untilNow = (proofs: readonly DrillProof[], now: Date): readonly DrillProof[] =>
+  proofs.filter(({ at }) => at.getTime() <= now.getTime() + FURTHEST_AHEAD_MS);
+
+/**
+ * The newest failure that nothing has answered: what an older label proves says nothing of what came behind it. `proofs`:
+ * oldest first.
+ */
+export const standingFailure = (proofs: readonly DrillProof[]): DrillProof | undefined =>
+  proofs.findLast(
+    (failed, at) =>
+      !isGood(failed) &&
+      !proofs.slice(at + 1).some((later) => isGood(later) && compareLabels(later.label, failed.label) >= 0),
+  );
+
 /** Why a drill is due, in words; null where it is not. `proofs`: oldest first. */
 export function whyDrillDue(proofs: readonly DrillProof[], every: Period, now: Date): string | null {
-  const last = lastGood(proofs.filter(({ at }) => at.getTime() <= now.getTime() + FURTHEST_AHEAD_MS));
+  const counting = untilNow(proofs, now);
+  const [last, failed] = [lastGood(counting), standingFailure(counting)];
   if (last === undefined) return "no drill has proven yet that a restore works";
+  if (failed !== undefined)
+    return `the drill of ${failed.label} on ${failed.at.toISOString().slice(0, 10)} did not restore what was backed up`;
   if (after(last.at, every) > now) return null;
   return `the last good drill, of ${last.label}, was on ${last.at.toISOString().slice(0, 10)}: more than ${formatPeriod(every)} ago`;
 }

@@ -143,7 +143,7 @@ function growth({ growthBytesPerLabel, monthsLeft }: SpaceStatus): string {
 }
 
 function restore({ restore: { estimateMs, because }, drills }: DatasetStatus): string {
-  const good = drills.findLast(({ result }) => result !== "failed");
+  const good = drills?.findLast(({ result }) => result !== "failed");
   if (estimateMs === null || good === undefined) return because;
   return `about ${formatDuration(estimateMs)}, ${because}, ${formatAgo(good.ageMs)}`;
 }

@@ -1,11 +1,13 @@
-import { isGood, lastGood } from "../domain/proof.ts";
+import { type DrillProof, isGood, lastGood, standingFailure, untilNow } from "../domain/proof.ts";
 import type { View } from "../reconcilers/view.ts";
 import { ageMs } from "./history.ts";
 import type { DatasetStatus, Doubt } from "./status.ts";
 
 /** What drills have proven, and how long a restore takes by the newest that was good. */
-export function drillsOf({ facts, takenAt }: View): Pick<DatasetStatus, "drills" | "restore"> {
-  const proofs = facts.drills.kind === "known" ? facts.drills.value.proofs : [];
+export function drillsOf(view: View): Pick<DatasetStatus, "drills" | "restore"> {
+  const { takenAt } = view;
+  const proofs = proofsOf(view);
+  if (proofs === null) return { drills: null, restore: { estimateMs: null, because: "not known" } };
   const good = lastGood(proofs);
   return {
     drills: proofs.map((proof) => {
@@ -14,8 +16,7 @@ export function drillsOf({ facts, takenAt }: View): Pick<DatasetStatus, "drills"
         ...{ at, ageMs: ageMs(at, takenAt), label: proof.label, durationMs: proof.durationMs },
         result: RESULT[proof.result],
         sizeBytes: proof.tree?.bytes ?? null,
-        why:
-          proof.result === "restored" ? NOT_COMPARED : isGood(proof) ? null : (proof.why[0] ?? proof.result),
+        why: proof.result === "restored" ? NOT_COMPARED : isGood(proof) ? null : whyNot(proof),
       };
     }),
     restore:
@@ -28,10 +29,16 @@ export function drillsOf({ facts, takenAt }: View): Pick<DatasetStatus, "drills"
 const RESULT = { same: "proven", restored: "restored", differs: "failed", failed: "failed" } as const;
 const NOT_COMPARED = "there was no fingerprint to compare it with";
 
-/** That the newest drill was none that proves anything. */
-export function drillInDoubt({ spec }: View, drills: DatasetStatus["drills"]): Doubt[] {
-  const last = drills.at(-1);
-  if (last === undefined || last.result !== "failed") return [];
-  const text = `the drill of ${last.label} on ${last.at.slice(0, 10)} did not restore what was backed up: ${last.why}`;
-  return [{ code: "drill-failed", host: spec.server, weight: "damage", text, next: "devbackup drill" }];
+const whyNot = ({ why, result }: DrillProof): string => why[0] ?? result;
+
+/** Null where nobody could look. */
+const proofsOf = ({ facts: { drills }, takenAt }: View): readonly DrillProof[] | null =>
+  drills.kind === "known" ? untilNow(drills.value.proofs, takenAt) : null;
+
+/** That a drill failed, and no other has shown since that it is well again. */
+export function drillInDoubt(view: View): Doubt[] {
+  const failed = standingFailure(proofsOf(view) ?? []);
+  if (failed === undefined) return [];
+  const text = `the drill of ${failed.label} on ${failed.at.toISOString().slice(0, 10)} did not restore what was backed up: ${whyNot(failed)}`;
+  return [{ code: "drill-failed", host: view.spec.server, weight: "damage", text, next: "devbackup drill" }];
 }

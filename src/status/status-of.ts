@@ -94,7 +94,6 @@ function datasetStatus(
   const overdue = overdueOf(spec, last ?? null, view.takenAt);
   const said = saidOf(plan, spec.name, new Set(away.keys()));
   const labels = history.filter((entry) => entry.kind === "label");
-  const drills = drillsOf(view);
   const doubts = [
     ...said.doubts,
     ...copiesInDoubt(
@@ -103,7 +102,7 @@ function datasetStatus(
       actions,
     ),
     ...foundInDoubt(view),
-    ...drillInDoubt(view, drills.drills),
+    ...drillInDoubt(view),
     ...datedAhead(rows, view.takenAt),
   ];
   const anchor = nextAnchor(spec, rows, pending, target);
@@ -118,7 +117,7 @@ function datasetStatus(
     ...{ doubts, advice: said.advice },
     space: spaceOf(view, anchor),
     inBucket: inBucket(view.cloud?.bucket),
-    ...drills,
+    ...drillsOf(view),
     verification: verificationOf(view, labels),
     applies: appliesOf(view),
   };

@@ -94,8 +94,8 @@ export interface DatasetStatus {
   readonly restore: RestoreEstimate;
   /** Null where nobody could look. */
   readonly verification: VerificationStatus | null;
-  /** Proofs and failures, newest last. */
-  readonly drills: readonly DrillStatus[];
+  /** Proofs and failures, newest last. Null where nobody could look. */
+  readonly drills: readonly DrillStatus[] | null;
   /** Of those that had something to do, at most {@link APPLIES_SHOWN}, newest last. Null where nobody could read them. */
   readonly applies: readonly ApplyStatus[] | null;
 }
@@ -192,9 +192,9 @@ export interface SpaceStatus {
 }
 
 export interface RestoreEstimate {
-  /** Null before the first drill. */
+  /** Null before the first drill, and where nobody could look. */
   readonly estimateMs: number | null;
-  /** `as the drill of 2026-03 took` or `no drill yet`. */
+  /** `as the drill of 2026-03 took`, `no drill yet` or `not known`. */
   readonly because: string;
 }
 

@@ -55,7 +55,33 @@ describe("when a drill is due", () => {
     [
       "a failure behind a good one",
       [of("2026-05-01T00:00:00Z", "same"), of("2026-06-01T00:00:00Z", "failed")],
+      /^the drill of 2026-03 on 2026-06-01 did not restore/,
+    ],
+    [
+      "that the same label has answered",
+      [of("2026-05-01T00:00:00Z", "differs"), of("2026-06-01T00:00:00Z", "same")],
       null,
+    ],
+    [
+      "that a later one has answered",
+      [
+        of("2026-05-01T00:00:00Z", "differs"),
+        { ...of("2026-06-01T00:00:00Z", "same"), label: label("2026-04") },
+      ],
+      null,
+    ],
+    [
+      "that an older one can't answer",
+      [
+        of("2026-05-01T00:00:00Z", "differs"),
+        { ...of("2026-06-01T00:00:00Z", "same"), label: label("2026-02") },
+      ],
+      /^the drill of 2026-03 on 2026-05-01 did not restore/,
+    ],
+    [
+      "that one dated years ahead can't answer",
+      [GOOD, of("2026-05-01T00:00:00Z", "differs"), of("2036-01-01T00:00:00Z", "same")],
+      /^the drill of 2026-03 on 2026-05-01 did not restore/,
     ],
   ] as const)
     test(what, () => {

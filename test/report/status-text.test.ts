@@ -236,7 +236,7 @@ describe("status", () => {
     const [label] = dataset?.history ?? [];
     for (const part of [
       ...[again, dataset, label, again.cloud, dataset?.verification],
-      ...[dataset?.drills[0], dataset?.applies?.[0], dataset?.newest, dataset?.overdue, dataset?.chain],
+      ...[dataset?.drills?.[0], dataset?.applies?.[0], dataset?.newest, dataset?.overdue, dataset?.chain],
       ...[dataset?.nextAnchor, dataset?.space, dataset?.space.server, dataset?.restore],
     ])
       for (const name of Object.keys(part ?? {}))

@@ -133,6 +133,8 @@ test("what R2 costs: 10 GB are free, a begun GB counts whole; of another store n
   assert.equal(monthlyCostUsd(cloud("https://r2.cloudflarestorage.com.example.org"), 20e9), null);
 });
 
+const GOOD_AHEAD = { at: new Date("2036-01-01T00:00:00Z"), result: "same" } as const;
+
 test("drills: the newest good one says how long a restore takes, the newest bad one is in doubt", () => {
   const proof = (day: string, result: DrillProof["result"]): DrillProof => ({
     ...{ label: label("2026-05"), at: new Date(`${day}T04:00:00Z`), result, durationMs: 600_000 },
@@ -152,7 +154,7 @@ test("drills: the newest good one says how long a restore takes, the newest bad 
   const bad = of(proof("2026-05-01", "restored"), proof("2026-05-31", "differs"));
   assert.equal(bad.restore.estimateMs, 600_000);
   assert.deepEqual(
-    bad.drills.map(({ result, why }) => [result, why]),
+    bad.drills?.map(({ result, why }) => [result, why]),
     [
       ["restored", "there was no fingerprint to compare it with"],
       ["failed", "notes/a: another content"],
@@ -161,6 +163,13 @@ test("drills: the newest good one says how long a restore takes, the newest bad 
   assert.deepEqual(bad.because, [
     "ls: the drill of 2026-05 on 2026-05-31 did not restore what was backed up: notes/a: another content",
   ]);
+  // neither an older label nor one whose clock ran ahead answers for it
+  const failed = { ...proof("2026-05-01", "differs"), label: label("2026-06") };
+  for (const beside of [proof("2026-05-31", "same"), { ...failed, ...GOOD_AHEAD }])
+    assert.equal(of(failed, beside).verdict, "in-doubt");
+  assert.equal(of(failed, { ...failed, ...GOOD_AHEAD }).drills?.length, 1);
+  const unread = statusIn({ rows: "2026-06 full 100", change: { drills: unknown("no") } }).datasets[0];
+  assert.deepEqual([unread?.drills, unread?.restore.because], [null, "not known"]);
 });
 
 test("applies: the newest fifty, newest last, with their age", () => {

@@ -122,6 +122,7 @@ const nextAnchor = ({ nextAnchor: { label, because }, chain }: DatasetStatus): F
 });
 
 function lastDrill({ drills }: DatasetStatus): FactShown {
+  if (drills === null) return { name: "Last drill", value: "not known", about: "nobody could look" };
   const last = drills.at(-1);
   if (last === undefined)
     return { name: "Last drill", value: "none yet", about: "devbackup drill proves a restore" };

@@ -94,6 +94,7 @@ export function dueTable({ dataset, due }: DatasetStatus): Html | null {
 
 /** Restores that were tried, newest first. */
 export function drillTable({ dataset, drills }: DatasetStatus): Html {
+  if (drills === null) return html`<p class="quiet">What drills have proven is not known.</p>\n`;
   if (drills.length === 0)
     return html`<p class="quiet">No drill yet. <code>devbackup drill</code> restores the newest label beside what is there, compares it with what was backed up, and keeps the proof.</p>\n`;
   const row = ({ at, ageMs, label, result, durationMs, sizeBytes, why }: DrillStatus): Html =>

@@ -22,7 +22,7 @@ const HOSTILE = `"><script>document.title='owned'</script><img src=x onerror=ale
 export function statusWith(bad: string): Status {
   const made = dataset(months("2026-05", 7));
   const [latest] = made.applies?.slice(-1) ?? [];
-  const [drill] = made.drills.slice(-1);
+  const [drill] = (made.drills ?? []).slice(-1);
   return {
     ...status([
       {
@@ -148,7 +148,7 @@ function damaged(): Status {
           id: "replace:dev@2026-07" as ActionId,
         },
       ],
-      drills: [...made.drills, failed],
+      drills: [...(made.drills ?? []), failed],
       verification: {
         at: "2026-11-20T03:22:41Z",
         ageMs: ageOf("2026-11-20T03:22:41Z"),
