@@ -3,8 +3,10 @@
 const BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
-const HOUR_MS = 60 * MINUTE_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
+/** On average. */
+export const DAYS_A_MONTH = 30.437;
 
 /** What is dated further ahead than this was noted by a clock that was wrong, and says nothing. */
 export const FURTHEST_AHEAD_MS = DAY_MS;
@@ -54,7 +56,9 @@ export function formatAge(ageMs: number): string {
   const days = Math.floor(ageMs / DAY_MS);
   if (days < 60) return plural(days, "day");
   // the mean lengths of the Gregorian calendar
-  return days < 730 ? plural(Math.floor(days / 30.437), "month") : plural(Math.floor(days / 365.25), "year");
+  return days < 730
+    ? plural(Math.floor(days / DAYS_A_MONTH), "month")
+    : plural(Math.floor(days / 365.25), "year");
 }
 
 /** Of an age: `3 days ago`, `just now`. */

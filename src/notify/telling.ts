@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { isGone, ownProcess, type RunRecord, type Runs } from "../controller/runs.ts";
 import type { NotifySpec } from "../desired-state/desired-state.ts";
+import { DAY_MS, HOUR_MS } from "../domain/units.ts";
 import { worthSeeing } from "../plan/advice.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Delivery, type DeliveryOptions, deliver, type News } from "./deliver.ts";
@@ -32,10 +33,10 @@ export interface Telling {
 }
 
 /** An older record of a run that told its end belongs to no unit that is still about to ask for it. */
-const KEPT_MS = 24 * 3_600_000;
+const KEPT_MS = DAY_MS;
 
 /** A host that is asleep is tried again every quarter of an hour. Less than a day, for runs are not that punctual. */
-const SAME_AGAIN_MS = 23 * 3_600_000;
+const SAME_AGAIN_MS = 23 * HOUR_MS;
 
 /** From here on a run is told of: that it begins, what it came to, or by the next one that it never ended. */
 export async function beginTelling(options: TellingOptions): Promise<Telling> {

@@ -1,4 +1,4 @@
-import { formatBytes, plural } from "../domain/units.ts";
+import { DAYS_A_MONTH, formatBytes, HOUR_MS, plural } from "../domain/units.ts";
 import { type DatasetStatus, type Gap, type LabelStatus, PLACES, type Standing } from "../status/status.ts";
 import type { Paint, TextOptions } from "./lines.ts";
 import { PLACE_NAMES, placesShown } from "./places.ts";
@@ -69,8 +69,6 @@ const columnsFor = (hasCloud: boolean): readonly Column<LabelStatus>[] => [
   ),
 ];
 
-const HOUR_MS = 3_600_000;
-
 /** `now`, `5 h`, `12 d`, `7 mo`, `3 y`. */
 function shortAge(ageMs: number): string {
   const hours = Math.floor(ageMs / HOUR_MS);
@@ -79,7 +77,7 @@ function shortAge(ageMs: number): string {
   if (days < 2) return `${hours} h`;
   if (days < 60) return `${days} d`;
   // the mean lengths of the Gregorian calendar; rounded, so that a label a month is a month a line
-  return days < 730 ? `${Math.round(days / 30.437)} mo` : `${Math.floor(days / 365.25)} y`;
+  return days < 730 ? `${Math.round(days / DAYS_A_MONTH)} mo` : `${Math.floor(days / 365.25)} y`;
 }
 
 /** By label: where it stands in the line that its anchor began. */

@@ -3,7 +3,7 @@ import { type Cadence, type Label, labelAfter, monthsBetween } from "../domain/l
 import { decideAnchor, type Link, parentIn } from "../domain/lineage.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import type { PendingLabel } from "../domain/pending.ts";
-import { formatBytes, plural } from "../domain/units.ts";
+import { DAYS_A_MONTH, formatBytes, plural } from "../domain/units.ts";
 import type { Place } from "../reconcilers/machine/place.ts";
 import { RESERVE_BYTES } from "../reconcilers/machine/place.ts";
 import type { NextAnchor } from "./status.ts";
@@ -11,7 +11,7 @@ import type { NextAnchor } from "./status.ts";
 /** So many of the last increments tell what the next will take. */
 const LAST = 6;
 /** The mean lengths of the Gregorian calendar. */
-const LABELS_A_MONTH: Readonly<Record<Cadence, number>> = { monthly: 1, weekly: 4.348, daily: 30.437 };
+const LABELS_A_MONTH: Readonly<Record<Cadence, number>> = { monthly: 1, weekly: 4.348, daily: DAYS_A_MONTH };
 
 /** What an increment takes, as the last ones did: their median, in bytes. Null before the first. */
 export function typicalIncrement(rows: Manifest): number | null {
