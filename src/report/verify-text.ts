@@ -53,7 +53,7 @@ export function verifyLines(report: VerifyReport): string[] {
     `${report.dataset}: ${copies} looked at, ${bad.length} not known to be whole`,
     ...bad.map(
       (finding) =>
-        `- ${thingInWords(finding, report)}: ${[finding.state, finding.why].filter((word) => word !== null).join(": ")}`,
+        `- ${thingInWords(finding, report)}: ${[finding.state, finding.why && firstLine(finding.why)].filter((word) => word !== null).join(": ")}`,
     ),
     ...nextLines(report),
   ];
@@ -119,10 +119,13 @@ function styleOf(finding: Finding | undefined): Parameters<ReturnType<typeof pai
   return finding.state === "not-checked" ? "yellow" : ["bold", "red"];
 }
 
+/** A program that could not read says so several times. */
+const firstLine = (text: string): string => text.split("\n", 1)[0] ?? text;
+
 function wrongLines(finding: Finding, report: VerifyReport, { color, width }: TextOptions): string[] {
   const paint = painter(color);
   const word = finding.state === "not-checked" ? "not checked" : finding.state;
-  const said = finding.why === null ? "" : `: ${finding.why}`;
+  const said = finding.why === null ? "" : `: ${firstLine(finding.why)}`;
   const text = printable(`${thingInWords(finding, report)}${said}`);
   const [first = "", ...rest] = wrapAfter(`${word}  `, text, width);
   const style: Parameters<typeof paint>[0] = finding.state === "not-checked" ? "yellow" : ["bold", "red"];
@@ -174,14 +177,22 @@ function closingLines(report: VerifyReport, { color, width }: TextOptions): stri
 }
 
 /** What can be done about what is not as it should be. */
-function nextLines({ findings, mend, chain }: VerifyReport): string[] {
+function nextLines(report: VerifyReport): string[] {
+  const { findings, mend, chain } = report;
   const wrong = findings.filter(isWrong);
+  const gone = lost(report);
+  const isLost = (label: Label) => gone.some((each) => each.label === label);
+  // a snapshot is received from its whole chain
+  const isCost = (label: Label) => gone.some(({ costs }) => costs.includes(label));
+  const isMendable = ({ place, label, asRegistered }: Finding) =>
+    !asRegistered && !(place === "hydrated" ? isCost(label) : isLost(label));
   if (wrong.length === 0)
     return ["next: put right what kept it from being looked at, and run the same command again"];
   const asRegistered = wrong.find((finding) => finding.asRegistered);
   return [
-    ...(wrong.some((finding) => !finding.asRegistered)
-      ? [`next: ${mend}, which mends what is whole elsewhere`]
+    ...(wrong.some(isMendable) ? [`next: ${mend}, which mends what is whole elsewhere`] : []),
+    ...(gone.some((each) => !each.asRegistered)
+      ? ["next: devbackup manifest import DIR, which puts back from another copy what is whole nowhere"]
       : []),
     ...(asRegistered === undefined
       ? []

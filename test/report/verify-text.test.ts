@@ -89,7 +89,7 @@ The artifact of 2026-01 is whole nowhere: it costs 2 labels:
 manifest import DIR. Without one, the next artifact is an
 anchor.
 verified: 1 damaged, 1 missing, of 7 copies; 330 MiB read in 12 s
-next: devbackup apply, which mends what is whole elsewhere
+next: devbackup manifest import DIR, which puts back from another copy what is whole nowhere
 `,
   },
   {
@@ -136,6 +136,25 @@ for (const { name, given, exitCode, says } of rows)
     assert.equal(exitCodeOf(given), exitCode);
   });
 
+test("of what is lost and what is not, apply mends the one alone, and no snapshot whose chain is lost", () => {
+  const APPLY = "next: devbackup apply, which mends what is whole elsewhere";
+  const mends = (signs: string) => verifyLines(report(signs)).includes(APPLY);
+  assert.equal(mends("2026-01 full 100 x-., 2026-02 incr 9 x+x"), true);
+  assert.equal(mends("2026-01 full 100 x-., 2026-02 incr 9 ++x"), false);
+  assert.equal(mends("2026-01 full 100 x-x"), false);
+  assert.equal(mends("2026-01 full 100 ++x"), true);
+});
+
+test("of what a program said of a disk that fails, the first line alone", () => {
+  const given = report("2026-01 full 100 +?.");
+  const why = "dgst: Input/output error\n80AB:error:8000\n80AB:error:1080";
+  const findings = given.findings.map((each) => (each.why === null ? each : { ...each, why }));
+  for (const said of [text({ ...given, findings }), verifyLines({ ...given, findings }).join("\n")]) {
+    assert.match(said, /: dgst: Input\/output error$/m);
+    assert.doesNotMatch(said, /80AB/);
+  }
+});
+
 test("the same for programs", () => {
   const { labels, lost, counts, result } = verifyJson(report("2026-01 full 100 x-., 2026-02 incr 9 +++"));
   assert.deepEqual(labels[0]?.server, {
@@ -160,7 +179,6 @@ test("for a message: what it comes to, and what is not whole with what mends it"
     "next: devbackup apply, which mends what is whole elsewhere",
   ]);
   assert.deepEqual(verifyLines(report("2026-01 full 100 !+x")).slice(3), [
-    "next: devbackup apply, which mends what is whole elsewhere",
     "next: devbackup manifest chain 2026-01, which shows what rests on it: no apply mends that",
   ]);
 });
