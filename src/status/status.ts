@@ -9,7 +9,7 @@ import type { ActionId, Hazard, Stage } from "../plan/plan.ts";
 export interface Status {
   readonly formatVersion: 1;
   readonly takenAt: string;
-  /** The worst of the datasets'. */
+  /** The worst of the datasets', and of what is in doubt of none of them. */
   readonly verdict: Verdict;
   /** Why it is not `well`, a line each, what weighs most first. */
   readonly because: readonly string[];
