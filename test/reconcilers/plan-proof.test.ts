@@ -134,6 +134,14 @@ describe("a fingerprint in the plan", () => {
     assert.deepEqual([ids(plan), base(plan, "2026-03")], [["fingerprint:dev@2026-03"], "2026-02"]);
     assert.equal(base(planned({ change: without("2026-01") }, null), "2026-03"), null);
   });
+  test("that unchanged files are not read again is said where that is so", () => {
+    const why = (given: Partial<Case>, at: string) =>
+      action(planned(given, null), `fingerprint:dev@${at}`).reason;
+    const spares = /as they were at 2026-0\d are not read again$/;
+    assert.match(why({ change: without("2026-02") }, "2026-03"), spares);
+    assert.match(why({ change: without("2026-01") }, "2026-03"), /every file is read$/);
+    assert.match(why({ target: "2026-04" }, "2026-04"), spares);
+  });
   test("of an anchor every file is read", () => {
     assert.equal(base(planned({ rows: "2026-03 full 9", change: without() }, null), "2026-03"), null);
     const next = planned({ target: "2026-04" }, null);

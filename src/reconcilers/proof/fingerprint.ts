@@ -78,7 +78,7 @@ function isOriginal({ spec, facts }: View, label: Label): boolean {
 }
 
 function take(view: View, label: Label, parent: Label | null): Action<Input> {
-  const { spec, facts } = view;
+  const { spec, facts, course } = view;
   const name = snapshotName(spec.name, label);
   const base = parent !== null && isOriginal(view, parent) && hasFingerprint(view, parent) ? parent : null;
   return propose("fingerprint", spec, {
@@ -89,9 +89,9 @@ function take(view: View, label: Label, parent: Label | null): Action<Input> {
     change: "create",
     summary: `note what ${name} holds on ${spec.workstation}: names, owners, times, and the hashes of all files`,
     reason:
-      parent === null
+      base === null && !course.pending.some((each) => each.label === parent)
         ? "no fingerprint yet; every file is read"
-        : `no fingerprint yet; files that are as they were at ${parent} are not read again`,
+        : `no fingerprint yet; files that are as they were at ${base ?? parent} are not read again`,
     details: [`${fingerprintFolder(spec)}/`],
     needs: [
       packagesId(spec.workstation),
