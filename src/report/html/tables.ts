@@ -96,7 +96,7 @@ export function dueTable({ dataset, due }: DatasetStatus): Html | null {
 export function drillTable({ dataset, drills }: DatasetStatus): Html {
   if (drills === null) return html`<p class="quiet">What drills have proven is not known.</p>\n`;
   if (drills.length === 0)
-    return html`<p class="quiet">No drill yet. <code>devbackup drill</code> restores the newest label beside what is there, compares it with what was backed up, and keeps the proof.</p>\n`;
+    return html`<p class="quiet">No drill yet. <code>devbackup drill</code> restores the newest label into scratch space on the server, compares it with what was backed up, and keeps the proof.</p>\n`;
   const row = ({ at, ageMs, label, result, durationMs, sizeBytes, why }: DrillStatus): Html =>
     html`<tr><th scope="row">${minute(at)}</th><td class="quiet">${formatAgo(ageMs)}</td><td class="label">${label}</td>${
       result === "failed" ? said("bad", "failed") : said("well", result)
