@@ -52,7 +52,8 @@ export async function takeLock(host: Host, spec: DatasetSpec, holder: Holder): P
   }
   const assertHeld = () => assertAlive(command, host, name, patience);
   const fence = (preface: string) => ({
-    ...{ preface, assertHeld },
+    preface,
+    assertHeld,
     fencedOff: () => lost(host, name, "it was given to another run meanwhile"),
   });
   return {

@@ -48,7 +48,9 @@ export async function underLock<Done>(
   const tools: Tools = {
     ...context,
     host: () => lock.fenced(server),
-    ...{ progress: () => undefined, besides: () => undefined, assertHeld: () => lock.assertHeld() },
+    progress: () => undefined,
+    besides: () => undefined,
+    assertHeld: () => lock.assertHeld(),
   };
   const journal = openJournal(server, spec, holder, now);
   const carryOut: UnderLock["carryOut"] = async (action, run, planned) => {

@@ -69,7 +69,9 @@ async function agreeAndDo(
   const plan = saved === null ? fresh : retold(saved, fresh);
   const asked = parseApproval(flags.approve ?? []);
   const shown = planText(plan, {
-    ...{ ...terminal, command: what.command, narrowed: what.narrowed },
+    ...terminal,
+    command: what.command,
+    narrowed: what.narrowed,
     color: terminal.color && !terminal.quiet,
     asks: terminal.interactive,
     approved: (action) => isApproved(action, asked),

@@ -31,8 +31,15 @@ function withFlags(
 ): string {
   const { config, restore, to, identity, passphraseFile, label, dataset, host, only } = chosen;
   const flags = {
-    ...{ config, restore, to, identity },
-    ...{ "passphrase-file": passphraseFile, label, dataset, host, only },
+    config,
+    restore,
+    to,
+    identity,
+    "passphrase-file": passphraseFile,
+    label,
+    dataset,
+    host,
+    only,
   };
   return Object.entries(flags)
     .filter(([, value]) => value !== undefined)
@@ -45,7 +52,8 @@ export function typedBy(typed: string, chosen: Chosen & Once): Typed {
   const same = { ...(config !== undefined && { config }), ...(dataset !== undefined && { dataset }) };
   const command = commandLine(typed, chosen);
   return {
-    ...{ command, planCommand: typed === LOOK ? command : commandLine(LOOK, same) },
+    command,
+    planCommand: typed === LOOK ? command : commandLine(LOOK, same),
     ...exactly(typed, chosen),
   };
 }

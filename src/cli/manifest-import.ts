@@ -67,7 +67,10 @@ async function takeIn(
   const said = (result: string): Promise<void> | undefined =>
     terminal.json
       ? terminal.document({
-          ...{ formatVersion: 1, dataset: view.spec.name, folder, result },
+          formatVersion: 1,
+          dataset: view.spec.name,
+          folder,
+          result,
           take: sorted.take.map(({ file, row }) => ({
             path: file.path,
             label: row.label,

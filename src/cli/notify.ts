@@ -34,7 +34,9 @@ export async function notifyCommand(flags: NotifyFlags): Promise<number> {
     return show(await deliver({ message, run: randomUUID(), ...everybody }, ways, options), terminal);
   }
   const deliveries = await afterRun({
-    ...{ ...options, ways, files },
+    ...options,
+    ways,
+    files,
     datasets: desired.datasets.map(({ name }) => name),
     runs: openRuns({ home: homedir(), env: process.env }),
     who: whoAmI(),

@@ -81,7 +81,11 @@ export async function onServerOf(
       terminal.say(`${id}  done${outcome === null ? "" : `  ${outcome}`}\n`);
     return await underLock({ ...context, told }, (held) =>
       work({
-        ...{ spec, terminal, session, ...words, ...held },
+        spec,
+        terminal,
+        session,
+        ...words,
+        ...held,
         look: (withBucket) => look(withBucket ? undefined : notAsked),
       }),
     );
@@ -98,8 +102,13 @@ export async function onServerOf(
 export const planOf = (view: View, actions: readonly Action[]): Plan =>
   assemble(
     {
-      ...{ createdAt: view.takenAt, mode: "restore", actions },
-      ...{ labels: new Map(), warnings: [], notes: [], problems: [] },
+      createdAt: view.takenAt,
+      mode: "restore",
+      actions,
+      labels: new Map(),
+      warnings: [],
+      notes: [],
+      problems: [],
     },
     { host: null, stages: null },
   );

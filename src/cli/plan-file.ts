@@ -114,7 +114,9 @@ const digestOf = (desired: DesiredState): string =>
   sha256Of(
     JSON.stringify({
       ...desired,
-      ...{ hosts: [...desired.hosts], signers: [...desired.signers], partOf: undefined },
+      hosts: [...desired.hosts],
+      signers: [...desired.signers],
+      partOf: undefined,
     }),
   );
 

@@ -31,7 +31,9 @@ export async function restoreCommand(
   const command = commandLine(typed, flags);
   return carryOutAsked(
     {
-      ...{ ...asked, request, saved: null },
+      ...asked,
+      request,
+      saved: null,
       // no flags of plan say all of it; it looks, shows and asks itself
       ...{ command, planCommand: command, ...exactly(typed, flags) },
       narrowed: isNarrowed(flags),

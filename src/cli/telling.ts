@@ -40,7 +40,10 @@ export async function telling(
   ]);
   const secretEnv = takeSecrets(desired);
   const told = await beginTelling({
-    ...{ ways, files, whole, secretEnv },
+    ways,
+    files,
+    whole,
+    secretEnv,
     run: { what, command, who: whoAmI() },
     datasets: desired.datasets.map(({ name }) => name),
     byHand: terminal.interactive,

@@ -41,7 +41,8 @@ export async function verifyCommand(flags: VerifyFlags): Promise<number> {
     },
     (terminal, errors) =>
       terminal.document({
-        ...{ formatVersion: 1, datasets: reports.map(verifyJson) },
+        formatVersion: 1,
+        datasets: reports.map(verifyJson),
         errors: errors.map(({ trouble }) => troubleJson(trouble).error),
       }),
   );

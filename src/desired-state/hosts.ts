@@ -29,7 +29,10 @@ export function resolveHosts(
     if (name === undefined || host?.role === undefined || connection === undefined) continue;
     const restrict = resolveRestrict(key, host, home, report);
     hosts.set(name, {
-      ...{ name, role: host.role, connection, become: host.become ?? "sudo" },
+      name,
+      role: host.role,
+      connection,
+      become: host.become ?? "sudo",
       ...(restrict && { restrict }),
     });
   }

@@ -58,7 +58,8 @@ export function runsIn(text: string): JournalRun[] {
     } else if (entry.event === "apply-finished") {
       if (found?.byApply)
         change(found.at, {
-          ...{ result: entry.result, durationMs: entry.durationMs },
+          result: entry.result,
+          durationMs: entry.durationMs,
           exitCode: entry.exitCode ?? null,
         });
       open.delete(process);
@@ -79,8 +80,15 @@ export function runsIn(text: string): JournalRun[] {
 type ActionEntry = Extract<JournalEntry, { event: "action" }>;
 
 const begun = (startedAt: string, who: string, more: Partial<JournalRun>): JournalRun => ({
-  ...{ startedAt, who, result: "open", durationMs: null, planned: 0, done: 0 },
-  ...{ failed: null, why: null, exitCode: null },
+  startedAt,
+  who,
+  result: "open",
+  durationMs: null,
+  planned: 0,
+  done: 0,
+  failed: null,
+  why: null,
+  exitCode: null,
   ...more,
 });
 

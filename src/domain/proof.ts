@@ -81,7 +81,11 @@ function parseProof(line: string): DrillProof | undefined {
   if (record?.tree !== null && (files === undefined || bytes === undefined)) return undefined;
   if (!Array.isArray(why) || !why.every((each) => typeof each === "string")) return undefined;
   return {
-    ...{ label, at, result, durationMs, why },
+    label,
+    at,
+    result,
+    durationMs,
+    why,
     tree: files === undefined || bytes === undefined ? null : { files, bytes },
     artifacts: { count, bytes: readBytes },
   };

@@ -83,7 +83,8 @@ export async function deliver(
     const entry = `notify.${index} (${way.kind})`;
     const warnings: string[] = [];
     const by: Teller = {
-      ...{ news, options },
+      news,
+      options,
       times: options.times ?? TIMES,
       signal: AbortSignal.any(signals),
       warn: (text) => warnings.push(text),
@@ -126,7 +127,9 @@ async function tell(way: NotifyWay, teller: Teller): Promise<string> {
       const url = parseWebhook(typeof way.url === "string" ? way.url : await secretOf(way.url, teller));
       const told = teller.news.test === true && way.kind === "healthchecks" ? logOnly(url) : url;
       return post(POSTS[way.kind](told, message, run), {
-        ...{ tryTimeoutMs: times.tryMs, patience: times.patience, signal },
+        tryTimeoutMs: times.tryMs,
+        patience: times.patience,
+        signal,
       });
     }
     case "email": {

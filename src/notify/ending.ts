@@ -114,7 +114,11 @@ export function createWitness(): Witness & { readonly ending: (end: number | Err
         exitCode,
         mode: carriedOut ? (plan?.mode ?? null) : null,
         labels: plan?.labels ?? {},
-        ...{ done, unapproved, newest, said, warnings },
+        done,
+        unapproved,
+        newest,
+        said,
+        warnings,
         troubles: unique(troubles),
         left: left?.length ?? null,
         unseen: finished?.unseen ?? [],
@@ -160,7 +164,10 @@ const troubleOf = (error: Error): Trouble =>
       };
 
 const asTrouble = ({ code, host, text, next, exitCode }: Problem): Trouble => ({
-  ...{ code, exitCode: exitCode ?? 1, what: text, next },
+  code,
+  exitCode: exitCode ?? 1,
+  what: text,
+  next,
   ...(host !== null && { host }),
 });
 

@@ -116,7 +116,8 @@ function message(
 ): Message {
   const words = `devbackup: ${printable(title)}`;
   return {
-    ...{ occasion, exitCode },
+    occasion,
+    exitCode,
     title: words.length > MOST_TITLE ? `${words.slice(0, MOST_TITLE - 1).trimEnd()}…` : words,
     text: clipped(lines.map(printable)),
   };

@@ -44,7 +44,11 @@ export async function beginTelling(options: TellingOptions): Promise<Telling> {
   const id = randomUUID();
   const begun: Run = { ...run, begunAt: now() };
   const record: RunRecord = {
-    ...{ ...run, id, whole, files: options.files, begunAt: begun.begunAt.toISOString() },
+    ...run,
+    id,
+    whole,
+    files: options.files,
+    begunAt: begun.begunAt.toISOString(),
     process: await ownProcess(),
     invocation: env.INVOCATION_ID ?? null,
     exitCode: null,
@@ -136,7 +140,11 @@ function endNews(run: Run, ending: Ending, { now, whole, datasets }: TellingOpti
     // whoever has it run every hour hears of what it did
     forPeople: occasionOf(ending) !== "success" || ending.done.length > 0 || run.what !== "apply",
     figures: {
-      ...{ endedAt, exitCode, sound, newest, datasets },
+      endedAt,
+      exitCode,
+      sound,
+      newest,
+      datasets,
       durationMs: Math.max(0, endedAt.getTime() - run.begunAt.getTime()),
       unapproved: mode === null ? null : unapproved.length,
       warnings: mode === null ? null : worthSeeing(warnings).length,
@@ -169,7 +177,9 @@ async function tellOfLost(
               "it never ended; it was killed, or the machine went down",
               null,
             ),
-            ...{ forMonitors: record.whole, forPeople: true, figures: null },
+            forMonitors: record.whole,
+            forPeople: true,
+            figures: null,
           },
           record.id,
         ));

@@ -57,7 +57,8 @@ export function retold(saved: Plan, { actions, warnings, notes }: Plan): Plan {
   const byId = new Map(actions.map((action) => [action.id, action]));
   return {
     ...saved,
-    ...{ warnings, notes },
+    warnings,
+    notes,
     actions: saved.actions.map(({ approvedBy: _, ...action }) => {
       const fresh = byId.get(action.id);
       const { summary, reason, details, host, change } = fresh ?? action;

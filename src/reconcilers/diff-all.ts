@@ -106,8 +106,18 @@ export function viewOf(
   const hosts = hostsOf(desired, request);
   const { systems, takenAt, restrictions, schedule } = observed;
   const view = {
-    ...{ desired, spec, facts, systems, cloud, memory, takenAt },
-    ...{ course, restore, hosts, recovered, stages: request.selection.stages },
+    desired,
+    spec,
+    facts,
+    systems,
+    cloud,
+    memory,
+    takenAt,
+    course,
+    restore,
+    hosts,
+    recovered,
+    stages: request.selection.stages,
     ...(restrictions && { restrictions }),
     ...(schedule && { schedule }),
   };

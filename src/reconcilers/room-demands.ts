@@ -101,7 +101,10 @@ export function receiveDemands({ spec, facts, course }: View, actions: readonly 
     const leastBytes = sent.length === 1 ? likelyBytes : 0;
     const about = leastBytes > 0 ? "at least" : "up to about";
     return {
-      ...{ leastBytes, inFoldersBytes: 0, likelyBytes, sparing: false },
+      leastBytes,
+      inFoldersBytes: 0,
+      likelyBytes,
+      sparing: false,
       what: `${about} ${formatBytes(likelyBytes)} for the snapshot of ${label}`,
     };
   });

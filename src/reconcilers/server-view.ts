@@ -22,7 +22,10 @@ export function serverView(desired: DesiredState, spec: DatasetSpec, observed: O
   const rows = registered(facts.manifest);
   const target = rows.at(-1)?.label ?? labelAt(takenAt, spec.cadence, spec.timezone);
   return {
-    ...{ desired, spec, facts, takenAt },
+    desired,
+    spec,
+    facts,
+    takenAt,
     systems: new Map([[spec.workstation, unknown("it was not asked")], ...systems]),
     cloud: cloudOf(desired, spec, observed),
     memory: observed.memory.get(spec.name) ?? unknown("it was not read"),

@@ -56,13 +56,17 @@ export function historyLines(
 const columnsFor = (hasCloud: boolean): readonly Column<LabelStatus>[] => [
   { heading: "LABEL", align: "left", spare: 0, cell: ({ label }) => label },
   {
-    ...{ heading: "SIZE", align: "right", spare: 1 },
+    heading: "SIZE",
+    align: "right",
+    spare: 1,
     cell: ({ sizeBytes }) => (sizeBytes === null ? "" : formatBytes(sizeBytes)),
   },
   { heading: "AGE", align: "right", spare: 2, cell: ({ ageMs }) => (ageMs === null ? "" : shortAge(ageMs)) },
   ...placesShown(hasCloud).map(
     (place): Column<LabelStatus> => ({
-      ...{ heading: PLACE_NAMES[place].toUpperCase(), align: "left", spare: place === "manifest" ? 3 : 0 },
+      heading: PLACE_NAMES[place].toUpperCase(),
+      align: "left",
+      spare: place === "manifest" ? 3 : 0,
       cell: ({ places }) => GLYPH[places[place]],
       style: ({ places }) => STYLE[places[place]],
     }),

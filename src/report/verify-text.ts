@@ -69,15 +69,21 @@ export const verifyJson = (report: VerifyReport) => {
       : { state: found.state, check: found.check, at: found.at?.toISOString() ?? null, why: found.why };
   };
   return {
-    ...{ dataset, server },
+    dataset,
+    server,
     labels: rows.map(({ label, parent, sizeBytes }) => ({
-      ...{ label, parent, sizeBytes },
-      ...{ server: of(label, "server"), bucket: of(label, "bucket"), hydrated: of(label, "hydrated") },
+      label,
+      parent,
+      sizeBytes,
+      server: of(label, "server"),
+      bucket: of(label, "bucket"),
+      hydrated: of(label, "hydrated"),
     })),
     lost: lost(report),
     counts: countsOf(findings),
     resumedFrom: resumedFrom?.toISOString() ?? null,
-    ...{ checkedBytes, durationMs },
+    checkedBytes,
+    durationMs,
     result: ["ok", "not-checked", "damaged"][[0, 1, 6].indexOf(exitCodeOf(report))],
   };
 };
@@ -103,8 +109,12 @@ function columns(at: At): readonly Column<ManifestRow>[] {
 }
 
 const HOW = {
-  ...{ hash: "ok", deep: "ok, parsed", note: "ok, by its note", download: "ok, read" },
-  ...{ files: "ok, read", fingerprint: "ok, as backed up" },
+  hash: "ok",
+  deep: "ok, parsed",
+  note: "ok, by its note",
+  download: "ok, read",
+  files: "ok, read",
+  fingerprint: "ok, as backed up",
 } as const;
 
 function cellOf(finding: Finding | undefined): string {

@@ -140,7 +140,12 @@ const { label, sha256, number: sizeBytes } = STAND_IN;
 const FED = { code: "", what: "", stdin: "-" };
 
 const PROOF: DrillProof = {
-  ...{ label, at: STAND_IN.now, result: "same" as const, durationMs: 0, tree: null, why: [] },
+  label,
+  at: STAND_IN.now,
+  result: "same" as const,
+  durationMs: 0,
+  tree: null,
+  why: [],
   artifacts: { count: 0, bytes: 0 },
 };
 

@@ -46,8 +46,14 @@ export async function verifyingClosely(
   const there = gently(host, spec);
   for (const row of rows) {
     const thing: Thing = {
-      ...{ label, identity: sha256, row, sizeBytes, object: null, parent: null },
-      ...{ place: "server", check: "deep" },
+      label,
+      identity: sha256,
+      row,
+      sizeBytes,
+      object: null,
+      parent: null,
+      place: "server",
+      check: "deep",
     };
     const seen = { record: NEVER_VERIFIED, received: new Map() };
     await checkArtifact(there, spec, thing, seen, tools.signal).catch(() => {});

@@ -33,7 +33,10 @@ export function saidOf(
         .filter((action) => concerns(action) && action.exitCode === 6 && action.kind !== OBJECT.mendedBy)
         .map(
           ({ id, host, summary, reason }): Doubt => ({
-            ...{ code: "not-authentic", host, weight: "damage", next: approveCommand(id) },
+            code: "not-authentic",
+            host,
+            weight: "damage",
+            next: approveCommand(id),
             text: `${reason}. What waits for approval: ${summary}`,
           }),
         ),
@@ -47,7 +50,10 @@ export function saidOf(
 }
 
 const ofProblem = ({ code, host, text, next, exitCode }: Problem): Doubt => ({
-  ...{ code, host, text, next },
+  code,
+  host,
+  text,
+  next,
   weight: exitCode === 6 ? "damage" : "problem",
 });
 
@@ -69,7 +75,9 @@ export function copiesInDoubt(
     const what = `the ${found.length === 1 ? thing : `${thing}s`} of ${labelsInWords(found)}`;
     return [
       {
-        ...{ code: `${thing}-${standing}`, host: place === "cloud" ? null : server, weight: "damage" },
+        code: `${thing}-${standing}`,
+        host: place === "cloud" ? null : server,
+        weight: "damage",
         text: `${what} ${found.length === 1 ? "is" : "are"} ${standing} ${where}`,
         next: mending(found, mendedBy, actions),
       },
@@ -97,7 +105,10 @@ export function datedAhead(rows: readonly Pick<ManifestRow, "label" | "ts">[], n
   const labels = labelsInWords(found.map(({ label }) => label));
   return [
     {
-      ...{ code: "dated-ahead", host: null, weight: "warning", next: null },
+      code: "dated-ahead",
+      host: null,
+      weight: "warning",
+      next: null,
       text: `${labels} ${found.length === 1 ? "is" : "are"} dated ${formatDuration(furthest)} ahead of now: the clock of the machine that applied ran ahead, or the one here is behind (timedatectl); how old ${found.length === 1 ? "it is" : "they are"} can't be told`,
     },
   ];

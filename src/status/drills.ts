@@ -13,7 +13,10 @@ export function drillsOf(view: View): Pick<DatasetStatus, "drills" | "restore"> 
     drills: proofs.map((proof) => {
       const at = proof.at.toISOString();
       return {
-        ...{ at, ageMs: ageMs(at, takenAt), label: proof.label, durationMs: proof.durationMs },
+        at,
+        ageMs: ageMs(at, takenAt),
+        label: proof.label,
+        durationMs: proof.durationMs,
         result: RESULT[proof.result],
         sizeBytes: proof.tree?.bytes ?? null,
         why: proof.result === "restored" ? NOT_COMPARED : isGood(proof) ? null : whyNot(proof),

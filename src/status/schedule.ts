@@ -17,7 +17,8 @@ export function scheduleStatus(
   const { on, calendar } = schedule;
   const there = factsOf(observed, on);
   return {
-    ...{ on, calendar },
+    on,
+    calendar,
     isSetUp: isSetUp(observed, plan),
     nextRunAt: there?.nextRun?.toISOString() ?? null,
     lastRunAt: there?.lastRun?.toISOString() ?? null,
@@ -35,7 +36,11 @@ export function scheduleInDoubt({ schedule }: DesiredState, observed: Observatio
   const { timer, nextRun, standpoint } = there;
   if (timer === TIMER_STANDS && nextRun !== null)
     return (plan.warnings.some(({ code }) => code === BROKEN) ? [] : brokenIn(observed)).map((text) => ({
-      ...{ code: BROKEN, host: schedule.on, weight: "warning", next: AGAIN, text },
+      code: BROKEN,
+      host: schedule.on,
+      weight: "warning",
+      next: AGAIN,
+      text,
     }));
   const why =
     standpoint === null
@@ -45,7 +50,10 @@ export function scheduleInDoubt({ schedule }: DesiredState, observed: Observatio
         : `${TIMER} is ${timer.trim() || "not there"}, not enabled and active`;
   return [
     {
-      ...{ code: "schedule-off", host: schedule.on, weight: "warning", next: AGAIN },
+      code: "schedule-off",
+      host: schedule.on,
+      weight: "warning",
+      next: AGAIN,
       text: `${why}: nothing runs by itself`,
     },
   ];
@@ -75,7 +83,9 @@ export function runInDoubt(
   if (MADE_GOOD.has(exitCode) && later.length > 0) return [];
   return [
     {
-      ...{ code: "schedule-failed", host: schedule.on, weight: "warning" },
+      code: "schedule-failed",
+      host: schedule.on,
+      weight: "warning",
       text: `the last run of the schedule ended with exit code ${exitCode}, ${formatMinute(at.toISOString())} UTC: journalctl -u devbackup there says why`,
       next: plan.actions.some(setsItUp)
         ? AGAIN

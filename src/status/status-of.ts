@@ -108,13 +108,19 @@ function datasetStatus(
   const anchor = nextAnchor(spec, rows, pending, target);
   return {
     dataset: spec.name,
-    ...{ workstation: spec.workstation, server: spec.server, cadence: spec.cadence },
+    workstation: spec.workstation,
+    server: spec.server,
+    cadence: spec.cadence,
     ...judge(doubts, { newest, overdue }),
-    ...{ history, current: target, newest, overdue },
+    history,
+    current: target,
+    newest,
+    overdue,
     chain: chainStatus(view),
     nextAnchor: anchor,
     due: dueActions(spec, actions, pending, away),
-    ...{ doubts, advice: said.advice },
+    doubts,
+    advice: said.advice,
     space: spaceOf(view, anchor),
     inBucket: inBucket(view.cloud?.bucket),
     ...drillsOf(view),
@@ -152,7 +158,12 @@ function dueActions(
   return actions
     .filter(({ id }) => !held.has(id))
     .map(({ id, kind, host, stage, label, summary, hazard, approvedBy }) => ({
-      ...{ id, kind, host, stage, label, summary },
+      id,
+      kind,
+      host,
+      stage,
+      label,
+      summary,
       // what the desired state lets through waits for nobody
       hazard: approvedBy === undefined ? hazard : "none",
     }));

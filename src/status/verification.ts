@@ -73,7 +73,9 @@ export function foundInDoubt(view: View): Doubt[] {
       ? []
       : [
           {
-            ...{ code: "verify-damage", host: spec.server, weight: "damage" },
+            code: "verify-damage",
+            host: spec.server,
+            weight: "damage",
             text: `${thingInWords(thing, words)} was found damaged on ${at.toISOString().slice(0, 10)}, and no apply mends that: ${why}`,
             next: `devbackup manifest chain ${thing.label}`,
           },

@@ -137,7 +137,8 @@ for (const { name, looks, exitCode, result, events, unseen, fails, abortAt } of 
       request,
       plan: planOf({ rows: ROWS, target: "2026-02", change: BOTH }),
       approval: { all: false, named: new Set() },
-      ...{ command: "devbackup apply", planCommand: "devbackup plan" },
+      command: "devbackup apply",
+      planCommand: "devbackup plan",
       holder: { who: "dev@ws", pid: 1, since: "2026-06-01T00:00:00Z" },
       host: async (host) =>
         answering(host, (script) => {

@@ -63,12 +63,19 @@ async function run(
   const told: ApplyEvent[] = [];
   const nothing = () => Promise.reject(new RangeError("nothing here asks for that"));
   const exitCode = await apply({
-    ...{ desired: state, request: asked, plan: planFrom(state, await look(), asked), look },
+    desired: state,
+    request: asked,
+    plan: planFrom(state, await look(), asked),
+    look,
     approval: { all: false, named: new Set() },
-    ...{ command: "devbackup apply --yes", planCommand: "devbackup plan" },
+    command: "devbackup apply --yes",
+    planCommand: "devbackup plan",
     holder: { who: "dev@ws", pid: 1, since: "2026-06-01T00:00:00Z" },
     host: async (name) => host(name),
-    ...{ bucket: nothing, escrow: nothing, trust: async () => {}, keepEscrow: async () => {} },
+    bucket: nothing,
+    escrow: nothing,
+    trust: async () => {},
+    keepEscrow: async () => {},
     emit: (event) => told.push(event),
     now: () => new Date("2026-06-01T00:00:00Z"),
     signal: new AbortController().signal,

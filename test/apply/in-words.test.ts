@@ -51,7 +51,10 @@ const rows: readonly { readonly next: string | undefined; readonly why?: string;
 for (const { next, why, words } of rows)
   test(`${next}${why === undefined ? "" : `, where there is ${why}`}`, () => {
     const error = new DevbackupError({
-      ...{ code: "x", exitCode: 1, what: "x", host: "ls" as HostName },
+      code: "x",
+      exitCode: 1,
+      what: "x",
+      host: "ls" as HostName,
       ...(next !== undefined && { next }),
       ...(why !== undefined && { why }),
     });

@@ -74,14 +74,16 @@ for (const { name, run = async () => "1 file", planned, lock, code, entered } of
     const work = underLock(
       {
         spec,
-        ...{
-          holder: { who: "dev@ws", pid: 1, since: "2026-06-01T00:00:00Z" },
-          host: async () => server.host,
-        },
-        ...{ bucket: never, escrow: never, trust: never, keepEscrow: never },
+        holder: { who: "dev@ws", pid: 1, since: "2026-06-01T00:00:00Z" },
+        host: async () => server.host,
+        bucket: never,
+        escrow: never,
+        trust: never,
+        keepEscrow: never,
         lookAgain: async () => ({}) as View,
         told: ({ id: done }: Action, outcome) => told.push([done, outcome]),
-        ...{ now: () => new Date("2026-06-01T00:00:00Z"), signal: controller.signal },
+        now: () => new Date("2026-06-01T00:00:00Z"),
+        signal: controller.signal,
       },
       ({ carryOut }) =>
         carryOut(

@@ -15,7 +15,9 @@ describe("verify and drill, where nothing is backed up yet", () => {
     folder = mkdtempSync("/tmp/each-server-");
     const here = { connection: "local", become: "none" };
     const dataset = (name: string) => ({
-      ...{ path: `/home/${name}`, snapshots: "/home/snapshots", owner: "root" },
+      path: `/home/${name}`,
+      snapshots: "/home/snapshots",
+      owner: "root",
       repository: join(folder, name),
     });
     writeFileSync(

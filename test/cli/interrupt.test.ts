@@ -22,8 +22,12 @@ describe("a signal before anything is begun", () => {
     const identity_file = join(folder, "id");
     execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", identity_file]);
     const reach = {
-      ...{ connection: "ssh", address: "127.0.0.1", port },
-      ...{ user: "dev", identity_file, become: "none" },
+      connection: "ssh",
+      address: "127.0.0.1",
+      port,
+      user: "dev",
+      identity_file,
+      become: "none",
     };
     writeFileSync(
       join(folder, "devbackup.yaml"),

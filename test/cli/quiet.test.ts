@@ -90,8 +90,10 @@ describe("--quiet", () => {
     { how: "refuse", plain: "out: x", quiet: "err: x", json: "err: x", both: "err: x" },
     {
       how: "warn",
-      ...{ plain: "err: warning: x\n", quiet: "err: warning: x\n" },
-      ...{ json: "err: warning: x\n", both: "err: warning: x\n" },
+      plain: "err: warning: x\n",
+      quiet: "err: warning: x\n",
+      json: "err: warning: x\n",
+      both: "err: warning: x\n",
     },
   ];
   for (const { how, ...ways } of words)

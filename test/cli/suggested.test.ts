@@ -29,7 +29,9 @@ describe("what is suggested is what was typed", () => {
     config = join(folder, "devbackup.yaml");
     const here = { connection: "local", become: "none" };
     const dataset = (name: string) => ({
-      ...{ path: `/proc/${name}`, snapshots: `/proc/snapshots-of-${name}`, owner: "root" },
+      path: `/proc/${name}`,
+      snapshots: `/proc/snapshots-of-${name}`,
+      owner: "root",
       repository: join(folder, name),
     });
     writeFileSync(

@@ -38,7 +38,9 @@ describe("a desired state as its schedule's host sees it", () => {
     assert.deepEqual(hosts.get(ls)?.connection, { kind: "local" });
     assert.deepEqual(hosts.get(ws)?.connection, {
       kind: "ssh",
-      ...{ address: "10.0.0.2", port: 2222, user: "chuck" },
+      address: "10.0.0.2",
+      port: 2222,
+      user: "chuck",
       identityFile: "/etc/devbackup/schedule/id_ed25519",
       knownHosts: "/etc/devbackup/schedule/known_hosts",
     });

@@ -8,7 +8,11 @@ const started = (at: string, pid: number, ...actions: string[]) =>
   line(at, pid, { event: "apply-started", actions });
 const did = (at: string, pid: number, id: string, result = "done") =>
   line(at, pid, {
-    ...{ event: "action", id, summary: "", result, durationMs: 5000 },
+    event: "action",
+    id,
+    summary: "",
+    result,
+    durationMs: 5000,
     outcome: result === "failed" ? "ls: no room" : null,
   });
 /** An earlier devbackup did not note the exit code. */
@@ -18,8 +22,13 @@ const finished = (at: string, pid: number, result: string, exitCode?: number) =>
 const run = (some: Partial<JournalRun>): JournalRun => ({
   startedAt: "2026-03-01T03:00:00.000Z",
   who: "chuck@ws",
-  ...{ result: "done", durationMs: 60_000, planned: 2, done: 2 },
-  ...{ failed: null, why: null, exitCode: null },
+  result: "done",
+  durationMs: 60_000,
+  planned: 2,
+  done: 2,
+  failed: null,
+  why: null,
+  exitCode: null,
   ...some,
 });
 

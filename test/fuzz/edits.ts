@@ -86,7 +86,9 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      ...{ kind: fc.constant("repeat" as const), at, length },
+      kind: fc.constant("repeat" as const),
+      at,
+      length,
       times: fc.oneof(
         { weight: 9, arbitrary: fc.nat({ max: 9 }) },
         { weight: 1, arbitrary: fc.nat({ max: 2000 }) },

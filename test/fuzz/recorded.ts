@@ -105,7 +105,10 @@ export const MERGED = {
 
 export const PLANS = [
   renderSavedPlan({
-    ...{ kind: "devbackup-plan", formatVersion: 1, desiredSha256: HEX, labelled: true },
+    kind: "devbackup-plan",
+    formatVersion: 1,
+    desiredSha256: HEX,
+    labelled: true,
     selection: { host: null, stages: ["snapshot", "artifact"] },
     restore: { label: "latest", to: null },
     plan: planOf({ rows: "2026-01 full 100, 2026-02 incr 10", target: "2026-03" }),

@@ -57,8 +57,14 @@ const shown = (text: string): void => assert.equal(printableText(text), text);
 
 /** A run that could tell nothing: all else is kept. */
 const FAILED: RunFigures = {
-  ...{ endedAt: new Date("2026-03-01T03:00:00Z"), durationMs: 1_000, exitCode: 4 },
-  ...{ unapproved: null, warnings: null, datasets: ["dev"], sound: new Set(), newest: new Map() },
+  endedAt: new Date("2026-03-01T03:00:00Z"),
+  durationMs: 1_000,
+  exitCode: 4,
+  unapproved: null,
+  warnings: null,
+  datasets: ["dev"],
+  sound: new Set(),
+  newest: new Map(),
 };
 
 const STATE = desired();

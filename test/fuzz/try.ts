@@ -39,7 +39,8 @@ export async function tryOut({ name, inputs, holds }: Target, trial: Trial): Pro
       await one(edited(inputs[of] ?? "", edits));
     }),
     {
-      ...{ seed, numRuns: cases },
+      seed,
+      numRuns: cases,
       ...(seconds === undefined ? {} : { interruptAfterTimeLimit: seconds * 1000 }),
     },
   );

@@ -198,8 +198,22 @@ export async function startLosing() {
   for (let n = 0; n < 3; n += 1) await nextMonth();
   await Promise.all([installHold(lab, "ws"), installHold(lab, "ls")]);
   return {
-    ...{ lab, newest, done, nextMonth, treeAt, lose, restoredUncut, decoysStand, endsTheSame, allIsThere },
-    ...{ start, heldAt, killed, ends, diskFull, powerCut },
+    lab,
+    newest,
+    done,
+    nextMonth,
+    treeAt,
+    lose,
+    restoredUncut,
+    decoysStand,
+    endsTheSame,
+    allIsThere,
+    start,
+    heldAt,
+    killed,
+    ends,
+    diskFull,
+    powerCut,
     devbackup: (args: readonly string[]) => lab.devbackup([...args, ...common]),
     plannedFor: (args: readonly string[]) => planned(lab, [...args, ...common]),
     /** Ends what a test that failed has left running here. */

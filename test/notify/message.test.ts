@@ -42,24 +42,34 @@ const warning = (code: string, text: string): Warning => ({
 const noCloud = warning("no-cloud", "no cloud is declared: there is no off-site copy");
 const overdueDrill = warning("drill-overdue", "its last drill was long ago");
 const row: ManifestRow = {
-  ...{ ts: "2026-03-01T03:01:00Z", label: label("2026-03"), parent: null, sizeBytes: 312 << 20 },
-  ...{ sha256: "9f".repeat(32) as ManifestRow["sha256"], localPath: "artifacts/anchors/x", objectKey: null },
+  ts: "2026-03-01T03:01:00Z",
+  label: label("2026-03"),
+  parent: null,
+  sizeBytes: 312 << 20,
+  sha256: "9f".repeat(32) as ManifestRow["sha256"],
+  localPath: "artifacts/anchors/x",
+  objectKey: null,
 };
 const unreachable: Trouble = {
-  ...{
-    code: "host-unreachable",
-    exitCode: 4,
-    host: host("ls"),
-    what: "no connection to chuck@backup.lan port 22",
-  },
-  ...{ why: "connect ECONNREFUSED", state: "Nothing was changed", next: "devbackup plan" },
+  code: "host-unreachable",
+  exitCode: 4,
+  host: host("ls"),
+  what: "no connection to chuck@backup.lan port 22",
+  why: "connect ECONNREFUSED",
+  state: "Nothing was changed",
+  next: "devbackup plan",
 };
 
 const started = (some: Partial<Plan>): ApplyEvent => ({ event: "started", plan: plan(some), approved: [] });
 const done = (...ids: string[]): ApplyEvent[] =>
   ids.map((each) => ({ event: "action-done", id: id(each), durationMs: 1, outcome: null }));
 const finished = (some: Partial<Extract<ApplyEvent, { event: "finished" }>>): ApplyEvent => ({
-  ...{ event: "finished", result: "done", done: 0, durationMs: 1, remaining: [], warnings: [] },
+  event: "finished",
+  result: "done",
+  done: 0,
+  durationMs: 1,
+  remaining: [],
+  warnings: [],
   ...some,
 });
 
@@ -190,12 +200,10 @@ test("a message is printable and small, whatever a host says", () => {
     why: `first\n${"\u0007x".repeat(5_000)}\n`.repeat(50),
   };
   const events: ApplyEvent[] = Array.from({ length: 40 }, (_, at) => ({
-    ...{
-      event: "action-failed",
-      id: artifact.id,
-      durationMs: 1,
-      trouble: { ...hostile, host: host(`h${at}`) },
-    },
+    event: "action-failed",
+    id: artifact.id,
+    durationMs: 1,
+    trouble: { ...hostile, host: host(`h${at}`) },
   }));
   const { title, text } = told(1, ALL, ...events, finished({ result: "failed" }));
   assert.ok(title.length <= 120 && title.endsWith("…"), title);

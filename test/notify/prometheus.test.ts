@@ -16,13 +16,21 @@ before(async () => {
 after(() => rm(folder, { recursive: true, force: true }));
 
 const row = (ts: string, sizeBytes: number): ManifestRow => ({
-  ...{ ts, sizeBytes, label: label("2026-03"), parent: null },
-  ...{ sha256: "9f".repeat(32) as ManifestRow["sha256"], localPath: "artifacts/anchors/x", objectKey: null },
+  ts,
+  sizeBytes,
+  label: label("2026-03"),
+  parent: null,
+  sha256: "9f".repeat(32) as ManifestRow["sha256"],
+  localPath: "artifacts/anchors/x",
+  objectKey: null,
 });
 
 const figures = (some: Partial<RunFigures> = {}): RunFigures => ({
   endedAt: new Date("2026-03-01T03:02:03.500Z"),
-  ...{ durationMs: 123_500, exitCode: 0, unapproved: 0, warnings: 1 },
+  durationMs: 123_500,
+  exitCode: 0,
+  unapproved: 0,
+  warnings: 1,
   datasets: ["dev", "photos"],
   sound: new Set(["dev", "photos"]),
   newest: new Map([
@@ -91,8 +99,13 @@ test("a good run: when, how long, with what, and of each dataset what there is",
 test("a run that failed keeps what was last good, and a dataset that is declared no more goes", () => {
   const good = renderMetrics(figures(), "");
   const failed = figures({
-    ...{ endedAt: new Date("2026-04-01T03:00:00Z"), exitCode: 4, unapproved: null, warnings: null },
-    ...{ datasets: ["dev"], sound: new Set<string>(), newest: new Map() },
+    endedAt: new Date("2026-04-01T03:00:00Z"),
+    exitCode: 4,
+    unapproved: null,
+    warnings: null,
+    datasets: ["dev"],
+    sound: new Set<string>(),
+    newest: new Map(),
   });
   const samples = parseStrictly(
     renderMetrics(failed, `${good}# of another program\nnode_up 1\ndevbackup_x{a="b"} NaN\n`),

@@ -13,19 +13,36 @@ const other = action({ id: id("artifact:photos@2026-03"), dataset: dataset("phot
 
 const trouble = (exitCode: Trouble["exitCode"]): Trouble => ({ code: "x", exitCode, what: "it went wrong" });
 const failed = ({ id }: Action, exitCode: Trouble["exitCode"]): ApplyEvent => ({
-  ...{ event: "action-failed", id, durationMs: 1, trouble: trouble(exitCode) },
+  event: "action-failed",
+  id,
+  durationMs: 1,
+  trouble: trouble(exitCode),
 });
 const besides = (exitCode: Trouble["exitCode"], of: string | null): ApplyEvent => ({
-  ...{ event: "trouble", dataset: of === null ? null : dataset(of), trouble: trouble(exitCode) },
+  event: "trouble",
+  dataset: of === null ? null : dataset(of),
+  trouble: trouble(exitCode),
 });
 const unapproved = ({ id }: Action): ApplyEvent => ({
-  ...{ event: "action-skipped", id, because: "unapproved", detail: "devbackup apply --approve it" },
+  event: "action-skipped",
+  id,
+  because: "unapproved",
+  detail: "devbackup apply --approve it",
 });
 const finished = (remaining: readonly Action[] | null = [], unseen: readonly string[] = []): ApplyEvent => ({
-  ...{ event: "finished", result: "failed", done: 1, durationMs: 1, remaining, unseen },
+  event: "finished",
+  result: "failed",
+  done: 1,
+  durationMs: 1,
+  remaining,
+  unseen,
 });
 const warned = (code: string, of: string | null): ApplyEvent => ({
-  ...{ event: "finished", result: "nothing-to-do", done: 0, durationMs: 1, remaining: [] },
+  event: "finished",
+  result: "nothing-to-do",
+  done: 0,
+  durationMs: 1,
+  remaining: [],
   warnings: [{ code, host: null, dataset: of === null ? null : dataset(of), text: "it is so" }],
 });
 

@@ -33,8 +33,17 @@ after(() => rm(home, { recursive: true, force: true }));
 const begin = (ways: readonly NotifySpec[], some: Partial<TellingOptions> = {}) =>
   beginTelling({
     run: { what: "apply", command: "devbackup apply", who: "root@ls" },
-    ...{ ways, runs, files: FILES, datasets: ["dev"], whole: true, byHand: false, times: TIMES },
-    ...{ env: {}, secretEnv: {}, now: () => new Date(), warn: (text) => assert.fail(text) },
+    ways,
+    runs,
+    files: FILES,
+    datasets: ["dev"],
+    whole: true,
+    byHand: false,
+    times: TIMES,
+    env: {},
+    secretEnv: {},
+    now: () => new Date(),
+    warn: (text) => assert.fail(text),
     ...some,
   });
 
@@ -54,7 +63,12 @@ const started = (): ApplyEvent => ({ event: "started", plan: plan([artifact]), a
 const done = (): ApplyEvent => ({ event: "action-done", id: artifact.id, durationMs: 1, outcome: null });
 const idle = (): ApplyEvent => ({ event: "started", plan: plan([]), approved: [] });
 const finished = (): ApplyEvent => ({
-  ...{ event: "finished", result: "done", done: 1, durationMs: 1, remaining: [], warnings: [] },
+  event: "finished",
+  result: "done",
+  done: 1,
+  durationMs: 1,
+  remaining: [],
+  warnings: [],
 });
 const asleep = () =>
   new DevbackupError({ code: "host-unreachable", exitCode: 4, what: "ws cannot be reached" });
@@ -192,8 +206,15 @@ const afterwards = (
   some: Partial<AfterRunOptions> = {},
 ) =>
   afterRun({
-    ...{ ways, runs, files: FILES, datasets: ["dev"], times: TIMES, now: new Date() },
-    ...{ who: "root@ls", command: "devbackup apply", secretEnv: {} },
+    ways,
+    runs,
+    files: FILES,
+    datasets: ["dev"],
+    times: TIMES,
+    now: new Date(),
+    who: "root@ls",
+    command: "devbackup apply",
+    secretEnv: {},
     env: { INVOCATION_ID: UNIT, ...env },
     ...some,
   });
@@ -303,8 +324,15 @@ test("a message that reached nobody is told by the next run that does", async (c
     begin(ways, { now: () => new Date(Date.UTC(2026, 2, 1, hour)), warn: () => undefined });
   const id = crypto.randomUUID();
   await runs.write({
-    ...{ id, what: "apply", command: "devbackup apply", who: "root@ls", whole: true, files: FILES },
-    ...{ begunAt: "2026-03-01T02:00:00Z", invocation: null, exitCode: null },
+    id,
+    what: "apply",
+    command: "devbackup apply",
+    who: "root@ls",
+    whole: true,
+    files: FILES,
+    begunAt: "2026-03-01T02:00:00Z",
+    invocation: null,
+    exitCode: null,
     process: { pid: 1, bootId: "another-boot", startedAt: "1" },
   });
   await (await at(NOBODY, 3)).end(asleep());
@@ -355,7 +383,11 @@ test("another thing that goes wrong is told, though as many are as before", asyn
     witness.note(idle());
     const warning = { code, host: null, dataset: null, text: `it is so at ${hour}` };
     witness.note({
-      ...{ event: "finished", result: "done", done: 0, durationMs: 1, remaining: [] },
+      event: "finished",
+      result: "done",
+      done: 0,
+      durationMs: 1,
+      remaining: [],
       warnings: [warning],
     });
     await end(0);
@@ -397,7 +429,11 @@ test("what is lost everywhere is no success to a monitor, though the run went we
   witness.note(idle());
   const lost = { code: "artifact-lost", host: null, dataset: null, text: "it is nowhere" };
   witness.note({
-    ...{ event: "finished", result: "nothing-to-do", done: 0, durationMs: 1, remaining: [] },
+    event: "finished",
+    result: "nothing-to-do",
+    done: 0,
+    durationMs: 1,
+    remaining: [],
     warnings: [lost],
   });
   await end(0);
@@ -411,11 +447,19 @@ test("monitors count the warnings that somebody has to see to, and no advice", a
   const file = join(home, "counted.prom") as AbsolutePath;
   const { witness, end } = await begin([{ on: OCCASIONS, way: { kind: "prometheus", file } }]);
   const warnings = ["no-cloud", "clock-skew", "no-escrow"].map((code) => ({
-    ...{ code, host: null, dataset: null, text: "it is so" },
+    code,
+    host: null,
+    dataset: null,
+    text: "it is so",
   }));
   witness.note(idle());
   witness.note({
-    ...{ event: "finished", result: "nothing-to-do", done: 0, durationMs: 1, remaining: [], warnings },
+    event: "finished",
+    result: "nothing-to-do",
+    done: 0,
+    durationMs: 1,
+    remaining: [],
+    warnings,
   });
   await end(0);
   assert.match(await readFile(file, "utf8"), /^devbackup_warnings 1$/m);

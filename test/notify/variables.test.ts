@@ -43,7 +43,9 @@ test("the manual lists the variables of notify's command, and the occasions", as
   const news = { message, run: "1", forMonitors: true, forPeople: true, figures: null };
   const argv = ["sh", "-c", 'env >"$0"', out] as const;
   await deliver(news, [{ on: OCCASIONS, way: { kind: "command", argv } }], {
-    ...{ env: { PATH: process.env.PATH }, secretEnv: {}, now: new Date() },
+    env: { PATH: process.env.PATH },
+    secretEnv: {},
+    now: new Date(),
   });
   const names = [...readFileSync(out, "utf8").matchAll(/^(DEVBACKUP_[A-Z_]+)=/gm)].map(([, name]) => name);
   await rm(folder, { recursive: true });

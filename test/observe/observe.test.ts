@@ -35,7 +35,9 @@ test("an object that was there before the artifact of its name and size is asked
     },
   };
   const object = (key = "", sizeBytes: number, at: string) => ({
-    ...{ key, sizeBytes, etag: "e" },
+    key,
+    sizeBytes,
+    etag: "e",
     lastModified: new Date(at),
   });
   const asked: string[] = [];

@@ -7,7 +7,11 @@ import { bucketError } from "../../src/transport/bucket/trouble.ts";
 
 const store = { endpoint: "https://0123.r2.cloudflarestorage.com", bucket: "dev-backups", region: "auto" };
 const refused = (status: number, code: string): Failure => ({
-  ...{ kind: "refused", status, code, message: "", retryAfterMs: undefined },
+  kind: "refused",
+  status,
+  code,
+  message: "",
+  retryAfterMs: undefined,
 });
 const unreached = (reason: "connect" | "tls"): Failure => ({ kind: "unreached", reason, message: "no way" });
 

@@ -161,7 +161,9 @@ test("a saved plan keeps everything but the inputs, and what is none is not read
 
 test("a saved plan is shown in a fresh plan's words, and carried out by what it assumed", () => {
   const now = step("worktree:dev", "hydrate", [], {
-    ...{ hazard: "destructive", summary: "replace the dataset", reason: "it stands at another label" },
+    hazard: "destructive",
+    summary: "replace the dataset",
+    reason: "it stands at another label",
   });
   const gone = step("gone:1", "cloud", [], { summary: "what is no longer planned" });
   const forged = { ...now, hazard: "none" as const, summary: "look at the dataset", assumes: { uuid: "a" } };

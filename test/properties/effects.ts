@@ -314,7 +314,12 @@ function makeArtifact(world: World, action: Action, sizeBytes: (isAnchor: boolea
   ls.files.set(path, { sha256, sizeBytes: size });
   ls.waiting = ls.waiting.filter(({ localPath }) => localPath !== path);
   ls.waiting.push({
-    ...{ ts: world.now.toISOString(), label, parent, sizeBytes: size, sha256, localPath: path },
+    ts: world.now.toISOString(),
+    label,
+    parent,
+    sizeBytes: size,
+    sha256,
+    localPath: path,
     objectKey: key,
   });
 }

@@ -70,7 +70,8 @@ export function look(world: World, { restore }: Asked): Observation {
               spec.name,
               known({
                 ...copyOf(world),
-                ...{ objects: objectsOf(world, facts), unfinished: known(unfinishedOf(world)) },
+                objects: objectsOf(world, facts),
+                unfinished: known(unfinishedOf(world)),
               }),
             ],
           ]),

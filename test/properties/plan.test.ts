@@ -25,8 +25,12 @@ import { newWorld, type World } from "./world.ts";
 
 const BEGINNING = new Date("2026-01-05T12:00:00Z");
 const WHOLE: Happening = {
-  ...{ kind: "backup", periods: 1, anchorBytes: 100, incrementBytes: 10 },
-  ...{ approve: true, steps: null },
+  kind: "backup",
+  periods: 1,
+  anchorBytes: 100,
+  incrementBytes: 10,
+  approve: true,
+  steps: null,
 };
 const LATEST: Happening = { kind: "restore", back: -1, approve: true, steps: null };
 

@@ -33,8 +33,10 @@ const named = (rule: KeepRule | null): string =>
 for (const [index, [snapshots, server, bucket]] of POLICIES.entries())
   test(`36 months, snapshots ${named(snapshots)}, server ${named(server)}, bucket ${named(bucket)}`, () => {
     const retention: RetentionSpec = {
-      ...{ workstationSnapshots: snapshots, serverSnapshots: snapshots },
-      ...{ serverArtifacts: server, cloudArtifacts: bucket ?? ALL },
+      workstationSnapshots: snapshots,
+      serverSnapshots: snapshots,
+      serverArtifacts: server,
+      cloudArtifacts: bucket ?? ALL,
       auto: index % 2 === 0,
     };
     const state = desired(bucket !== null);
@@ -47,8 +49,12 @@ for (const [index, [snapshots, server, bucket]] of POLICIES.entries())
       const approve = month % 5 !== 3;
       const before = standing(world);
       const ran = happen(world, {
-        ...{ kind: "backup", periods: 1, anchorBytes: 100, incrementBytes: 10 },
-        ...{ approve, steps: null },
+        kind: "backup",
+        periods: 1,
+        anchorBytes: 100,
+        incrementBytes: 10,
+        approve,
+        steps: null,
       });
       assert(ran !== null && (ran.whole || !approve), `month ${month} does not come to its end`);
       assert.equal(ran.plan?.actions.filter(({ kind }) => kind === "artifact").length, 1);

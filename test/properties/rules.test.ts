@@ -80,7 +80,9 @@ test("a restore takes the shortest chain, and is possible just where every link 
       const label = ROWS[at]?.label as Label;
       const copiesOf = (row: ManifestRow): Copies => copies[ROWS.indexOf(row)] ?? assert.fail();
       const chain = restoreChain({
-        ...{ rows: ROWS, label, copies: copiesOf },
+        rows: ROWS,
+        label,
+        copies: copiesOf,
         hydrated: known(new Set(hydrated)),
       });
       const needed = toReceive(ROWS, label, (other) => hydrated.includes(other));

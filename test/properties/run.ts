@@ -210,7 +210,9 @@ function keepsAnchorRule(world: World, action: Action): void {
   const store = {
     files: new Map([...ls.files].map(([path, { sizeBytes }]) => [path, sizeBytes])),
     made: ls.waiting.filter((row) => ls.files.get(row.localPath)?.sizeBytes === row.sizeBytes),
-    ...{ begunUploads: new Map(), fetched: new Map(), damaged: ls.damaged },
+    begunUploads: new Map(),
+    fetched: new Map(),
+    damaged: ls.damaged,
   };
   const links = [...rows, ...waitingRows(store, rows)];
   const newest = links.at(-1);

@@ -16,8 +16,12 @@ import { newWorld, type World } from "./world.ts";
 
 const BACKUP = { restore: null };
 const WHOLE: Happening = {
-  ...{ kind: "backup", periods: 1, anchorBytes: 100, incrementBytes: 10 },
-  ...{ approve: true, steps: null },
+  kind: "backup",
+  periods: 1,
+  anchorBytes: 100,
+  incrementBytes: 10,
+  approve: true,
+  steps: null,
 };
 const STATES = { with: desired(true), without: desired(false) };
 

@@ -27,7 +27,9 @@ describe("the keys on the server", () => {
     {
       damage: "both, with a recovery identity: put back, the damaged ones beside them",
       change: { key: known({ ...key, derived: null }), signKey: known({ ...signKey, derived: null }) },
-      ...{ restore: { label: "latest", to: null }, recovered: known(recovered(THREE)), signer: SIGNER },
+      restore: { label: "latest", to: null },
+      recovered: known(recovered(THREE)),
+      signer: SIGNER,
       named: /the one on ls is damaged, and stays beside it; the escrow of the bucket holds/,
       mended: { "key:dev": "none", "sign-key:dev": "none" },
     },

@@ -42,13 +42,16 @@ describe("the manifest on the server", () => {
     told([
       {
         damage: `${how}: the bucket's, which this controller has seen last, takes its place`,
-        ...{ change, bucket: bucketWith(COPY), memory: seen("2026-03") },
+        change,
+        bucket: bucketWith(COPY),
+        memory: seen("2026-03"),
         named: new RegExp(`on ls is damaged \\(${line.source}.*\\); the bucket's has 3 rows, .*2026-03`),
         mended: { "manifest:dev": "none" },
       },
       {
         damage: `${how}: refused, where the bucket could not be asked`,
-        ...{ change, bucket: unknown("timed out") },
+        change,
+        bucket: unknown("timed out"),
         refused: "manifest-damaged",
         named: new RegExp(`snapshots_v2\\.tsv:${line.source.slice("line ".length)}.*not be looked at: timed`),
         next: /devbackup manifest rebuild --dataset dev/,
@@ -58,13 +61,16 @@ describe("the manifest on the server", () => {
   told([
     {
       damage: "gone: the same",
-      ...{ change: { manifest: absent }, bucket: bucketWith(COPY), memory: seen("2026-03") },
+      change: { manifest: absent },
+      bucket: bucketWith(COPY),
+      memory: seen("2026-03"),
       named: /ls has lost it; the bucket's has 3 rows, .* a good signature; it is the one that this machine/,
       mended: { "manifest:dev": "none" },
     },
     {
       damage: "gone with the artifacts: they are fetched once it is there",
-      ...{ bucket: bucketWith(COPY), memory: seen("2026-03") },
+      bucket: bucketWith(COPY),
+      memory: seen("2026-03"),
       change: { manifest: absent, stateEnv: absent, pushedManifest: absent, store: absent },
       named: /ls has lost it/,
       mended: {
@@ -76,26 +82,33 @@ describe("the manifest on the server", () => {
     },
     {
       damage: "damaged, and another controller has gone on since this one looked",
-      ...{ change: DAMAGED, bucket: bucketWith(COPY), memory: seen("2026-02", OTHER) },
+      change: DAMAGED,
+      bucket: bucketWith(COPY),
+      memory: seen("2026-02", OTHER),
       named: /it goes on from 2026-02, the newest seen by this machine/,
       mended: { "manifest:dev": "none" },
     },
     {
       damage:
         "damaged, and this controller has seen none: only a person can say that nothing newer is forgotten",
-      ...{ change: DAMAGED, bucket: bucketWith(COPY) },
+      change: DAMAGED,
+      bucket: bucketWith(COPY),
       named: /this machine has not seen that one before: look whether it is the newest/,
       mended: { "manifest:dev": "destructive" },
     },
     {
       damage: "damaged, and the bucket's has the newest label and is another than was seen",
-      ...{ change: DAMAGED, bucket: bucketWith(COPY), memory: seen("2026-03", OTHER) },
+      change: DAMAGED,
+      bucket: bucketWith(COPY),
+      memory: seen("2026-03", OTHER),
       named: /this machine has not seen that one before/,
       mended: { "manifest:dev": "destructive" },
     },
     {
       damage: "damaged, and the bucket's is an older one: a writer in the bucket may have kept it",
-      ...{ change: DAMAGED, bucket: bucketWith(COPY), memory: seen("2026-04", OTHER) },
+      change: DAMAGED,
+      bucket: bucketWith(COPY),
+      memory: seen("2026-04", OTHER),
       refused: "manifest-damaged",
       named: /can't take its place: it ends at 2026-03, and this machine has seen one with 2026-04/,
       next: /devbackup manifest rebuild/,
@@ -106,7 +119,8 @@ describe("the manifest on the server", () => {
         ...DAMAGED,
         store: known({ ...store, files: filesOf(history(`${THREE}, 2026-04 incr 10`)) }),
       },
-      ...{ bucket: bucketWith(COPY), memory: seen("2026-03") },
+      bucket: bucketWith(COPY),
+      memory: seen("2026-03"),
       refused: "manifest-damaged",
       named: /can't take its place: it ends at 2026-03, and artifacts\/incr\/dev@2026-04\S+ is there/,
       next: /devbackup manifest rebuild/,
@@ -149,8 +163,11 @@ describe("the manifest on the server", () => {
 
   test("what rests on it waits until it is back, and the chain goes on", () => {
     const { actions } = planOf({
-      ...{ rows: THREE, target: "2026-04", change: DAMAGED },
-      ...{ bucket: bucketWith(COPY), memory: seen("2026-03") },
+      rows: THREE,
+      target: "2026-04",
+      change: DAMAGED,
+      bucket: bucketWith(COPY),
+      memory: seen("2026-03"),
     });
     assert.deepEqual(new Set(actions.map(({ id }) => id)), new Set(["manifest:dev", ...monthOf("2026-04")]));
     for (const { id, needs } of actions)
@@ -160,8 +177,12 @@ describe("the manifest on the server", () => {
 
   test("a restore puts it back, too, and asks for no recovery identity", () => {
     const { problems, actions } = planOf({
-      ...{ rows: THREE, target: "2026-03", restore: { label: "latest", to: null }, change: DAMAGED },
-      ...{ bucket: bucketWith(COPY), memory: seen("2026-03") },
+      rows: THREE,
+      target: "2026-03",
+      restore: { label: "latest", to: null },
+      change: DAMAGED,
+      bucket: bucketWith(COPY),
+      memory: seen("2026-03"),
     });
     assert.deepEqual(problems, []);
     assert.deepEqual(
@@ -175,7 +196,8 @@ describe("a dataset without any manifest", () => {
   told([
     {
       damage: "and a bucket that could not be looked at: a chain that may be there is not begun over",
-      ...{ rows: "", bucket: unknown("timed out") },
+      rows: "",
+      bucket: unknown("timed out"),
       refused: "bucket-unknown",
       named: /ls has no manifest of dev, and whether the bucket holds backups of it can't be told: timed out/,
       next: /run the same command again when the bucket answers/,

@@ -36,7 +36,9 @@ describe("a drill, on a real Btrfs", { skip: whyNoDisk() }, () => {
     const at = (...inside: string[]) => join(disk, ...inside) as AbsolutePath;
     const spec: DatasetSpec = {
       ...declared,
-      ...{ path: at("code"), snapshots: at("snapshots"), repository: at("repository") },
+      path: at("code"),
+      snapshots: at("snapshots"),
+      repository: at("repository"),
     };
     mkdirSync(spec.snapshots);
     for (const { path } of repositoryFolders(spec)) mkdirSync(path, { recursive: true });
@@ -69,7 +71,12 @@ describe("a drill, on a real Btrfs", { skip: whyNoDisk() }, () => {
       const [sha256 = ""] = shell('sha256sum "$1"', file).split(" ");
       const sizeBytes = readFileSync(file).length;
       rows.push({
-        ...{ ts: "2026-01-01T00:00:00Z", label: each, parent, sizeBytes, localPath, objectKey: null },
+        ts: "2026-01-01T00:00:00Z",
+        label: each,
+        parent,
+        sizeBytes,
+        localPath,
+        objectKey: null,
         sha256: sha256 as Sha256,
       });
       shell(
@@ -81,7 +88,11 @@ describe("a drill, on a real Btrfs", { skip: whyNoDisk() }, () => {
     writeFileSync(manifestFile(spec), renderManifest(rows));
     const script = drillsProbe(spec);
     return {
-      ...{ spec, host, fill, spoil, rows },
+      spec,
+      host,
+      fill,
+      spoil,
+      rows,
       artifact: (of: Label) =>
         join(spec.repository, rows.find((row) => row.label === of)?.localPath ?? assert.fail()),
       run: (of: Label | null, on = host) =>
@@ -133,7 +144,12 @@ describe("a drill, on a real Btrfs", { skip: whyNoDisk() }, () => {
     assert.deepEqual(
       { ...proof, durationMs: 0, tree: proof.tree?.files },
       {
-        ...{ label: NEWEST, at: proof.at, result: "same", durationMs: 0, tree: 4, why: [] },
+        label: NEWEST,
+        at: proof.at,
+        result: "same",
+        durationMs: 0,
+        tree: 4,
+        why: [],
         artifacts: { count: 3, bytes: rows.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) },
       },
     );

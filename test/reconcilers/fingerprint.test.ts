@@ -55,7 +55,9 @@ nowhere//" folder/link; ln -s absent l; mkfifo pipe; mknod zero c 1 5; mknod dis
     context.after(() => host.close());
     const tools = { host: () => host, signal: new AbortController().signal, assertHeld: () => {} };
     return {
-      ...{ spec, disk, host },
+      spec,
+      disk,
+      host,
       at: (...inside: string[]) => join(spec.path, ...inside),
       snapshot: (of: typeof FIRST) =>
         shell(

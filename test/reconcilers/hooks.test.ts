@@ -82,7 +82,11 @@ describe("hooks around a snapshot", { skip: noRoot, concurrency: true }, () => {
         .map((line) => line.split("=")),
     );
     assert.deepEqual(env, {
-      ...{ HOME: "/root", USER: "root", LOGNAME: "root", SHELL: "/bin/sh", LC_ALL: "C" },
+      HOME: "/root",
+      USER: "root",
+      LOGNAME: "root",
+      SHELL: "/bin/sh",
+      LC_ALL: "C",
       ...declared,
     });
     assert.match(PATH ?? "", /sbin/);

@@ -51,8 +51,14 @@ test("journal: nothing is nothing; of ten years the newest runs are read, whole"
   for (const [back, run] of runs.value.slice(1).toReversed().entries())
     assert.deepEqual(run, {
       startedAt: `${months.at(-1 - back)}-01T03:00:00Z`,
-      ...{ who: "chuck@ws", result: "done", durationMs: 60_000, planned: 30, done: 30 },
-      ...{ failed: null, why: null, exitCode: null },
+      who: "chuck@ws",
+      result: "done",
+      durationMs: 60_000,
+      planned: 30,
+      done: 30,
+      failed: null,
+      why: null,
+      exitCode: null,
     });
 });
 

@@ -48,7 +48,8 @@ test("where no path is asked for, and where nothing stands there, nothing is lac
 
 const planned = (lacking: readonly string[], hydrated: boolean) =>
   planOf({
-    ...{ rows: "2026-01 full 100, 2026-02 incr 10", target: "2026-02" },
+    rows: "2026-01 full 100, 2026-02 incr 10",
+    target: "2026-02",
     restore: { label: label("2026-02"), to: asking("src/x", "docs") },
     change: {
       target: known({ kind: "absent", inode: "-", place: HOME, leftBeside: false }),

@@ -55,7 +55,8 @@ test("nothing is run behind an apply that has nothing to do, nor behind a restor
   assert.deepEqual(planWith(HOOKS, { target: "2026-01" }).notes, []);
   const restore = { label: "latest", to: null } as const;
   const { notes, actions } = planWith(HOOKS, {
-    ...{ target: "2026-01", restore: restore as never },
+    target: "2026-01",
+    restore: restore as never,
     change: { hydrated: known({ place: { fsType: "btrfs" } as never, entries: new Map() }) },
   });
   assert.notEqual(actions.length, 0);

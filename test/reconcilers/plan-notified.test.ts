@@ -27,7 +27,10 @@ function warningsWhere(found: Found): Warning[] {
   const schedule = { on: LS, calendar: "daily", reach: new Map() };
   const asked = known({
     calendar: { kind: "taken" as const, next: null },
-    ...{ identities: new Set<string>(), notified: found, broken: WHOLE, systemd: 252 },
+    identities: new Set<string>(),
+    notified: found,
+    broken: WHOLE,
+    systemd: 252,
   });
   const { warnings } = planFrom(
     { ...desired, notify: NOTIFY, schedule: schedule as never },

@@ -12,7 +12,12 @@ import { type Case, filesOf, folder, HOME, lookAt, settled, subvolume } from "./
 
 const EVERY = { every: { count: 3, unit: "month" } } as const;
 const proof = (at: string, result: DrillProof["result"] = "same"): DrillProof => ({
-  ...{ label: label("2026-01"), at: new Date(at), result, durationMs: 1, tree: null, why: [] },
+  label: label("2026-01"),
+  at: new Date(at),
+  result,
+  durationMs: 1,
+  tree: null,
+  why: [],
   artifacts: { count: 1, bytes: 1 },
 });
 const drills = (...proofs: DrillProof[]) => ({ drills: known({ proofs, left: false }) });
@@ -93,7 +98,9 @@ describe("a drill of a label that was asked for", () => {
   const FIVE = "2026-01 full 100, 2026-02 incr 10, 2026-03 full 100";
   const asked = (given: Partial<Case>) => {
     const { desired, observed, request } = lookAt({
-      ...{ rows: FIVE, target: "2026-03", retention: { serverArtifacts: { kind: "chains", count: 1 } } },
+      rows: FIVE,
+      target: "2026-03",
+      retention: { serverArtifacts: { kind: "chains", count: 1 } },
       change: { store: known({ ...store, files: filesOf(history(FIVE).slice(2)) }) },
       ...given,
     });

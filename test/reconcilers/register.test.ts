@@ -45,7 +45,9 @@ test("what is no manifest is not written, whatever its sender says of it: shells
   const evil = { ...row, label: "$(id)" as Label, localPath: "$(id)" };
   await assert.rejects(
     server.run(register, {
-      ...{ dataset: server.spec, rows: [first, evil], row: null },
+      dataset: server.spec,
+      rows: [first, evil],
+      row: null,
       onSha256: sha256Of(renderManifest(rows)),
     }),
     (error: DevbackupError) => /is no manifest/.test(error.trouble.why ?? ""),

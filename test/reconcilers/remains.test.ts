@@ -55,7 +55,10 @@ test("before an artifact is made, what others have left on their way goes; one t
   assert.deepEqual([made(), remains()], [[waiting, again], known(12)]);
   const input = {
     dataset: server.spec,
-    ...{ label: label("2026-06"), parent: null, objectKey: null, after: null },
+    label: label("2026-06"),
+    parent: null,
+    objectKey: null,
+    after: null,
   };
   // nothing is to be sent here
   await assert.rejects(

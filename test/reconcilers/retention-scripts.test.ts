@@ -362,7 +362,8 @@ describe("before the last snapshot of a label goes", { skip: whyNoDisk() }, () =
     writeFileSync(path, bytes);
     const mark = join(repository, "tmp/a.damaged") as AbsolutePath;
     const first: ReadFirst = {
-      ...{ server: LS, repository },
+      server: LS,
+      repository,
       artifacts: [{ path, sha256: sha256Of(bytes), damagedMark: mark, of: ["dev@2026-01"] }],
     };
     const lost = { yes: false };

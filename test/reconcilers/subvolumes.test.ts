@@ -86,12 +86,14 @@ const SHOWN = `@home/dev/code
 for (const { name, parent, created, tells } of [
   {
     name: "one that was made by hand, and written to",
-    ...{ parent: "-", created: "9" },
+    parent: "-",
+    created: "9",
     tells: { parentUuid: null, written: true },
   },
   {
     name: "a copy of a snapshot, as it was made",
-    ...{ parent: "4c4e1c5e-0000-4000-8000-000000000002", created: "12" },
+    parent: "4c4e1c5e-0000-4000-8000-000000000002",
+    created: "12",
     tells: { parentUuid: "4c4e1c5e-0000-4000-8000-000000000002", written: false },
   },
 ])

@@ -59,8 +59,12 @@ describe("a script that is told to end", { skip: noRoot }, () => {
         {
           host: host.name,
           input: {
-            ...{ from, tmp: at("tmp/copy"), file: at("artifacts/file"), aside: at("tmp/set-aside") },
-            ...{ sizeBytes: 4, sha256: sha256Of("good") },
+            from,
+            tmp: at("tmp/copy"),
+            file: at("artifacts/file"),
+            aside: at("tmp/set-aside"),
+            sizeBytes: 4,
+            sha256: sha256Of("good"),
           },
         } as unknown as Parameters<typeof runImport>[0],
         { host: () => host, signal, assertHeld: () => {} } as unknown as Tools,

@@ -78,8 +78,14 @@ function repository(context: TestContext) {
   const snapshots = async (check: "files" | "fingerprint"): Promise<Thing[]> =>
     Promise.all(
       rows.map(async (row) => ({
-        ...{ place: "hydrated" as const, label: row.label, identity: (await entry(row.label)).uuid },
-        ...{ row, check, sizeBytes: 1, object: null, parent: null },
+        place: "hydrated" as const,
+        label: row.label,
+        identity: (await entry(row.label)).uuid,
+        row,
+        check,
+        sizeBytes: 1,
+        object: null,
+        parent: null,
       })),
     );
   /** As it would have been taken of what is in the folder now. */
@@ -91,7 +97,12 @@ function repository(context: TestContext) {
     );
   const verify = (things: readonly Thing[], on: Host = host) =>
     verifyThings({
-      ...{ spec, things, record: NEVER_VERIFIED, since: null, tools: toolsFor(on), received: new Map() },
+      spec,
+      things,
+      record: NEVER_VERIFIED,
+      since: null,
+      tools: toolsFor(on),
+      received: new Map(),
     });
   const states = async (things: readonly Thing[], on?: Host) =>
     (await verify(things, on)).findings.map(({ label: at, state }) => `${at} ${state}`);
@@ -321,7 +332,12 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
     const tools = toolsFor(on, { signal: ending.signal, progress: (bytes) => void told.push(bytes) });
     const things = artifacts("hash");
     const verifying = verifyThings({
-      ...{ spec, things, record: NEVER_VERIFIED, since: null, tools, received: new Map() },
+      spec,
+      things,
+      record: NEVER_VERIFIED,
+      since: null,
+      tools,
+      received: new Map(),
       told: () => ending.abort(new Error("told to end")),
     });
     await assert.rejects(verifying, /told to end/);
@@ -338,7 +354,12 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
       const things = artifacts("hash").map((thing) => ({ ...thing, isMarked }));
       const tools = toolsFor(host);
       const { checkedBytes } = await verifyThings({
-        ...{ spec, things, record, since, tools, received: new Map() },
+        spec,
+        things,
+        record,
+        since,
+        tools,
+        received: new Map(),
       });
       return checkedBytes > 0;
     };
@@ -393,11 +414,22 @@ test("of an object that is asked for its note nothing is read, and nothing count
       ({ head: async () => ({ ...object, sha256, opaqueEtag: false }) }) as Partial<Bucket> as Bucket,
   });
   const thing: Thing = {
-    ...{ place: "bucket", label: of, identity: "e", row },
-    ...{ check: "note", sizeBytes, object, parent: null },
+    place: "bucket",
+    label: of,
+    identity: "e",
+    row,
+    check: "note",
+    sizeBytes,
+    object,
+    parent: null,
   };
   const { findings, checkedBytes } = await verifyThings({
-    ...{ spec, things: [thing], record: NEVER_VERIFIED, since: null, tools, received: new Map() },
+    spec,
+    things: [thing],
+    record: NEVER_VERIFIED,
+    since: null,
+    tools,
+    received: new Map(),
   });
   assert.deepEqual([findings[0]?.state, checkedBytes, told], ["ok", 0, [0, 0]]);
 });

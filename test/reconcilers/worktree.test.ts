@@ -28,12 +28,11 @@ describe("the dataset, put at a label", { skip: whyNoDisk() }, () => {
         {
           host: host.name,
           input: {
-            ...{
-              path: join(path, "home/code"),
-              snapshot: join(path, "snaps/dev@2026-01"),
-              name: "dev@2026-01",
-            },
-            ...{ aside: join(path, "home/code.set-aside"), lock: join(path, "snaps/.receive.lock") },
+            path: join(path, "home/code"),
+            snapshot: join(path, "snaps/dev@2026-01"),
+            name: "dev@2026-01",
+            aside: join(path, "home/code.set-aside"),
+            lock: join(path, "snaps/.receive.lock"),
           },
         } as never,
         { host: () => host, now: () => new Date("2026-03-01") } as never,

@@ -17,12 +17,21 @@ function closing(asked: readonly Stage[], unseen: readonly string[] = []): strin
   const flags = { config: "my state", label: "2026-03", host: "ls", only: asked.join(",") };
   return createTally().closingText(
     {
-      ...{ event: "finished", result: "left-undone", done: 0, durationMs: 0, remaining: [], warnings },
+      event: "finished",
+      result: "left-undone",
+      done: 0,
+      durationMs: 0,
+      remaining: [],
+      warnings,
       unseen: [...warnings.map(({ text }) => text), ...unseen],
     },
     {
-      ...{ color: false, width: 100, quiet: false, narrowed: true },
-      ...{ command: commandLine(AGAIN, flags), wholeCommand: wholeCommand(flags) },
+      color: false,
+      width: 100,
+      quiet: false,
+      narrowed: true,
+      command: commandLine(AGAIN, flags),
+      wholeCommand: wholeCommand(flags),
     },
   );
 }

@@ -46,16 +46,27 @@ const assertShown = (what: string, text: string): void => {
 };
 
 const troubleWith = (text: string): Trouble => ({
-  ...{ code: "hostile", exitCode: 1, host: host(text) },
-  ...{ what: text, why: `${text}\n${text}`, state: text, next: text },
+  code: "hostile",
+  exitCode: 1,
+  host: host(text),
+  what: text,
+  why: `${text}\n${text}`,
+  state: text,
+  next: text,
 });
 const planWith = (text: string): Plan => {
   const about = { code: text, host: host(text), dataset: dataset(text), text };
   return plan(
     [
       action({
-        ...{ id: id(`a:${text}`), host: host(text), dataset: dataset(text) },
-        ...{ summary: text, reason: text, details: [text], hazard: "destructive", kind: text },
+        id: id(`a:${text}`),
+        host: host(text),
+        dataset: dataset(text),
+        summary: text,
+        reason: text,
+        details: [text],
+        hazard: "destructive",
+        kind: text,
       }),
     ],
     {
@@ -113,14 +124,12 @@ const PRINTERS: Readonly<Record<string, (text: string, color: boolean) => string
     keysText(
       [
         {
-          ...{
-            dataset: text,
-            server: text,
-            recipient: null,
-            signer: null,
-            fingerprint: null,
-            known: "not-yet",
-          },
+          dataset: text,
+          server: text,
+          recipient: null,
+          signer: null,
+          fingerprint: null,
+          known: "not-yet",
           recoveryRecipients: [],
           escrow: {
             copies: [{ where: text, at: text, state: "another", since: null }],
@@ -153,7 +162,9 @@ const PRINTERS: Readonly<Record<string, (text: string, color: boolean) => string
     reportPage({ status: statusWith(text), version: "1.2.3", machine: text, inWords: String }),
   "the page of a recovery identity": (text) =>
     recoveryPage({
-      ...{ recipient: "age1q" as never, locked: "-----BEGIN\nx\n", madeAt: new Date(0) },
+      recipient: "age1q" as never,
+      locked: "-----BEGIN\nx\n",
+      madeAt: new Date(0),
       fileName: text.replaceAll("\0", "") || "x",
     }),
 };
@@ -201,8 +212,14 @@ async function told(kind: "plain" | "json", text: string, color: boolean): Promi
     },
   });
   const progress = createProgress({
-    ...{ kind, out, err: out, color, quiet: false, width: 80 },
-    ...{ now: () => 0, command: text },
+    kind,
+    out,
+    err: out,
+    color,
+    quiet: false,
+    width: 80,
+    now: () => 0,
+    command: text,
   });
   const whole = planWith(text);
   const [first] = whole.actions;
@@ -215,8 +232,12 @@ async function told(kind: "plain" | "json", text: string, color: boolean): Promi
     { event: "action-skipped", id: first.id, because: "unapproved", detail: text },
     { event: "action-failed", id: first.id, durationMs: 1, trouble: troubleWith(text) },
     {
-      ...{ event: "finished", result: "failed", done: 1, durationMs: 1 },
-      ...{ remaining: whole.actions, unseen: [text] },
+      event: "finished",
+      result: "failed",
+      done: 1,
+      durationMs: 1,
+      remaining: whole.actions,
+      unseen: [text],
     },
   ];
   for (const event of events) progress.emit(event);

@@ -365,7 +365,10 @@ test("progress, json: one object a line, text for people on stderr", async () =>
 
 test("progress: what went wrong besides is told whole when it comes, and once more at the end", async () => {
   const trouble: Trouble = {
-    ...{ code: "hook-failed", exitCode: 1, host: x.host("ws"), why: "no such service" },
+    code: "hook-failed",
+    exitCode: 1,
+    host: x.host("ws"),
+    why: "no such service",
     what: "after_snapshot of dev ended with exit code 5",
     state: "The snapshot was taken, and the backup goes on; what was to start again may stand still",
     next: "on ws, as root: cd / && systemctl start gitea",

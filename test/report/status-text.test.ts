@@ -24,20 +24,26 @@ const TWO_YEARS = Array.from({ length: 24 }, (_, at) => {
 const THREE: Given = { rows: "2026-04 full 100, 2026-05 incr 10, 2026-06 incr 12", times: MIB };
 const SECOND = "artifacts/incr/dev@2026-05.incr.from_2026-04.send.zst.age";
 const RUN = {
-  ...{ who: "chuck@laptop", result: "done", durationMs: 184_000, planned: 7, done: 7 },
-  ...{ failed: null, why: null, exitCode: 0 },
+  who: "chuck@laptop",
+  result: "done",
+  durationMs: 184_000,
+  planned: 7,
+  done: 7,
+  failed: null,
+  why: null,
+  exitCode: 0,
 };
 const journal = known([{ ...RUN, startedAt: "2026-06-01T03:00:00.000Z" }]);
 const drills = known({
   proofs: [
     {
-      ...{
-        label: label("2026-05"),
-        at: new Date("2026-05-01T04:00:00Z"),
-        result: "same" as const,
-        durationMs: 184_000,
-      },
-      ...{ tree: { files: 3, bytes: 99 }, artifacts: { count: 2, bytes: 10 }, why: [] },
+      label: label("2026-05"),
+      at: new Date("2026-05-01T04:00:00Z"),
+      result: "same" as const,
+      durationMs: 184_000,
+      tree: { files: 3, bytes: 99 },
+      artifacts: { count: 2, bytes: 10 },
+      why: [],
     },
   ],
   left: false,
@@ -46,7 +52,10 @@ const there = world(THREE);
 const rows = rowsIn(there.facts);
 const seen = (place: "server" | "bucket", check: "hash" | "note") =>
   rows.map((row) => ({
-    ...{ place, check, label: row.label, streamUuid: null },
+    place,
+    check,
+    label: row.label,
+    streamUuid: null,
     identity: place === "server" ? row.sha256 : etagOf(there.bucket, row.objectKey),
     at: new Date("2026-06-01T04:00:00Z"),
   }));
@@ -158,13 +167,13 @@ describe("status", () => {
     const [dataset = assert.fail()] = status.datasets;
     const [one, two] = ["a", "b"].map(
       (name): DueAction => ({
-        ...{
-          id: `retention:${name}` as ActionId,
-          kind: "retention",
-          host: dataset.server,
-          stage: "retention",
-        },
-        ...{ label: null, summary: "delete", hazard: "destructive" },
+        id: `retention:${name}` as ActionId,
+        kind: "retention",
+        host: dataset.server,
+        stage: "retention",
+        label: null,
+        summary: "delete",
+        hazard: "destructive",
       }),
     );
     const textOf = (due: readonly (DueAction | undefined)[], more: Partial<DatasetStatus> = {}) =>
@@ -192,8 +201,13 @@ describe("status", () => {
 
   test("that the last apply failed stands at the top; of an earlier one nothing does", () => {
     const failed = {
-      ...{ ...RUN, startedAt: "2026-06-01T03:00:00Z", result: "failed", done: 2 },
-      ...{ failed: "artifact:dev@2026-06", why: "ls: there is no room", exitCode: 1 },
+      ...RUN,
+      startedAt: "2026-06-01T03:00:00Z",
+      result: "failed",
+      done: 2,
+      failed: "artifact:dev@2026-06",
+      why: "ls: there is no room",
+      exitCode: 1,
     };
     const textOf = (...runs: Omit<JournalRun, "startedAt">[]) => {
       const applies = runs.map((run) => ({ startedAt: failed.startedAt, ...run }));

@@ -32,8 +32,14 @@ function report(text: string, more: Partial<VerifyReport> = {}): VerifyReport {
     });
   });
   return {
-    ...{ dataset: DEV, server: "ls" as HostName, rows, findings, resumedFrom: null },
-    ...{ checkedBytes: 330 * MIB, durationMs: 12_000, mend: "devbackup apply" },
+    dataset: DEV,
+    server: "ls" as HostName,
+    rows,
+    findings,
+    resumedFrom: null,
+    checkedBytes: 330 * MIB,
+    durationMs: 12_000,
+    mend: "devbackup apply",
     chain: (at) => `devbackup manifest chain ${at}`,
     ...more,
   };
@@ -158,7 +164,9 @@ test("of what a program said of a disk that fails, the first line alone", () => 
 test("the same for programs", () => {
   const { labels, lost, counts, result } = verifyJson(report("2026-01 full 100 x-., 2026-02 incr 9 +++"));
   assert.deepEqual(labels[0]?.server, {
-    ...{ state: "damaged", check: null, at: null },
+    state: "damaged",
+    check: null,
+    at: null,
     why: "sha256 12…, expected ab…",
   });
   assert.deepEqual(labels[1]?.bucket, { state: "ok", check: "note", at: AT.toISOString(), why: null });

@@ -30,8 +30,16 @@ for (const shell of ["dash", "busybox"] satisfies Shell[])
       const { endpoint, bucket, region, accessKeyId, secretAccessKey } = server;
       const unused = { kind: "env", name: "UNUSED" } as const;
       cloud = {
-        ...{ endpoint, bucket, region, prefix: "a=b/c/", accessKeyId: unused, secretAccessKey: unused },
-        ...{ partSizeBytes: 5, concurrency: 1, bandwidthLimitBytesPerSecond: null, lockDays: null },
+        endpoint,
+        bucket,
+        region,
+        prefix: "a=b/c/",
+        accessKeyId: unused,
+        secretAccessKey: unused,
+        partSizeBytes: 5,
+        concurrency: 1,
+        bandwidthLimitBytesPerSecond: null,
+        lockDays: null,
       };
       login = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
       await send(made, server, cloud.prefix, ["keys/escrow.age", ...MANIFEST, ...pathsIn(made, NEWEST)]);

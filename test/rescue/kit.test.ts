@@ -51,9 +51,18 @@ describe("devbackup rescue-kit", () => {
     const out = join(dir, "odd");
     await make(await state(hosts, dataset, cloud, `encryption: {signers: {dev: "${SIGNER}"}}\n`), out);
     const settings = {
-      ...{ NAME: "dev", REPOSITORY: odd, DATASET_PATH: "/home/chuck/code", WORKING_COPY: "" },
-      ...{ SERVER: "chuck@backup.lan", SSH: "ssh -p 2222", BECOME: "sudo -n", SIGNER },
-      ...{ BUCKET: "dev-backups", PREFIX: "my%3Dbackups/b/", REGION: "auto", LABEL_SHAPE: "YYYY-MM" },
+      NAME: "dev",
+      REPOSITORY: odd,
+      DATASET_PATH: "/home/chuck/code",
+      WORKING_COPY: "",
+      SERVER: "chuck@backup.lan",
+      SSH: "ssh -p 2222",
+      BECOME: "sudo -n",
+      SIGNER,
+      BUCKET: "dev-backups",
+      PREFIX: "my%3Dbackups/b/",
+      REGION: "auto",
+      LABEL_SHAPE: "YYYY-MM",
     };
     for (const [name, value] of Object.entries(settings)) assert.equal(await read(out, name), value, name);
   });

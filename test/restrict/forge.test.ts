@@ -78,9 +78,14 @@ describe("a key that may only add, in a thief's hands", { skip: whyNoDisk() }, (
     const { sha256, sizeBytes } = row;
     const path = joinPath(spec.repository, row.localPath);
     const input = {
-      ...{ identity: identityFile(spec), repository: spec.repository, manifest: manifestFile(spec) },
-      ...{ folder: hydrated(), name: snapshotName(spec.name, row.label), replace: false },
-      ...{ marks: marksOnServer(spec), lock: serverLock(spec) },
+      identity: identityFile(spec),
+      repository: spec.repository,
+      manifest: manifestFile(spec),
+      folder: hydrated(),
+      name: snapshotName(spec.name, row.label),
+      replace: false,
+      marks: marksOnServer(spec),
+      lock: serverLock(spec),
       artifact: { path, sha256, sizeBytes, damagedMark: damagedMark(spec, row) },
     };
     await hydrate.run(
@@ -115,8 +120,13 @@ rename          ./x'; : >..x; mkdir '.. '; cd ../..; btrfs -q subvolume snapshot
       const bytes = execFileSync("sh", ["-c", script, "sh", identityFile(spec)], { input: stream });
       writeFileSync(join(repository, localPath), bytes);
       return {
-        ...{ ts: "2026-03-01T00:00:00.000Z", label: ref.label, parent: null, sizeBytes: bytes.length },
-        ...{ sha256: sha256Of(bytes), localPath, objectKey: null },
+        ts: "2026-03-01T00:00:00.000Z",
+        label: ref.label,
+        parent: null,
+        sizeBytes: bytes.length,
+        sha256: sha256Of(bytes),
+        localPath,
+        objectKey: null,
       };
     };
     rows = [

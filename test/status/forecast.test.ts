@@ -137,8 +137,12 @@ const GOOD_AHEAD = { at: new Date("2036-01-01T00:00:00Z"), result: "same" } as c
 
 test("drills: the newest good one says how long a restore takes, the newest bad one is in doubt", () => {
   const proof = (day: string, result: DrillProof["result"]): DrillProof => ({
-    ...{ label: label("2026-05"), at: new Date(`${day}T04:00:00Z`), result, durationMs: 600_000 },
-    ...{ tree: { files: 3, bytes: 99 }, artifacts: { count: 1, bytes: 10 } },
+    label: label("2026-05"),
+    at: new Date(`${day}T04:00:00Z`),
+    result,
+    durationMs: 600_000,
+    tree: { files: 3, bytes: 99 },
+    artifacts: { count: 1, bytes: 10 },
     why: result === "differs" ? ["notes/a: another content", "and 3 more"] : [],
   });
   const of = (...proofs: DrillProof[]) =>
@@ -175,8 +179,14 @@ test("drills: the newest good one says how long a restore takes, the newest bad 
 test("applies: the newest fifty, newest last, with their age", () => {
   const run = (at: number): JournalRun => ({
     startedAt: new Date(Date.UTC(2026, 4, 1, 0, at)).toISOString(),
-    ...{ who: "chuck@ws", result: "done", durationMs: 1, planned: 1, done: 1 },
-    ...{ failed: null, why: null, exitCode: 0 },
+    who: "chuck@ws",
+    result: "done",
+    durationMs: 1,
+    planned: 1,
+    done: 1,
+    failed: null,
+    why: null,
+    exitCode: 0,
   });
   const of = (journal: Fact<readonly JournalRun[]>) =>
     statusIn({ rows: "2026-06 full 100", change: { journal } }).datasets[0]?.applies;

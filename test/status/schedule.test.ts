@@ -24,7 +24,10 @@ const onLs = (change: Partial<ScheduleFacts>): Given => ({ onLs: known({ ...setU
 /** In one line. */
 function line(given: Given): string {
   const text = statusText(statusWith(given), {
-    ...{ color: false, verbose: false, width: 80, inWords: (next) => `${next} -x` },
+    color: false,
+    verbose: false,
+    width: 80,
+    inWords: (next) => `${next} -x`,
   });
   const [, found] = /^ {2}schedule +(.*(?:\n {15}.*)*)$/m.exec(text) ?? [];
   return found?.replaceAll(/\n +/g, " ") ?? assert.fail(text);

@@ -8,7 +8,12 @@ import { folder, HOME, type M1, received, SRV, subvolume, taken } from "../recon
 import { type Given, objects, statusIn, store, world } from "./states.ts";
 
 const MARK: Readonly<Record<Standing, string>> = {
-  ...{ whole: "+", missing: "x", damaged: "!", unknown: "?", "not-wanted": "-", due: "." },
+  whole: "+",
+  missing: "x",
+  damaged: "!",
+  unknown: "?",
+  "not-wanted": "-",
+  due: ".",
 };
 
 /** `2026-01 +++++` for each label (workstation, artifact, manifest, server, cloud), `2026-02..2026-04 3` for a gap. */

@@ -21,13 +21,12 @@ test("verified: how much of what is there, and damage is not hidden by it", () =
       ? rowsIn(there).find((row) => row.label === at)?.sha256
       : entryOf(there.hydrated, `dev@${at}`)?.uuid;
   const seen = (place: "server" | "hydrated", at: string) => ({
-    ...{
-      place,
-      label: at as Label,
-      identity: identityOf(place, at) ?? assert.fail(),
-      at: new Date("2026-05-31T12:00:00Z"),
-    },
-    ...{ check: place === "server" ? ("hash" as const) : ("fingerprint" as const), streamUuid: null },
+    place,
+    label: at as Label,
+    identity: identityOf(place, at) ?? assert.fail(),
+    at: new Date("2026-05-31T12:00:00Z"),
+    check: place === "server" ? ("hash" as const) : ("fingerprint" as const),
+    streamUuid: null,
   });
   const record = [seen("server", "2026-05"), seen("server", "2026-06"), seen("hydrated", "2026-06")].reduce(
     withVerified,

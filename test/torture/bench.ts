@@ -34,7 +34,11 @@ export async function startBench(seed: number): Promise<Bench> {
   const cuts = new Map<string, number>();
   const usualMs = new Map<string, number>();
   return {
-    ...{ lab, seed, identity, cuts, usualMs },
+    lab,
+    seed,
+    identity,
+    cuts,
+    usualMs,
     run: async (args, options = {}) => {
       const done = await run(lab, args, { sshConfig, ...options });
       const kind = done.planned.find(({ id }) => id === done.cut?.id)?.kind;
@@ -52,8 +56,13 @@ export async function startBench(seed: number): Promise<Bench> {
         datasets: {
           dev: undefined,
           [name]: {
-            ...{ path: source, snapshots, repository, working_copy: workingCopy },
-            ...{ owner: "dev", cadence: "daily", anchor: { max_incremental_ratio: 100 } },
+            path: source,
+            snapshots,
+            repository,
+            working_copy: workingCopy,
+            owner: "dev",
+            cadence: "daily",
+            anchor: { max_incremental_ratio: 100 },
             retention: { workstation_snapshots: "all", server_snapshots: "all" },
           },
         },

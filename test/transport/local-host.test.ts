@@ -40,7 +40,9 @@ test("a script that has read what it was given does not wait for a link that has
   });
   for (const stdin of ["ä\n", ""])
     assert.deepEqual(await deaf.run("cat; exit 3", { stdin, timeoutMs: 10_000 }), {
-      ...{ exitCode: 3, stdout: stdin, stderr: "" },
+      exitCode: 3,
+      stdout: stdin,
+      stderr: "",
     });
 });
 

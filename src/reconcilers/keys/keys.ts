@@ -233,7 +233,8 @@ function putRecipient({ spec, course, recovered, facts }: View, there: string | 
 
 const scriptOf = (how: KeyMaking["how"], spec: DatasetSpec): string =>
   keyScript({
-    ...{ how, ...identityFiles(spec) },
+    how,
+    ...identityFiles(spec),
     // where its output finds no room, age-keygen ends with 0 all the same, and cat does not
     make: 'age-keygen | cat >"$k.new"',
     tell: 'age-keygen -y "$1"',

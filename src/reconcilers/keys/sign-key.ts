@@ -140,7 +140,8 @@ const scriptOf = (how: KeyMaking["how"], spec: DatasetSpec): string => {
   // says whose it is where it turns up elsewhere
   const comment = `devbackup ${spec.name}`;
   return keyScript({
-    ...{ how, ...signKeyFiles(spec) },
+    how,
+    ...signKeyFiles(spec),
     make: sh`m=${manifestFile(spec)} s=${signatureFile(spec)}
 if [ -e "$m" ] && [ ! -e "$s" ]; then : >"$s"${FIRST_SUFFIX}; sync "$s"${FIRST_SUFFIX}; fi
 rm -f -- "$k.new" "$k.new.pub"

@@ -46,7 +46,10 @@ export function parsePlace(stdout: string): Place | undefined {
   if (fsType === undefined || fsUuid === undefined || free === undefined || size === undefined)
     return undefined;
   return {
-    ...{ fsType, fsUuid, freeBytes: Number(free), sizeBytes: Number(size) },
+    fsType,
+    fsUuid,
+    freeBytes: Number(free),
+    sizeBytes: Number(size),
     readOnly: options.split(",").includes("ro"),
     quota: quotaIn(stdout),
   };

@@ -132,6 +132,9 @@ const failed = (host: HostName, what: string, stderr: string): DevbackupError =>
   });
 
 const notSeen = (spec: DatasetSpec, why: string) => ({
-  ...{ code: UNKNOWN_STATE, host: spec.server, dataset: spec.name, hides: "register" as const },
+  code: UNKNOWN_STATE,
+  host: spec.server,
+  dataset: spec.name,
+  hides: "register" as const,
   text: `which fingerprints are in ${fingerprintFolder(spec)} could not be looked at: ${why}`,
 });

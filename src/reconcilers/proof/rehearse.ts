@@ -33,7 +33,12 @@ export async function rehearse(spec: DatasetSpec, label: Label, tools: Tools): P
   };
   const fail = (code: string, what: string, why: string, exit: 1 | 6 = 1, next?: string) =>
     new DevbackupError({
-      ...{ code, host: spec.server, what, why, exitCode: exit, ...(next !== undefined && { next }) },
+      code,
+      host: spec.server,
+      what,
+      why,
+      exitCode: exit,
+      ...(next !== undefined && { next }),
       state:
         "What had been restored was removed, and what is stored was not touched; it is safe to run again",
     });

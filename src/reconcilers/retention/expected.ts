@@ -74,7 +74,8 @@ export function fatesOf(view: View, expected: Expected) {
       onWorkstation === null
         ? []
         : snapshotFates({
-            ...{ rule: retention.workstationSnapshots, all },
+            rule: retention.workstationSnapshots,
+            all,
             standing: new Set(onWorkstation.keys()),
             held: (label) => (onServer?.get(label) !== undefined ? null : whyNotAgain(expected, label)),
           }),
@@ -82,7 +83,8 @@ export function fatesOf(view: View, expected: Expected) {
       onServer === null || open
         ? []
         : snapshotFates({
-            ...{ rule: retention.serverSnapshots, all },
+            rule: retention.serverSnapshots,
+            all,
             standing: new Set([...onServer.keys(), ...damaged.keys()]),
             held: (label) =>
               label === workingCopyAt ? "the working copy stands on it" : whyNotAgain(expected, label),

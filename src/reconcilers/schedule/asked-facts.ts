@@ -54,7 +54,10 @@ const parseAsked: Probe<AskedFacts>["parse"] = (stdout) => {
   if (lines[at] === "refused")
     return known({
       calendar: { kind: "refused", why: said.join("\n").trim().replaceAll("\n", "; ") },
-      ...{ identities, notified, broken, systemd },
+      identities,
+      notified,
+      broken,
+      systemd,
     });
   const [next = null] = said.flatMap((line) => /^ *Next elapse: (.+)$/.exec(line)?.[1] ?? []);
   return known({

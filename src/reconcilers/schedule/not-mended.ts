@@ -7,7 +7,9 @@ import type { WantedSchedule } from "./wanted.ts";
 // by hand what the schedule does not.
 
 export const programNotMended = (on: HostName, programExit: number): Warning => ({
-  ...{ code: "schedule-broken", host: on, dataset: null },
+  code: "schedule-broken",
+  host: on,
+  dataset: null,
   text: `${programBroken(programExit)}, and what runs devbackup here does not fit there: apply from a machine of its kind, ${on} itself for one, with a devbackup that was built`,
 });
 
@@ -23,7 +25,9 @@ export const secretsNotMended = ({
     secret.kind === "unreadable" && broken.secrets.has(name)
       ? [
           {
-            ...{ code: "schedule-broken", host: on, dataset: null },
+            code: "schedule-broken",
+            host: on,
+            dataset: null,
             text: `${secretBroken(name)}, and it can't be read here: ${secret.why}; ${secret.next}`,
           },
         ]

@@ -39,7 +39,11 @@ export function scheduleProblems(
 }
 
 const says = (host: HostName, code: string, text: string, next: string): Problem => ({
-  ...{ code, host, dataset: null, text, next },
+  code,
+  host,
+  dataset: null,
+  text,
+  next,
 });
 
 const notLookedAt = (

@@ -60,5 +60,9 @@ export function anothersLogin(
 }
 
 const ofAnother = (host: HostName, text: string, next: string): Problem => ({
-  ...{ code: "schedule-of-another", host, dataset: null, text, next },
+  code: "schedule-of-another",
+  host,
+  dataset: null,
+  text,
+  next,
 });

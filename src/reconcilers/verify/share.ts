@@ -74,8 +74,12 @@ export const verifyShare: Reconciler<Input> = {
   run: async ({ host, input }, tools) => {
     const { dataset, label, things, record } = input;
     const verified = await verifyThings({
-      ...{ spec: dataset, things, record, tools },
-      ...{ since: null, received: new Map() },
+      spec: dataset,
+      things,
+      record,
+      tools,
+      since: null,
+      received: new Map(),
     });
     const share = { label, at: tools.now() };
     await writeRecord(tools.host(host), dataset, { ...verified.record, share });

@@ -44,7 +44,12 @@ export async function verifyDataset(
   const record = { ...before, begunAt: since ?? tools.now() };
   await writeRecord(host, spec, record);
   const verified = await verifyThings({
-    ...{ spec, record, since, tools, told, received: receivedOf(view) },
+    spec,
+    record,
+    since,
+    tools,
+    told,
+    received: receivedOf(view),
     things: leastRecentFirst(record, things, view.takenAt),
   });
   await writeRecord(host, spec, { ...onlyOf(verified.record, things), begunAt: null });

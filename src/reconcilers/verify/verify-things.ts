@@ -67,7 +67,12 @@ export async function verifyThings(verifying: Verifying): Promise<VerifiedThings
       record = withDamage(record, { place, label, identity, check, at, why });
     else if (state !== "not-checked") record = withoutVerified(record, thing);
     const finding = {
-      ...{ place, label, check, state, why, at: state === "ok" ? at : null },
+      place,
+      label,
+      check,
+      state,
+      why,
+      at: state === "ok" ? at : null,
       ...(asRegistered && { asRegistered }),
     };
     findings.push(finding);

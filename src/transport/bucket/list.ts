@@ -113,7 +113,10 @@ function objectOf({ Key, Size, ETag, LastModified, StorageClass }: ListedObject)
   if (Key === undefined || Size === undefined || !(Size >= 0))
     throw new StrangeAnswer("the listing has an object without key or size");
   return {
-    ...{ key: Key, sizeBytes: Size, etag: unquoted(ETag), lastModified: LastModified ?? new Date(0) },
+    key: Key,
+    sizeBytes: Size,
+    etag: unquoted(ETag),
+    lastModified: LastModified ?? new Date(0),
     ...archiveOf({ StorageClass }),
   };
 }

@@ -47,7 +47,9 @@ export async function connectSsh(spec: SshSpec, options: SshHostOptions): Promis
     close: () => link.close(),
   };
   return scriptedHost({
-    ...{ name, source, shellArgv: [...openSshArgv(spec, ssh, options), bootstrap] },
+    name,
+    source,
+    shellArgv: [...openSshArgv(spec, ssh, options), bootstrap],
     patienceMs: ssh.keepAlive.intervalMs * ssh.keepAlive.countMax,
     startTimeoutMs,
   });

@@ -33,7 +33,8 @@ export function status(datasets: readonly DatasetStatus[]): Status {
     schedule: {
       on: "ls" as HostName,
       calendar: "*-*-01 03:00:00",
-      ...{ isSetUp: true, retryAt: null },
+      isSetUp: true,
+      retryAt: null,
       nextRunAt: "2026-12-01T03:00:00Z",
       lastRunAt: "2026-11-01T03:00:04Z",
       lastExit: { at: "2026-11-01T03:05:16Z", exitCode: 0 },

@@ -46,7 +46,12 @@ export function statusWith(bad: string): Status {
     because: [bad],
     away: [{ host: bad as HostName, why: bad }],
     schedule: {
-      ...{ on: bad as HostName, calendar: bad, isSetUp: false, nextRunAt: bad, lastRunAt: bad, retryAt: bad },
+      on: bad as HostName,
+      calendar: bad,
+      isSetUp: false,
+      nextRunAt: bad,
+      lastRunAt: bad,
+      retryAt: bad,
       lastExit: { at: bad, exitCode: 4 },
     },
     cloud: { bucket: bad, objects: 1, bytes: 1, monthlyCostUsd: 1, unknown: bad },

@@ -52,8 +52,11 @@ test("an object that can't be read now is told from the others, and never asked 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const bucket = await bucketOf({
-    ...{ endpoint, bucket: "b", region: "auto" },
-    ...{ accessKeyId: "id", secretAccessKey: "secret" },
+    endpoint,
+    bucket: "b",
+    region: "auto",
+    accessKeyId: "id",
+    secretAccessKey: "secret",
   });
   context.after(async () => {
     bucket.close();
