@@ -5,20 +5,28 @@ import { after, before, describe, test } from "node:test";
 import type { DesiredState } from "../../src/desired-state/desired-state.ts";
 import { snapshotName } from "../../src/domain/artifact.ts";
 import type { Label } from "../../src/domain/label.ts";
-import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
+import type { ManifestRow } from "../../src/domain/manifest.ts";
+import type { AbsolutePath, HostName, Sha256 } from "../../src/domain/names.ts";
 import { mergedScript } from "../../src/observe/merge.ts";
+import { fromDisk, prove } from "../../src/reconcilers/artifact/prove-script.ts";
 import { datasetProbes } from "../../src/reconcilers/facts.ts";
 import { hydratedFolder } from "../../src/reconcilers/machine/folders.ts";
 import { systemProbe } from "../../src/reconcilers/machine/system.ts";
 import { packScript } from "../../src/reconcilers/receive/extract-script.ts";
 import { sendScript } from "../../src/reconcilers/receive/receive-script.ts";
+import {
+  deleteArtifact,
+  deleteFileScript,
+  forgetObjectScript,
+} from "../../src/reconcilers/retention/delete-artifacts.ts";
 import { askedProbe } from "../../src/reconcilers/schedule/asked-facts.ts";
 import { scheduleProbe } from "../../src/reconcilers/schedule/schedule-facts.ts";
+import { gently } from "../../src/reconcilers/verify/gently.ts";
 import { marked } from "../../src/transport/bootstrap.ts";
 import { getScript } from "../../src/transport/bucket/download-script.ts";
 import { putScript } from "../../src/transport/bucket/upload-script.ts";
 import { fencePreface } from "../../src/transport/fence.ts";
-import { framed } from "../../src/transport/host.ts";
+import { framed, type Host } from "../../src/transport/host.ts";
 import { counted } from "../../src/transport/scripted-host.ts";
 import { killGroupOf } from "../../src/transport/terminate.ts";
 import { sizeScript } from "../../src/transport/watch-size.ts";
@@ -129,6 +137,28 @@ for (const [name, shell] of Object.entries(SHELLS))
         assert.match(looked.stdout, /^time \d+$/m);
         assert.equal(it.send(size(`/srv/dev/tmp/${artifact(LABEL)}`)).stdout, "devbackup-stdout\n");
       }
+    });
+
+    test("what is let go is read first, and deleted on the server by `full` alone", async () => {
+      const sha256 = "a".repeat(64) as Sha256;
+      const localPath = `artifacts/anchors/${artifact(LABEL)}`;
+      const row = { label: LABEL, localPath, sizeBytes: 7, sha256 } as ManifestRow;
+      const going = deleteArtifact(spec, row, "key", 7);
+      const proving = { path: going.file, sha256, damagedMark: going.damagedMark };
+      const issued: string[] = [];
+      const run: Host["run"] = async (script) => {
+        issued.push(asked(script));
+        return { exitCode: 0, stdout: "", stderr: "" };
+      };
+      const host = fromDisk(gently({ run } as Host, spec), going.file);
+      await prove(host, proving, new AbortController().signal);
+      const reading = issued[0] ?? assert.fail();
+      for (const it of [full, adding]) assert.equal(it.send(reading).refused, undefined);
+      const deleting = asked(`set -eu\n${deleteFileScript(going)}`);
+      assert.equal(full.send(deleting).refused, undefined);
+      assert.notEqual(adding.send(deleting).refused, undefined);
+      for (const it of [full, adding])
+        assert.equal(it.send(asked(forgetObjectScript(going))).refused, undefined);
     });
 
     test("a second script behind the first is only its stdin", () => {

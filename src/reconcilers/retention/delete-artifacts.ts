@@ -130,14 +130,19 @@ fi
 sync "$(dirname -- "$f")"
 rm -f -- ${marks}`;
 
-/** What will be the only copy is read to its end first, from the disk. */
+/** What will be the only copy is read to its end first, from the disk, as verify reads. */
 async function deleteObject(host: Host, artifact: DeleteArtifact, tools: Tools): Promise<void> {
-  const { file, key, objectMark, sha256, damagedMark: mark } = artifact;
-  await prove(fromDisk(host, file), { path: file, sha256, damagedMark: mark }, tools.signal);
+  const { repository, file, key, sha256, damagedMark: mark } = artifact;
+  const disk = fromDisk(gently(host, { repository }), file);
+  await prove(disk, { path: file, sha256, damagedMark: mark }, tools.signal);
   tools.assertHeld();
   await (await tools.bucket()).delete(key);
-  await host.run(sh`rm -f -- ${objectMark}`);
+  await host.run(forgetObjectScript(artifact));
 }
+
+/** Of an object that is gone. */
+export const forgetObjectScript = ({ objectMark }: Pick<DeleteArtifact, "objectMark">): string =>
+  sh`rm -f -- ${objectMark}`;
 
 const STATE = "What was deleted before stands in the other place; it is safe to run again";
 
