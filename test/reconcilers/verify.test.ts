@@ -232,8 +232,8 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
     const failing = (why: string) =>
       withProgram(
         context,
-        "cat",
-        `#!/bin/sh\nfor f; do case $f in *2026-02) echo "cat: $f: ${why}" >&2; failed=1 ;; esac; done; [ -z "$failed" ] || exit 1\nexec /bin/cat "$@"\n`,
+        "tar",
+        `#!/bin/sh\n[ ! -e 2026-02 ] || { echo "tar: ./2026-02: ${why}"; echo "tar: Exiting with failure status due to previous errors"; } >&2\nexec /bin/tar "$@"\n`,
       );
     const missing = await verify(await snapshots("files"), failing("Permission denied"));
     assert.deepEqual(
