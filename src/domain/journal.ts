@@ -23,9 +23,14 @@ export interface JournalRun {
   readonly startedAt: string;
   /** `chuck@laptop`. */
   readonly who: string;
-  /** As `apply-finished` calls it. `open` where there is none: the run goes on, or was cut off. */
+  /**
+   * What `apply-finished` calls it: `done`, `left-undone`, `failed`, `interrupted`. `open` where there is none: the run goes
+   * on, or was cut off.
+   */
   readonly result: string;
+  /** Null where it tells of no end. */
   readonly durationMs: number | null;
+  /** What it set out to do, and what of it was done. */
   readonly planned: number;
   readonly done: number;
   /** The id of the first action that failed; null for none. */

@@ -1,3 +1,4 @@
+import type { JournalRun } from "../domain/journal.ts";
 import type { Cadence, Label } from "../domain/label.ts";
 import type { AbsolutePath, DatasetName, HostName } from "../domain/names.ts";
 import type { ActionId, Hazard, Stage } from "../plan/plan.ts";
@@ -224,25 +225,6 @@ export interface DrillStatus {
 export const APPLIES_SHOWN = 50;
 
 /** One run, as its journal tells it. */
-export interface ApplyStatus {
-  readonly startedAt: string;
+export interface ApplyStatus extends JournalRun {
   readonly ageMs: number;
-  /** `chuck@laptop`. */
-  readonly who: string;
-  /**
-   * What its end was called: `done`, `left-undone`, `failed`, `interrupted`. `open` where it tells of none: it goes on,
-   * or was cut off.
-   */
-  readonly result: string;
-  /** Null where it tells of no end. */
-  readonly durationMs: number | null;
-  /** What it set out to do, and what of it was done. */
-  readonly planned: number;
-  readonly done: number;
-  /** Of the first action that failed; null for none. */
-  readonly failed: string | null;
-  /** What that said. */
-  readonly why: string | null;
-  /** Null where it tells of no end, or was written by an earlier devbackup. */
-  readonly exitCode: number | null;
 }
