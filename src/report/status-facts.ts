@@ -56,7 +56,7 @@ export const factLines = (
 
 /** What concerns all of the datasets. */
 export const generalLines = (
-  { cloud, schedule, takenAt }: Status,
+  { cloud, schedule }: Status,
   {
     width,
     inWords = (next) => next,
@@ -70,7 +70,7 @@ export const generalLines = (
         "schedule",
         schedule === null
           ? "none: devbackup apply runs when somebody runs it"
-          : scheduleText(schedule, takenAt, inWords(AGAIN)),
+          : scheduleText(schedule, inWords(AGAIN)),
       ],
     ],
     width,
@@ -166,15 +166,13 @@ function lastApply(applies: readonly ApplyStatus[] | null): string {
 
 function scheduleText(
   { on, calendar, isSetUp, nextRunAt, retryAt, lastExit }: ScheduleStatus,
-  takenAt: string,
   apply: string,
 ): string {
   const next = isSetUp === false ? "what stands there runs next" : "next";
   return [
     `on ${on}, ${calendar}`,
     ...(isSetUp === false ? [`not set up like this yet: ${apply}`] : []),
-    // while one runs, the timer is at the time that started it
-    ...(nextRunAt === null || nextRunAt <= takenAt ? [] : [`${next} ${formatMinute(nextRunAt)} UTC`]),
+    ...(nextRunAt === null ? [] : [`${next} ${formatMinute(nextRunAt)} UTC`]),
     ...(lastExit === null || lastExit.exitCode === 0
       ? []
       : [

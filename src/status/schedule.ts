@@ -20,7 +20,8 @@ export function scheduleStatus(
     on,
     calendar,
     isSetUp: isSetUp(observed, plan),
-    nextRunAt: there?.nextRun?.toISOString() ?? null,
+    // while one runs, the timer is at the time that started it
+    nextRunAt: there?.nextRun && there.nextRun > observed.takenAt ? there.nextRun.toISOString() : null,
     lastRunAt: there?.lastRun?.toISOString() ?? null,
     retryAt: there?.retryAt?.toISOString() ?? null,
     lastExit: there?.lastExit

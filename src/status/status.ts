@@ -39,7 +39,7 @@ export interface ScheduleStatus {
   readonly calendar: string;
   /** Whether it stands there as it is declared; null where that is not known. */
   readonly isSetUp: boolean | null;
-  /** Null where it is not known. */
+  /** Null where it is not known, and while a run goes on. */
   readonly nextRunAt: string | null;
   readonly lastRunAt: string | null;
   /** When a run that found a host away, or another one at work, is tried again; null where none waits. */

@@ -60,9 +60,9 @@ function scheduled({
   const code =
     lastExit === null || lastExit.exitCode === 0 ? "" : ` and ended with exit code ${lastExit.exitCode}`;
   const last = lastRunAt === null ? null : html`, the last was ${time(lastRunAt)}${code}`;
-  const next = nextRunAt === null ? "at a time that is not known" : time(nextRunAt);
+  const next = nextRunAt === null ? null : html`, next ${time(nextRunAt)}`;
   const retry = retryAt === null ? null : html`; tried again at ${time(retryAt)}`;
-  return html`Runs by itself on ${on} (${calendar}): next ${next}${last}${retry}.${
+  return html`Runs by itself on ${on} (${calendar})${next}${last}${retry}.${
     isSetUp === false ? html` It is ${undone}` : null
   }`;
 }
