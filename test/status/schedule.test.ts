@@ -157,13 +157,16 @@ test("the page says it, too", () => {
   );
   assert.match(
     page({ wanted: { ...wantedOn(ls), calendar: "weekly" } }),
-    /\(weekly\): next .* It is not set up like this yet/,
+    /\(weekly\), next .* It is not set up like this yet/,
   );
   const waits = {
+    // the timer stays at the time that started it
+    nextRun: new Date("2026-06-01T03:00:00Z"),
     lastRun: new Date("2026-06-01T03:00:00Z"),
     retryAt: new Date("2026-06-01T03:25:00Z"),
     lastExit: { at: new Date("2026-06-01T03:10:00Z"), exitCode: 4 },
   };
+  assert.doesNotMatch(page(onLs(waits)), /next/);
   assert.match(page(onLs(waits)), /, the last was .* and ended with exit code 4; tried again at .*03:25/);
 });
 
