@@ -161,7 +161,7 @@ test("the page says it, too", () => {
   );
   const waits = {
     // the timer stays at the time that started it
-    nextRun: new Date("2026-06-01T03:00:00Z"),
+    nextRun: new Date("2026-01-01T03:00:00Z"),
     lastRun: new Date("2026-06-01T03:00:00Z"),
     retryAt: new Date("2026-06-01T03:25:00Z"),
     lastExit: { at: new Date("2026-06-01T03:10:00Z"), exitCode: 4 },
