@@ -146,18 +146,17 @@ describe("a lock", { concurrency: true }, () => {
       const ended = lock.fenced(ours).run(`echo >'${go}.begun'\n${script}`);
       for (rmSync(`${go}.begun`, { force: true }); !isThere(`${go}.begun`); ) await sleep(20);
       process.kill(keeper(), "SIGKILL");
-      return ended;
+      await sleep(300);
+      return { ended };
     };
-    const first = begun(waits);
-    await sleep(300);
+    const first = await begun(waits);
     const waiting = takeLock(theirs, dataset, THEIRS);
     await sleep(300);
     writeFileSync(go, "");
     await (await waiting).release();
-    assert.equal((await first).stdout, "done\n");
+    assert.equal((await first.ended).stdout, "done\n");
 
-    const ended = begun(waits);
-    await sleep(300);
+    const second = await begun(waits);
     const { exitCode, what, next } = await troubleOf(takeLock(theirs, dataset, THEIRS));
     assert.equal(exitCode, 3);
     assert.match(what, /a step of an earlier run on dev has not ended yet/);
@@ -165,13 +164,12 @@ describe("a lock", { concurrency: true }, () => {
     const soon = takeLock(theirs, dataset, THEIRS);
     writeFileSync(go, "");
     await (await soon).release();
-    await ended;
+    await second.ended;
 
-    const apart = begun(`${LET_GO}\n${waits}`);
-    await sleep(300);
+    const apart = await begun(`${LET_GO}\n${waits}`);
     await (await takeLock(theirs, dataset, THEIRS)).release();
     writeFileSync(go, "");
-    await apart;
+    await apart.ended;
   });
 });
 
