@@ -1,7 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { get, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { after, before } from "node:test";
 import type { CloudSpec } from "../../../src/desired-state/desired-state.ts";
 import type { HostName, Sha256 } from "../../../src/domain/names.ts";
@@ -85,9 +88,11 @@ export function withStore(start: () => Promise<S3Server>): Readonly<Store> {
 
 /** Whether the object under the key of `request` has the bytes of its file, as a download tells. */
 export async function sameBytes(bucket: Bucket, request: UploadRequest): Promise<boolean> {
-  const answer = await fetch(await bucket.presignGet(request.key, 60));
-  const stored = Buffer.from(await answer.arrayBuffer());
-  return answer.ok && stored.equals(await readFile(request.file));
+  // a connection of its own: one that was kept open may be closed by the server at the moment of its next use
+  const asked = get(await bucket.presignGet(request.key, 60), { agent: false });
+  const [answer] = (await once(asked, "response")) as [IncomingMessage];
+  const stored = await buffer(answer);
+  return answer.statusCode === 200 && stored.equals(await readFile(request.file));
 }
 
 /** The upload that its state file tells of. */
