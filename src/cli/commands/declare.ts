@@ -1,0 +1,41 @@
+import type { Command } from "commander";
+import type { CommonFlags } from "../terminal.ts";
+
+/** For an option that may be given several times. */
+export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+/** What every command takes; commander reads options of the program only in front of the command's name. */
+export const common = (command: Command): Command =>
+  command
+    .option("-c, --config <path>", "the desired state: a file or a directory")
+    .option("--json", "machine-readable output; text for people goes to stderr")
+    .option("--no-color", "plain text (as NO_COLOR does)")
+    .option("-q, --quiet", "say only what is needed")
+    .option("-v, --verbose", "say more");
+
+/** What opens the escrow, where the server has lost its keys. */
+export const identifying = (command: Command): Command =>
+  command
+    .option("--identity <file>", "with a restore: the recovery identity, where the server has lost its keys")
+    .option("--passphrase-file <file>", "what opens that identity, where nobody can be asked");
+
+/** What `plan` and `apply` share. */
+export const selecting = (command: Command): Command =>
+  identifying(common(command))
+    .option("--restore <label>", "bring back this label, or the latest, instead of backing up")
+    .option("--to <path>", "with --restore: into this folder, beside what is there")
+    .option("--label <label>", "the label to bring the datasets to (default: the current period's)")
+    .option("--dataset <name>", "this dataset alone")
+    .option("--host <name>", "actions on this host alone")
+    .option(
+      "--only <stages>",
+      "provision, snapshot, artifact, register, hydrate, cloud, retention; comma-separated",
+    );
+
+/** Runs a command and turns what it throws into words and an exit code. `typed`: its name, where it contacts anything. */
+export const run = (flags: CommonFlags, command: () => Promise<number>, typed?: string): Promise<void> =>
+  command()
+    .catch(async (error: unknown) => (await import("../show-error.ts")).showError(error, flags, typed))
+    .then((exitCode) => {
+      process.exitCode = exitCode;
+    });

@@ -1,0 +1,31 @@
+import type { Command } from "commander";
+import { common, run } from "./declare.ts";
+
+/** What makes a desired state, and reads it alone. */
+export function addDesiredState(program: Command): void {
+  common(program.command("init"))
+    .argument("[dir]", "where to write devbackup.yaml (default: ./desired-state)")
+    .description("write a starter desired state: asks on a terminal, takes flags elsewhere; never overwrites")
+    .option("--workstation <address>", "where the work is done: an address, or local")
+    .option("--server <address>", "where the backups are kept: an address, or local")
+    .option("--user <name>", "login on the workstation")
+    .option("--server-user <name>", "login on the server")
+    .option("--dataset <name>", "what to call the dataset")
+    .option("--path <path>", "on the workstation: the folder to back up")
+    .option("--snapshots <path>", "on the workstation: where its snapshots go")
+    .option("--owner <name>", "whose the dataset is")
+    .option("--repository <path>", "on the server: where the backups go")
+    .option("--working-copy <path>", "on the server: a writable copy of the newest state, or none")
+    .option("--account-id <id>", "of Cloudflare R2")
+    .option("--endpoint <url>", "of another S3-compatible store")
+    .option("--bucket <name>", "of R2 or the other store; it has to exist")
+    .option("--region <name>", "of the other store (default: auto)")
+    .option("--access-key-id-env <name>", "the environment variable that holds the access key id")
+    .option("--secret-access-key-env <name>", "the environment variable that holds the secret access key")
+    .option("--secret-access-key-file <path>", "the file that holds the secret access key")
+    .action((dir, flags) => run(flags, async () => (await import("../init.ts")).initCommand(dir, flags)));
+
+  common(program.command("validate"))
+    .description("check the desired state; contacts nothing")
+    .action((flags) => run(flags, async () => (await import("../validate.ts")).validateCommand(flags)));
+}
