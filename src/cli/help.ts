@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { everyCommand, examplesOf, type ProgramCommand } from "./commands/program-command.ts";
 
 /** As the manual has them, in fewer words. */
 export const EXIT_CODES: Readonly<Record<number, string>> = {
@@ -14,8 +14,15 @@ export const EXIT_CODES: Readonly<Record<number, string>> = {
   130: "interrupted",
 };
 
-/** Whoever mistypes is told where the right words stand: at the help of the very command, beside the nearest of its words. */
-export function addHelp(program: Command): void {
+/**
+ * Every command shows what is typed, and the program what its exit codes mean. Whoever mistypes is told where the right words
+ * stand: at the help of the very command, beside the nearest of its words.
+ */
+export function addHelp(program: ProgramCommand): void {
+  for (const { words, command } of everyCommand(program)) {
+    command.showHelpAfterError(`(${words} --help shows what there is)`);
+    command.addHelpText("after", () => exampleLines(command).join("\n"));
+  }
   program.addHelpText("after", () => {
     const codes = Object.entries(EXIT_CODES).map(([code, means]) => `  ${code.padStart(3)}  ${means}`);
     return [
@@ -28,12 +35,11 @@ export function addHelp(program: Command): void {
       ...manualLines(),
     ].join("\n");
   });
-  pointToHelp(program, program.name());
 }
 
-function pointToHelp(command: Command, words: string): void {
-  command.showHelpAfterError(`(${words} --help shows what there is)`);
-  for (const each of command.commands) pointToHelp(each, `${words} ${each.name()}`);
+function exampleLines(command: ProgramCommand): string[] {
+  const examples = examplesOf(command).flatMap(({ typed, does }) => [`  ${typed}`, `      ${does}`]);
+  return examples.length === 0 ? [] : ["", "Examples:", ...examples];
 }
 
 /** Nothing where the program was installed without its documents, as a schedule does. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Command } from "commander";
+import { ProgramCommand } from "../../src/cli/commands/program-command.ts";
 import { addHelp, EXIT_CODES } from "../../src/cli/help.ts";
 
 /** What is said to whoever types `words`, by a program of a few commands. */
@@ -11,7 +11,9 @@ function saysTo(...words: string[]): string {
   const take = (text: string): void => {
     said += text;
   };
-  const program = new Command("devbackup").exitOverride().configureOutput({ writeOut: take, writeErr: take });
+  const program = new ProgramCommand("devbackup")
+    .exitOverride()
+    .configureOutput({ writeOut: take, writeErr: take });
   program
     .command("apply")
     .option("--approve <id>")

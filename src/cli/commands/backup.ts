@@ -1,12 +1,18 @@
-import type { Command } from "commander";
 import { collect, common, identifying, run, selecting } from "./declare.ts";
+import type { ProgramCommand } from "./program-command.ts";
 
 /** A backup or a restore: what it would do, and the doing. */
-export function addBackup(program: Command): void {
+export function addBackup(program: ProgramCommand): void {
   selecting(program.command("plan"))
     .description("show what apply would do and why; changes nothing")
     .option("--out <file>", "write the plan, for devbackup apply FILE")
     .option("--detailed-exitcode", "exit 2 where there are changes")
+    .example("devbackup plan", "what a backup would do now, and why")
+    .example("devbackup plan --restore latest", "what it would take to bring everything back")
+    .example(
+      "devbackup plan --out today.plan",
+      "to be carried out as it was read: devbackup apply today.plan",
+    )
     .action((flags) =>
       run(flags, async () => (await import("../plan.ts")).planCommand(flags), "devbackup plan"),
     );
@@ -20,6 +26,10 @@ export function addBackup(program: Command): void {
       "let a hazardous action through: its id, its kind, or all (repeatable)",
       collect,
     )
+    .example("devbackup apply", "show the plan, ask, make the backup")
+    .example("devbackup apply --yes --quiet", "as cron would: no question, and how it ended")
+    .example("devbackup apply --restore latest", "bring a lost workstation or server back")
+    .example("devbackup apply --approve subvolume:dev", "let through one action that the plan marks with !")
     .action((planFile, flags) =>
       run(flags, async () => (await import("../apply.ts")).applyCommand(planFile, flags)),
     );
@@ -37,6 +47,15 @@ export function addBackup(program: Command): void {
       "let a hazardous action through: its id, its kind, or all (repeatable)",
       collect,
     )
+    .example(
+      "devbackup restore latest --to /home/chuck/look",
+      "all of the newest label, beside what is there",
+    )
+    .example(
+      "devbackup restore 2026-03 src/main.c docs --to /tmp/march",
+      "a file and a folder as they were in March",
+    )
+    .example("devbackup restore latest --to /srv/look --host ls", "on the server")
     .action((label, paths, flags) =>
       run(flags, async () => (await import("../restore.ts")).restoreCommand(label, paths, flags)),
     );

@@ -1,11 +1,11 @@
-import type { Command } from "commander";
 import type { CommonFlags } from "../terminal.ts";
+import type { ProgramCommand } from "./program-command.ts";
 
 /** For an option that may be given several times. */
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** What every command takes; commander reads options of the program only in front of the command's name. */
-export const common = (command: Command): Command =>
+export const common = (command: ProgramCommand): ProgramCommand =>
   command
     .option("-c, --config <path>", "the desired state: a file or a directory")
     .option("--json", "machine-readable output; text for people goes to stderr")
@@ -14,13 +14,13 @@ export const common = (command: Command): Command =>
     .option("-v, --verbose", "say more");
 
 /** What opens the escrow, where the server has lost its keys. */
-export const identifying = (command: Command): Command =>
+export const identifying = (command: ProgramCommand): ProgramCommand =>
   command
     .option("--identity <file>", "with a restore: the recovery identity, where the server has lost its keys")
     .option("--passphrase-file <file>", "what opens that identity, where nobody can be asked");
 
 /** What `plan` and `apply` share. */
-export const selecting = (command: Command): Command =>
+export const selecting = (command: ProgramCommand): ProgramCommand =>
   identifying(common(command))
     .option("--restore <label>", "bring back this label, or the latest, instead of backing up")
     .option("--to <path>", "with --restore: into this folder, beside what is there")

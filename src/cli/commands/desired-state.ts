@@ -1,8 +1,8 @@
-import type { Command } from "commander";
 import { common, run } from "./declare.ts";
+import type { ProgramCommand } from "./program-command.ts";
 
 /** What makes a desired state, and reads it alone. */
-export function addDesiredState(program: Command): void {
+export function addDesiredState(program: ProgramCommand): void {
   common(program.command("init"))
     .argument("[dir]", "where to write devbackup.yaml (default: ./desired-state)")
     .description("write a starter desired state: asks on a terminal, takes flags elsewhere; never overwrites")
@@ -23,9 +23,16 @@ export function addDesiredState(program: Command): void {
     .option("--access-key-id-env <name>", "the environment variable that holds the access key id")
     .option("--secret-access-key-env <name>", "the environment variable that holds the secret access key")
     .option("--secret-access-key-file <path>", "the file that holds the secret access key")
+    .example("devbackup init", "ask, and write ./desired-state/devbackup.yaml")
+    .example(
+      "devbackup init --workstation local --server backup.lan --dataset dev --path /home/chuck/code",
+      "with some of the answers",
+    )
     .action((dir, flags) => run(flags, async () => (await import("../init.ts")).initCommand(dir, flags)));
 
   common(program.command("validate"))
     .description("check the desired state; contacts nothing")
+    .example("devbackup validate", "every problem with its file, line and column")
+    .example("devbackup validate --config ~/backup.yaml", "of another file")
     .action((flags) => run(flags, async () => (await import("../validate.ts")).validateCommand(flags)));
 }

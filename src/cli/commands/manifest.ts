@@ -1,17 +1,19 @@
-import type { Command } from "commander";
 import { collect, common, identifying, run } from "./declare.ts";
+import type { ProgramCommand } from "./program-command.ts";
 
 /** The record of everything that was backed up. */
-export function addManifest(program: Command): void {
+export function addManifest(program: ProgramCommand): void {
   const manifest = program.command("manifest").description("the record of everything that was backed up");
-  const ofManifest = (name: string): Command =>
+  const ofManifest = (name: string): ProgramCommand =>
     common(manifest.command(name)).option("--dataset <name>", "this dataset alone");
-  for (const [what, description] of [
-    ["latest", "the newest label"],
-    ["list", "every artifact, with the chains they form"],
+  for (const [what, description, does] of [
+    ["latest", "the newest label", "for a script, with --dataset where there are several"],
+    ["list", "every artifact, with the chains they form", "labels, sizes and chains"],
   ] as const)
     ofManifest(what)
       .description(description)
+      .example(`devbackup manifest ${what}`, does)
+      .example(`devbackup manifest ${what} --json`, "the same as data")
       .action((flags) =>
         run(
           flags,
@@ -22,6 +24,11 @@ export function addManifest(program: Command): void {
   ofManifest("chain")
     .argument("<label>")
     .description("what a label (or `latest`) is made from, where that stands, and what one loss would cost")
+    .example("devbackup manifest chain latest", "what the newest label is made from")
+    .example(
+      "devbackup manifest chain 2026-03 --dataset dev",
+      "of another label, where there are several datasets",
+    )
     .action((label, flags) =>
       run(
         flags,
@@ -34,6 +41,11 @@ export function addManifest(program: Command): void {
     .option("--from <place>", "read the artifacts of: server, bucket, all (default: all)")
     .option("-y, --yes", "fetch what is in the bucket alone, without a question")
     .option("--approve <id>", "let the new manifest be written: rebuild:NAME, rebuild, or all", collect)
+    .example("devbackup manifest rebuild", "what could be made again, and from where; writes nothing yet")
+    .example(
+      "devbackup manifest rebuild --from server --approve rebuild:dev",
+      "of the artifacts on the server alone, and written",
+    )
     .action((flags) =>
       run(flags, async () => (await import("../manifest-rebuild.ts")).manifestRebuildCommand(flags)),
     );
@@ -41,6 +53,8 @@ export function addManifest(program: Command): void {
     .argument("<dir>", "a folder on the server")
     .description("take artifacts that were fetched by other means into the repository, after checking them")
     .option("-y, --yes", "do not ask")
+    .example("devbackup manifest import /mnt/disk/artifacts", "look, compare, ask, and take them")
+    .example("devbackup manifest import /srv/fetched --dataset dev --yes", "without the question")
     .action((dir, flags) =>
       run(flags, async () => (await import("../manifest-import.ts")).manifestImportCommand(dir, flags)),
     );
