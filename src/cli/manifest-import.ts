@@ -1,3 +1,4 @@
+import type { Code } from "../domain/code.ts";
 import { type AbsolutePath, parseAbsolutePath } from "../domain/names.ts";
 import { DevbackupError, LOOK } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
@@ -36,7 +37,7 @@ export async function manifestImportCommand(dir: string, flags: OnServerFlags): 
 
 function refuse(view: View): void {
   const { spec, facts } = view;
-  const stop = (code: string, exitCode: 1 | 6, what: string, next: string): never => {
+  const stop = (code: Code, exitCode: 1 | 6, what: string, next: string): never => {
     throw new DevbackupError({ code, exitCode, host: spec.server, what, state: "Nothing was changed", next });
   };
   if (facts.manifest.kind === "absent")

@@ -1,3 +1,4 @@
+import type { Code } from "../domain/code.ts";
 import { renderManifest } from "../domain/manifest.ts";
 import type { Finding } from "../domain/rebuild.ts";
 import { DevbackupError } from "../domain/trouble.ts";
@@ -86,7 +87,7 @@ function refuse(
   withBucket: boolean,
 ): void {
   const state = "Nothing was changed";
-  const stop = (what: string, next: string, code = "unknown-state", exitCode: 1 | 6 = 1): never => {
+  const stop = (what: string, next: string, code: Code = "unknown-state", exitCode: 1 | 6 = 1): never => {
     throw new DevbackupError({ code, exitCode, host: spec.server, what, state, next });
   };
   if (problem !== undefined) stop(problem.text, problem.next, problem.code, problem.exitCode ?? 1);

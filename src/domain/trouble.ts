@@ -1,3 +1,4 @@
+import type { Code } from "./code.ts";
 import type { HostName } from "./names.ts";
 
 /** The exit codes of `docs/manual.md`; 2 is no error and stands in the CLI alone. */
@@ -13,7 +14,7 @@ export const LOOK = "devbackup plan";
 /** What a person needs to know when something went wrong. Each field is a sentence without a full stop. */
 export interface Trouble {
   /** Stable and searchable, in kebab-case: `host-key-unknown`. */
-  readonly code: string;
+  readonly code: Code;
   readonly exitCode: ExitCode;
   /** Where it happened; left out where no host is concerned. */
   readonly host?: HostName;

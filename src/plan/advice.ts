@@ -1,10 +1,11 @@
+import type { Code } from "../domain/code.ts";
 import type { Warning } from "./plan.ts";
 
 /**
  * Warnings that every plan has until something is declared, or done once: no word about what is stored. Who monitors is
  * not alarmed by them.
  */
-const ADVICE: readonly string[] = [
+const ADVICE: readonly Code[] = [
   "no-cloud",
   "no-recovery-recipient",
   "no-escrow",
@@ -20,7 +21,7 @@ const ADVICE: readonly string[] = [
 ];
 
 /** Warnings that something stored is whole nowhere any more: no apply mends that, so none fails by it. */
-const LOSS: readonly string[] = ["artifact-lost", "snapshot-lost"];
+const LOSS: readonly Code[] = ["artifact-lost", "snapshot-lost"];
 
 export const isLoss = ({ code }: Pick<Warning, "code">): boolean => LOSS.includes(code);
 

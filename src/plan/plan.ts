@@ -1,3 +1,4 @@
+import type { Code } from "../domain/code.ts";
 import type { Label } from "../domain/label.ts";
 import type { Brand, DatasetName, HostName } from "../domain/names.ts";
 
@@ -53,7 +54,7 @@ export interface Action<Input = unknown> {
 
 /** Something that a person should know and that stops nothing. */
 export interface Warning {
-  readonly code: string;
+  readonly code: Code;
   readonly host: HostName | null;
   readonly dataset: DatasetName | null;
   readonly text: string;

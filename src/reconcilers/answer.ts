@@ -1,4 +1,5 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
+import type { Code } from "../domain/code.ts";
 import type { Fact } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
 import type { HostName } from "../domain/names.ts";
@@ -41,7 +42,7 @@ export const propose = <Input>(kind: string, spec: DatasetSpec, draft: Draft<Inp
 
 /** Something to put right by hand first. */
 export const problem = (
-  code: string,
+  code: Code,
   spec: DatasetSpec,
   host: HostName | null,
   text: string,
@@ -54,7 +55,7 @@ export const damage = (...given: Parameters<typeof problem>): Problem => ({
   exitCode: 6,
 });
 
-export const warning = (code: string, spec: DatasetSpec, host: HostName | null, text: string): Warning => ({
+export const warning = (code: Code, spec: DatasetSpec, host: HostName | null, text: string): Warning => ({
   code,
   host,
   dataset: spec.name,

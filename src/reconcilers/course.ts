@@ -1,5 +1,6 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import { snapshotName } from "../domain/artifact.ts";
+import type { Code } from "../domain/code.ts";
 import type { Fact } from "../domain/fact.ts";
 import type { Label } from "../domain/label.ts";
 import { chainOf } from "../domain/lineage.ts";
@@ -60,7 +61,7 @@ export function restoreCourse(
   const target = label === "latest" ? rows.at(-1)?.label : rows.find((row) => row.label === label)?.label;
   if (target !== undefined) return { target, rows, pending: [] };
   if (rows.length > 0) return { problem: noSuchLabel(spec, label, rows) };
-  const say = (code: string, text: string, next: string) => ({
+  const say = (code: Code, text: string, next: string) => ({
     problem: damage(code, spec, spec.server, text, next),
   });
   if (unread)

@@ -1,3 +1,4 @@
+import type { Code } from "../domain/code.ts";
 import type { AbsolutePath } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { Host, RunOptions, RunResult } from "../transport/host.ts";
@@ -5,7 +6,7 @@ import { sh } from "../transport/quote.ts";
 
 /** What to say where a script fails. */
 export interface Failure extends RunOptions {
-  readonly code: string;
+  readonly code: Code;
   readonly what: string;
   /** Default: nothing that was complete is touched, and it is safe to run again. */
   readonly state?: string;

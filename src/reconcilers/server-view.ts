@@ -45,10 +45,10 @@ export function preparations(view: View, again: string): Required<Answer<unknown
   const loss = lostKeys(facts, toolsOn(systems, spec.server));
   const lost = [
     ...(loss.key === "gone"
-      ? [{ code: "key-lost", what: "the age identity, which opens the artifacts," }]
+      ? [{ code: "key-lost" as const, what: "the age identity, which opens the artifacts," }]
       : []),
     ...(loss.signKey === "gone" && !neverSigned(view)
-      ? [{ code: "sign-key-lost", what: "the sign key" }]
+      ? [{ code: "sign-key-lost" as const, what: "the sign key" }]
       : []),
   ];
   if (lost.length > 0 && recovered.kind !== "known") {

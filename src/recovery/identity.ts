@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { armor } from "age-encryption";
+import type { Code } from "../domain/code.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { type AgeIdentity, openWithPassphrase, parseAgeIdentity } from "./age-file.ts";
 
@@ -160,5 +161,5 @@ const noIdentity = (file: string, why: string): DevbackupError =>
     next: "Name the file that devbackup keys new-recovery wrote, or that holds the text of its page",
   });
 
-const identityError = (trouble: { code: string; what: string; why?: string; next: string }): DevbackupError =>
+const identityError = (trouble: { code: Code; what: string; why?: string; next: string }): DevbackupError =>
   new DevbackupError({ ...trouble, exitCode: 1, state: UNCHANGED });

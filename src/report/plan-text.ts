@@ -115,7 +115,7 @@ function headed(
   paint: Paint,
 ): string[] {
   const place = placeOf(about);
-  const text = `${word} ${place === "" ? "" : `${place}: `}${about.text}`;
+  const text = `${word} ${place === "" ? "" : `${place}: `}${about.text} [${about.code}]`;
   const [first = "", ...rest] = wrap(printable(text), width - 2, "");
   return [paint(["bold", style], word) + first.slice(word.length), ...rest.map((line) => `  ${line}`)];
 }

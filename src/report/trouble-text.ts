@@ -7,12 +7,19 @@ const INDENT = "  ";
 const WHY_LINES = 12;
 const WHY_COLUMNS = 1000;
 
-/** What went wrong, why, in what state things are and what to type next, each on its own lines; ends with a newline. */
+/**
+ * What went wrong, with its code, by which `docs/errors.md` lists it; why, in what state things are and what to type next,
+ * each on its own lines; ends with a newline.
+ */
 export function troubleText(trouble: Trouble, { color, width }: TextOptions): string {
   const paint = painter(color);
   const word = "error:";
   const where = trouble.host === undefined ? "" : `${printable(trouble.host)}: `;
-  const [first = "", ...rest] = wrap(`${word} ${where}${printable(trouble.what)}`, width, "");
+  const [first = "", ...rest] = wrap(
+    `${word} ${where}${printable(trouble.what)} [${printable(trouble.code)}]`,
+    width,
+    "",
+  );
   const lines = [
     paint(["bold", "red"], word) + first.slice(word.length),
     ...rest.map((line) => INDENT + line),

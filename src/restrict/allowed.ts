@@ -47,7 +47,7 @@ import { workingCopy } from "../reconcilers/receive/working-copy.ts";
 import { baseFolder, noteFile as copyNote } from "../reconcilers/receive/working-copy-facts.ts";
 import { deleteArtifact, deleteFileScript } from "../reconcilers/retention/delete-artifacts.ts";
 import { deleteSnapshotsScript } from "../reconcilers/retention/delete-snapshots.ts";
-import { expectSuccess, replaceFile } from "../reconcilers/run-script.ts";
+import { expectSuccess, type Failure, replaceFile } from "../reconcilers/run-script.ts";
 import { objectMarkFile } from "../reconcilers/verify/record.ts";
 import { marked } from "../transport/bootstrap.ts";
 import { READ_ADDRESS } from "../transport/bucket/curl.ts";
@@ -137,7 +137,7 @@ async function locking(name: HostSpec["name"], spec: DatasetSpec) {
 const { label, sha256, number: sizeBytes } = STAND_IN;
 
 /** That a script reads something: what, is of no consequence here. */
-const FED = { code: "", what: "", stdin: "-" };
+const FED: Failure = { code: "register-failed", what: "", stdin: "-" };
 
 const PROOF: DrillProof = {
   label,

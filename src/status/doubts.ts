@@ -68,14 +68,14 @@ export function copiesInDoubt(
 ): Doubt[] {
   const registered = labels.filter(({ at }) => at !== null);
   const left = registered.filter(({ places }) => [places.artifact, places.cloud].some(mayBeWhole));
-  return MENDABLE.flatMap(({ place, standing, thing, where, mendedBy }): Doubt[] => {
+  return MENDABLE.flatMap(({ code, place, standing, thing, where, mendedBy }): Doubt[] => {
     const among = place === "server" ? registered : left;
     const found = among.filter(({ places }) => places[place] === standing).map(({ label }) => label);
     if (found.length === 0) return [];
     const what = `the ${found.length === 1 ? thing : `${thing}s`} of ${labelsInWords(found)}`;
     return [
       {
-        code: `${thing}-${standing}`,
+        code,
         host: place === "cloud" ? null : server,
         weight: "damage",
         text: `${what} ${found.length === 1 ? "is" : "are"} ${standing} ${where}`,
@@ -88,11 +88,18 @@ export function copiesInDoubt(
 const ARTIFACT = { place: "artifact", thing: "artifact", where: "on the server", mendedBy: "fetch" } as const;
 const OBJECT = { place: "cloud", thing: "artifact", where: "in the bucket", mendedBy: "upload" } as const;
 const MENDABLE = [
-  { ...ARTIFACT, standing: "damaged" },
-  { ...ARTIFACT, standing: "missing" },
-  { ...OBJECT, standing: "damaged" },
-  { ...OBJECT, standing: "missing" },
-  { place: "server", thing: "snapshot", where: "on the server", mendedBy: "hydrate", standing: "damaged" },
+  { ...ARTIFACT, standing: "damaged", code: "artifact-damaged" },
+  { ...ARTIFACT, standing: "missing", code: "artifact-missing" },
+  { ...OBJECT, standing: "damaged", code: "artifact-damaged" },
+  { ...OBJECT, standing: "missing", code: "artifact-missing" },
+  {
+    place: "server",
+    thing: "snapshot",
+    where: "on the server",
+    mendedBy: "hydrate",
+    standing: "damaged",
+    code: "snapshot-damaged",
+  },
 ] as const;
 
 const mayBeWhole = (standing: Standing): boolean => standing === "whole" || standing === "unknown";

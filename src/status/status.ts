@@ -1,3 +1,4 @@
+import type { Code } from "../domain/code.ts";
 import type { JournalRun } from "../domain/journal.ts";
 import type { Cadence, Label } from "../domain/label.ts";
 import type { AbsolutePath, DatasetName, HostName } from "../domain/names.ts";
@@ -165,7 +166,7 @@ export interface DueAction {
 }
 
 export interface Doubt {
-  readonly code: string;
+  readonly code: Code;
   readonly host: HostName | null;
   /** `damage`: something stored is damaged, missing or not authentic; `problem`: stops the next apply. */
   readonly weight: "damage" | "problem" | "warning";

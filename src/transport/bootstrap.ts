@@ -1,3 +1,4 @@
+import type { Code } from "../domain/code.ts";
 import type { HostName } from "../domain/names.ts";
 import { DevbackupError, type Trouble } from "../domain/trouble.ts";
 
@@ -93,7 +94,7 @@ export const noisyLogin = (host: HostName, noise: string): DevbackupError =>
 /** Why a script that was never reached did not start: from what sudo or the login shell said. */
 export function notStarted(host: HostName, exitCode: number, stderr: string, stdout = ""): DevbackupError {
   const said = `${stderr}\n${stdout}`.trim().slice(-2000);
-  const about = (code: string, what: string, next: string): DevbackupError => {
+  const about = (code: Code, what: string, next: string): DevbackupError => {
     const trouble: Trouble = { code, exitCode: 4, host, what, next, state: NOTHING_DONE };
     return new DevbackupError(said === "" ? trouble : { ...trouble, why: said });
   };

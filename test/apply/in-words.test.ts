@@ -51,7 +51,7 @@ const rows: readonly { readonly next: string | undefined; readonly why?: string;
 for (const { next, why, words } of rows)
   test(`${next}${why === undefined ? "" : `, where there is ${why}`}`, () => {
     const error = new DevbackupError({
-      code: "x",
+      code: "unknown-state",
       exitCode: 1,
       what: "x",
       host: "ls" as HostName,

@@ -12,7 +12,7 @@ import { action, id, notBtrfs } from "../report/examples.ts";
 
 const [spec] = desired().datasets as [DatasetSpec];
 const ONE = action({ id: id("import:dev@2026-01") });
-const REFUSED = new DevbackupError({ code: "refused", exitCode: 1, what: "it was refused" });
+const REFUSED = new DevbackupError({ code: "layout-failed", exitCode: 1, what: "it was refused" });
 
 type Planned = Pick<Plan, "actions" | "problems">;
 const rows: readonly {
@@ -47,7 +47,7 @@ const rows: readonly {
   {
     name: "what the run refuses is thrown",
     run: () => Promise.reject(REFUSED),
-    code: "refused",
+    code: "layout-failed",
     entered: ["failed", /it was refused/],
   },
   {
@@ -61,7 +61,7 @@ const rows: readonly {
     name: "what Ctrl-C cut off is entered as that",
     run: () => Promise.reject(REFUSED),
     lock: "interrupted",
-    code: "refused",
+    code: "layout-failed",
     entered: ["interrupted", /it was refused/],
   },
 ];

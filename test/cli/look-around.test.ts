@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { statusNow } from "../../src/cli/look-around.ts";
 import type { Session } from "../../src/cli/session.ts";
+import type { Code } from "../../src/domain/code.ts";
 import type { HostName } from "../../src/domain/names.ts";
 import { DevbackupError, type ExitCode } from "../../src/domain/trouble.ts";
 import type { Host } from "../../src/transport/host.ts";
 import { lookAt } from "../reconcilers/world.ts";
 
-const trouble = (code: string, host: string | null, exitCode: ExitCode = 4): DevbackupError =>
+const trouble = (code: Code, host: string | null, exitCode: ExitCode = 4): DevbackupError =>
   new DevbackupError({
     code,
     exitCode,
@@ -16,7 +17,7 @@ const trouble = (code: string, host: string | null, exitCode: ExitCode = 4): Dev
   });
 
 /** What is looked at is a settled world; `troubles` are what hosts, and the bucket, answer instead. */
-async function look(troubles: { readonly ws?: string; readonly ls?: string; readonly bucket?: string }) {
+async function look(troubles: { readonly ws?: Code; readonly ls?: Code; readonly bucket?: Code }) {
   const { desired, observed, request } = lookAt({
     rows: "2026-05 full 10, 2026-06 incr 1",
     target: "2026-06",
@@ -41,14 +42,14 @@ async function look(troubles: { readonly ws?: string; readonly ls?: string; read
 }
 
 describe("a look for the status", () => {
-  for (const code of ["host-timeout", "host-unreachable", "host-not-found", "host-refused"])
+  for (const code of ["host-timeout", "host-unreachable", "host-not-found", "host-refused"] as const)
     test(`a workstation with ${code} is away, and everything else is looked at`, async () => {
       const { status, looks } = await look({ ws: code });
       assert.deepEqual(status.away, [{ host: "ws", why: `${code} it is` }]);
       assert.deepEqual(looks, [{ away: new Map([["ws", `${code} it is`]]), all: true }]);
     });
 
-  for (const code of ["login-refused", "host-key-changed", "host-key-unknown"])
+  for (const code of ["login-refused", "host-key-changed", "host-key-unknown"] as const)
     test(`a workstation with ${code} is an error`, () =>
       assert.rejects(
         look({ ws: code }),
@@ -62,8 +63,8 @@ describe("a look for the status", () => {
     ));
 
   test("a bucket that refuses is unknown, and in doubt", async () => {
-    const { status } = await look({ bucket: "cloud-login-refused" });
-    assert.equal(status.cloud?.unknown, "cloud-login-refused it is");
+    const { status } = await look({ bucket: "cloud-credentials" });
+    assert.equal(status.cloud?.unknown, "cloud-credentials it is");
     assert.equal(status.verdict, "in-doubt");
   });
 });

@@ -251,7 +251,9 @@ export const TARGETS: readonly Target[] = [
       const file = join(memory, "identity");
       writeFileSync(file, input, { mode: 0o600 });
       const noPassphrase = () =>
-        Promise.reject(new DevbackupError({ code: "asked", exitCode: 1, what: "a passphrase is wanted" }));
+        Promise.reject(
+          new DevbackupError({ code: "no-passphrase", exitCode: 1, what: "a passphrase is wanted" }),
+        );
       return onlyTrouble(() => openIdentity(file, noPassphrase));
     },
   },

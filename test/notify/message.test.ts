@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ApplyEvent } from "../../src/apply/events.ts";
+import type { Code } from "../../src/domain/code.ts";
 import type { ManifestRow } from "../../src/domain/manifest.ts";
 import { DevbackupError, type Trouble } from "../../src/domain/trouble.ts";
 import { createWitness, type Ending } from "../../src/notify/ending.ts";
@@ -33,7 +34,7 @@ const deletion = action({
   summary: "delete dev@2025-01",
   hazard: "destructive",
 });
-const warning = (code: string, text: string): Warning => ({
+const warning = (code: Code, text: string): Warning => ({
   code,
   host: host("ls"),
   dataset: dataset("dev"),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ApplyEvent } from "../../src/apply/events.ts";
+import type { Code } from "../../src/domain/code.ts";
 import type { Trouble } from "../../src/domain/trouble.ts";
 import { createWitness } from "../../src/notify/ending.ts";
 import type { Action } from "../../src/plan/plan.ts";
@@ -11,7 +12,11 @@ const sign = action({ id: id("sign:dev"), hazard: "destructive", exitCode: 6 });
 const letGo = action({ id: id("retention:dev/server-snapshots"), hazard: "destructive" });
 const other = action({ id: id("artifact:photos@2026-03"), dataset: dataset("photos") });
 
-const trouble = (exitCode: Trouble["exitCode"]): Trouble => ({ code: "x", exitCode, what: "it went wrong" });
+const trouble = (exitCode: Trouble["exitCode"]): Trouble => ({
+  code: "unknown-state",
+  exitCode,
+  what: "it went wrong",
+});
 const failed = ({ id }: Action, exitCode: Trouble["exitCode"]): ApplyEvent => ({
   event: "action-failed",
   id,
@@ -37,7 +42,7 @@ const finished = (remaining: readonly Action[] | null = [], unseen: readonly str
   remaining,
   unseen,
 });
-const warned = (code: string, of: string | null): ApplyEvent => ({
+const warned = (code: Code, of: string | null): ApplyEvent => ({
   event: "finished",
   result: "nothing-to-do",
   done: 0,

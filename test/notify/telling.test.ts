@@ -8,10 +8,12 @@ import { after, before, beforeEach, type TestContext, test } from "node:test";
 import type { ApplyEvent } from "../../src/apply/events.ts";
 import { openRuns, type Runs } from "../../src/controller/runs.ts";
 import { type NotifySpec, OCCASIONS } from "../../src/desired-state/desired-state.ts";
+import type { Code } from "../../src/domain/code.ts";
 import type { AbsolutePath } from "../../src/domain/names.ts";
 import { DevbackupError } from "../../src/domain/trouble.ts";
 import { type AfterRunOptions, afterRun } from "../../src/notify/after-run.ts";
 import { beginTelling, type TellingOptions } from "../../src/notify/telling.ts";
+import type { Warning } from "../../src/plan/plan.ts";
 import { artifact, plan } from "../report/examples.ts";
 import { type Heard, type Listener, listen } from "./listener.ts";
 
@@ -377,7 +379,7 @@ test("a monitor that heard of it stands in for nobody: people are told as soon a
 test("another thing that goes wrong is told, though as many are as before", async (context) => {
   const listener = await listen(context);
   const people: NotifySpec[] = [{ on: OCCASIONS, way: { kind: "ntfy", url: `${listener.url}/people` } }];
-  const run = async (hour: number, code: string) => {
+  const run = async (hour: number, code: Code) => {
     const now = () => new Date(Date.UTC(2026, 2, 1, hour));
     const { witness, end } = await begin(people, { now });
     witness.note(idle());
@@ -427,7 +429,7 @@ test("what is lost everywhere is no success to a monitor, though the run went we
   const listener = await listen(context);
   const { witness, end } = await begin(everybody(listener));
   witness.note(idle());
-  const lost = { code: "artifact-lost", host: null, dataset: null, text: "it is nowhere" };
+  const lost: Warning = { code: "artifact-lost", host: null, dataset: null, text: "it is nowhere" };
   witness.note({
     event: "finished",
     result: "nothing-to-do",
@@ -446,7 +448,7 @@ test("what is lost everywhere is no success to a monitor, though the run went we
 test("monitors count the warnings that somebody has to see to, and no advice", async () => {
   const file = join(home, "counted.prom") as AbsolutePath;
   const { witness, end } = await begin([{ on: OCCASIONS, way: { kind: "prometheus", file } }]);
-  const warnings = ["no-cloud", "clock-skew", "no-escrow"].map((code) => ({
+  const warnings = (["no-cloud", "clock-skew", "no-escrow"] as const).map((code) => ({
     code,
     host: null,
     dataset: null,

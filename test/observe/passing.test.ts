@@ -38,6 +38,9 @@ for (const [failure, weather] of [
   });
 
 test("bucket: an error that is none of a bucket's is thrown on", () => {
-  for (const error of [new StrangeAnswer("x"), new DevbackupError({ code: "x", exitCode: 1, what: "x" })])
+  for (const error of [
+    new StrangeAnswer("x"),
+    new DevbackupError({ code: "unknown-state", exitCode: 1, what: "x" }),
+  ])
     assert.throws(() => unknownWhilePassing(error), error);
 });

@@ -111,7 +111,7 @@ test("drift: what nobody could look at is neither needed nor unneeded", () => {
   const upload = step("upload:a", "cloud");
   const text = "the bucket could not be looked at";
   const away = plan([], {
-    warnings: [{ code: "x", host: null, dataset: upload.dataset, text, hides: "cloud" }],
+    warnings: [{ code: "unknown-state", host: null, dataset: upload.dataset, text, hides: "cloud" }],
   });
   assert.equal(firstDrift(plan([upload]), away), null);
   assert.equal(hiddenIn(away, upload)?.text, text);

@@ -7,6 +7,7 @@ import { openTerminal } from "../../src/cli/terminal.ts";
 import { checkDesiredState } from "../../src/desired-state/load.ts";
 import { problemOf } from "../../src/desired-state/problem.ts";
 import { renderProblems } from "../../src/desired-state/render-problems.ts";
+import type { Code } from "../../src/domain/code.ts";
 import { jsonLine } from "../../src/domain/printable.ts";
 import type { Trouble } from "../../src/domain/trouble.ts";
 import type { Plan } from "../../src/plan/plan.ts";
@@ -46,7 +47,7 @@ const assertShown = (what: string, text: string): void => {
 };
 
 const troubleWith = (text: string): Trouble => ({
-  code: "hostile",
+  code: "unknown-state",
   exitCode: 1,
   host: host(text),
   what: text,
@@ -55,7 +56,7 @@ const troubleWith = (text: string): Trouble => ({
   next: text,
 });
 const planWith = (text: string): Plan => {
-  const about = { code: text, host: host(text), dataset: dataset(text), text };
+  const about = { code: text as Code, host: host(text), dataset: dataset(text), text };
   return plan(
     [
       action({

@@ -39,6 +39,7 @@ const rows: readonly {
     plan: x.plan([], { problems: [x.notBtrfs] }),
     text: `
 error: dev on ws: /home/chuck/code is on ext4, which has no snapshots
+  [not-on-btrfs]
   next: move it to a Btrfs filesystem, or name another path under datasets.dev.path
 
 Nothing is applied before the error above is put right.
@@ -49,6 +50,7 @@ Nothing is applied before the error above is put right.
     plan: x.plan([x.snapshot], { problems: [x.notBtrfs] }),
     text: `
 error: dev on ws: /home/chuck/code is on ext4, which has no snapshots
+  [not-on-btrfs]
   next: move it to a Btrfs filesystem, or name another path under datasets.dev.path
 
 Nothing is applied before the error above is put right. 1 action planned besides
@@ -65,6 +67,7 @@ dev on ws
     no snapshot for this period
 
 error: dev on ws: /home/chuck/code is on ext4, which has no snapshots
+  [not-on-btrfs]
   next: move it to a Btrfs filesystem, or name another path under datasets.dev.path
 
 Plan: 1 to create, 0 to change, 0 to delete.
@@ -76,7 +79,7 @@ Nothing is applied before the error above is put right.
     plan: all,
     text: `
 warning: nobody but the server can open the backups:
-  encryption.recovery_recipients is empty
+  encryption.recovery_recipients is empty [no-recovery-recipient]
 
 ls
   + install zstd, age and curl  [packages:ls]
@@ -208,6 +211,7 @@ dev on ls
     · /srv/btrfs-backups/dev/restore/worktree_receive/dev@2025-12
 
 error: dev on ws: /home/chuck/code is on ext4, which has no snapshots
+  [not-on-btrfs]
   next: move it to a Btrfs filesystem, or name another path under datasets.dev.path
 
 Plan: 0 to create, 0 to change, 1 to delete.

@@ -115,7 +115,7 @@ async function run(script: Script, options: Partial<ProgressOptions>): Promise<{
 }
 
 const failure = `
-error: ls: dev@2026-03 arrived damaged
+error: ls: dev@2026-03 arrived damaged [artifact-damaged]
   sha256 9f…, expected 3c…
   Safe to run again.
   next: devbackup apply
@@ -381,7 +381,7 @@ test("progress: what went wrong besides is told whole when it comes, and once mo
     [2, { event: "finished", result: "done", done: 1, durationMs: 2000, remaining: [] }],
   ];
   const whole =
-    "error: ws: after_snapshot of dev ended with exit code 5\n" +
+    "error: ws: after_snapshot of dev ended with exit code 5 [hook-failed]\n" +
     "  no such service\n" +
     "  The snapshot was taken, and the backup goes on; what was to start again may\n" +
     "  stand still.\n" +

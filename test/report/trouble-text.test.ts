@@ -13,7 +13,7 @@ const damaged: Trouble = {
   state: "Safe to run again",
   next: "devbackup apply",
 };
-const bare: Trouble = { code: "no-config", exitCode: 1, what: "there is no desired state" };
+const bare: Trouble = { code: "desired-state-not-found", exitCode: 1, what: "there is no desired state" };
 const numbered = (count: number): string =>
   Array.from({ length: count }, (_, at) => `line ${at + 1}`).join("\n");
 
@@ -22,20 +22,24 @@ const rows: readonly { name: string; trouble: Trouble; width?: number; text: str
     name: "what, why, state and next, each on its line",
     trouble: damaged,
     text: `
-error: ls: dev@2026-03.full.send.zst.age arrived damaged
+error: ls: dev@2026-03.full.send.zst.age arrived damaged [artifact-damaged]
   sha256 9f…, expected 3c…; nothing was registered
   Safe to run again.
   next: devbackup apply
 `,
   },
-  { name: "no more than is known", trouble: bare, text: "error: there is no desired state\n" },
+  {
+    name: "no more than is known",
+    trouble: bare,
+    text: "error: there is no desired state [desired-state-not-found]\n",
+  },
   {
     name: "40 columns",
     trouble: damaged,
     width: 40,
     text: `
 error: ls: dev@2026-03.full.send.zst.age
-  arrived damaged
+  arrived damaged [artifact-damaged]
   sha256 9f…, expected 3c…; nothing was
   registered
   Safe to run again.
@@ -46,7 +50,7 @@ error: ls: dev@2026-03.full.send.zst.age
     name: "a command's stderr keeps its lines, and its controls are shown",
     trouble: { ...bare, why: "ERROR: can't\n\tsend: \u001b[31mno\n\n", state: "Nothing was changed." },
     text: `
-error: there is no desired state
+error: there is no desired state [desired-state-not-found]
     ERROR: can't
         send: \\x1b[31mno
   Nothing was changed.
@@ -56,7 +60,7 @@ error: there is no desired state
     name: "of a long stderr the end is kept",
     trouble: { ...bare, why: numbered(14) },
     text: `
-error: there is no desired state
+error: there is no desired state [desired-state-not-found]
     … 2 more above
 ${Array.from({ length: 12 }, (_, at) => `    line ${at + 3}`).join("\n")}
 `,
@@ -65,7 +69,7 @@ ${Array.from({ length: 12 }, (_, at) => `    line ${at + 3}`).join("\n")}
     name: "two commands stand under each other",
     trouble: { ...bare, next: "devbackup init\ndevbackup validate" },
     text: `
-error: there is no desired state
+error: there is no desired state [desired-state-not-found]
   next: devbackup init
         devbackup validate
 `,
@@ -80,7 +84,7 @@ test("trouble: as JSON, what is not known is null", () =>
   assert.deepEqual(troubleJson(bare), {
     formatVersion: 1,
     error: {
-      code: "no-config",
+      code: "desired-state-not-found",
       exitCode: 1,
       host: null,
       what: "there is no desired state",

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Code } from "../../src/domain/code.ts";
 import type { HostName } from "../../src/domain/names.ts";
 import { DevbackupError } from "../../src/domain/trouble.ts";
 import type { Host } from "../../src/transport/host.ts";
 import { withAdministrator } from "../../src/transport/with-administrator.ts";
 
-const refusal = (code: string) => new DevbackupError({ code, exitCode: 4, what: "refused" });
+const refusal = (code: Code) => new DevbackupError({ code, exitCode: 4, what: "refused" });
 
 function host(answer: (script: string) => string, closed: string[] = []): Host {
   const run = async (script: string) => ({ exitCode: 0, stdout: answer(script), stderr: "" });
@@ -23,7 +24,7 @@ function host(answer: (script: string) => string, closed: string[] = []): Host {
   };
 }
 
-const refusing = (code: string) =>
+const refusing = (code: Code) =>
   host((script) => {
     if (script === "allowed") return "by the restricted login";
     throw refusal(code);

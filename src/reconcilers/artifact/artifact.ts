@@ -15,7 +15,7 @@ import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
 import { ROW_SUFFIX, tmpFile } from "../manifest/store.ts";
 import type { Reconciler } from "../reconciler.ts";
-import { expectSuccess } from "../run-script.ts";
+import { expectSuccess, type Failure } from "../run-script.ts";
 import { snapshotId } from "../snapshot/snapshot.ts";
 import type { View } from "../view.ts";
 import { type Sending, send } from "./artifact-send.ts";
@@ -42,7 +42,7 @@ export const artifact: Reconciler<Input> = {
     const path = artifactPath(ref);
     const file = fileName(path);
     const tmp = tmpFile(dataset, file);
-    const failed = { code: "artifact-failed", what: `${file} could not be made` };
+    const failed: Failure = { code: "artifact-failed", what: `${file} could not be made` };
     await expectSuccess(server, clearRemains(dataset, ROW_SUFFIX), failed);
     const stopWatching = watchSize(server, tmp, (bytes) => tools.progress(bytes, null));
     const { endedAt, ...sent } = await send(workstation, server, input, tmp, tools.signal)

@@ -11,7 +11,7 @@ import { replacementOf } from "../manifest/replacement.ts";
 import { isAuthentic } from "../manifest/sign.ts";
 import { manifestFile, tmpFile } from "../manifest/store.ts";
 import type { Reconciler } from "../reconciler.ts";
-import { expectSuccess } from "../run-script.ts";
+import { expectSuccess, type Failure } from "../run-script.ts";
 import type { View } from "../view.ts";
 import { unknownToManifest, uploadId } from "./cloud.ts";
 import { push } from "./push.ts";
@@ -87,7 +87,10 @@ export const cloudManifest: Reconciler<Input> = {
     const { dataset, keys, sha256, signatureSha256, asNoted, recipient, recoveryRecipients } = action.input;
     if (sha256 === null || signatureSha256 === null) throw new RangeError(`${action.id} has nothing to send`);
     const host = tools.host(action.host);
-    const failure = { code: "manifest-push-failed", what: "the manifest could not be sent to the bucket" };
+    const failure: Failure = {
+      code: "manifest-push-failed",
+      what: "the manifest could not be sent to the bucket",
+    };
     const encrypted = tmpFile(dataset, "snapshots_v2.tsv.age");
     const blocks = tmpFile(dataset, "snapshots_v2.tsv.sig");
     await expectSuccess(

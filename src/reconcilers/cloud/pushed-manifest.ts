@@ -7,7 +7,7 @@ import { escrowPushedNote } from "../keys/escrow-files.ts";
 import { signatureFile } from "../keys/signature.ts";
 import { stateEnvFile } from "../manifest/store.ts";
 import type { Probe } from "../probe.ts";
-import { expectSuccess } from "../run-script.ts";
+import { expectSuccess, type Failure } from "../run-script.ts";
 import { type Pushed, pushedProbe } from "./pushed.ts";
 
 export const pushedNote = ({ repository }: DatasetSpec): AbsolutePath =>
@@ -39,7 +39,10 @@ export async function adopting(
   manifestSha256: string,
   write: (last: string) => Promise<void>,
 ): Promise<void> {
-  const failure = { code: "register-failed", what: `the manifest of ${dataset.name} could not be put back` };
+  const failure: Failure = {
+    code: "register-failed",
+    what: `the manifest of ${dataset.name} could not be put back`,
+  };
   const notes = sh`
 umask 077
 # it tells that all of this was done

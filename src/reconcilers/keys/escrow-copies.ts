@@ -9,6 +9,7 @@ import { push } from "../cloud/push.ts";
 import { replacing, unreadNote, whyPush } from "../cloud/pushed.ts";
 import { packagesId } from "../machine/packages.ts";
 import type { Reconciler } from "../reconciler.ts";
+import type { Failure } from "../run-script.ts";
 import { escrowId, escrowToKeep } from "./escrow.ts";
 import { escrowFile, escrowPushedNote } from "./escrow-files.ts";
 import { readBytes } from "./escrow-proof.ts";
@@ -113,7 +114,10 @@ export const cloudEscrow: Reconciler<Upload> = {
   run: async (action, tools) => {
     const { from, key, note, sha256 } = action.input;
     if (sha256 === null) throw new RangeError(`${action.id} has nothing to send`);
-    const failure = { code: "escrow-push-failed", what: "the escrow could not be sent to the bucket" };
+    const failure: Failure = {
+      code: "escrow-push-failed",
+      what: "the escrow could not be sent to the bucket",
+    };
     await push({ host: tools.host(action.host), file: from, key, note, sha256, failure }, tools);
     return null;
   },

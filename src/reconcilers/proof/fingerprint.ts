@@ -5,7 +5,7 @@ import { parentIn } from "../../domain/lineage.ts";
 import type { HostName } from "../../domain/names.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import { plural } from "../../domain/units.ts";
-import type { Action, ActionId } from "../../plan/plan.ts";
+import type { Action, ActionId, Warning } from "../../plan/plan.ts";
 import { failedEnd, pipe } from "../../transport/pipe.ts";
 import { actionId, propose, UNKNOWN_STATE } from "../answer.ts";
 import { layoutId } from "../machine/layout.ts";
@@ -131,7 +131,7 @@ const failed = (host: HostName, what: string, stderr: string): DevbackupError =>
     next: "devbackup apply",
   });
 
-const notSeen = (spec: DatasetSpec, why: string) => ({
+const notSeen = (spec: DatasetSpec, why: string): Warning => ({
   code: UNKNOWN_STATE,
   host: spec.server,
   dataset: spec.name,

@@ -1,5 +1,6 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { snapshotName } from "../../domain/artifact.ts";
+import type { Code } from "../../domain/code.ts";
 import type { Label } from "../../domain/label.ts";
 import { joinPath } from "../../domain/names.ts";
 import type { DrillProof, DrillResult } from "../../domain/proof.ts";
@@ -31,7 +32,7 @@ export async function rehearse(spec: DatasetSpec, label: Label, tools: Tools): P
     await recordProof(host, spec, proof);
     return proof;
   };
-  const fail = (code: string, what: string, why: string, exit: 1 | 6 = 1, next?: string) =>
+  const fail = (code: Code, what: string, why: string, exit: 1 | 6 = 1, next?: string) =>
     new DevbackupError({
       code,
       host: spec.server,

@@ -11,7 +11,7 @@ import { hydratedFolder } from "../machine/folders.ts";
 import { packagesId } from "../machine/packages.ts";
 import type { Reconciler } from "../reconciler.ts";
 import type { RestoreTarget } from "../request.ts";
-import { expectSuccess, replaceFile } from "../run-script.ts";
+import { expectSuccess, type Failure, replaceFile } from "../run-script.ts";
 import {
   clearScript,
   intoPlaceScript,
@@ -123,7 +123,7 @@ export const extract: Reconciler<Input> = {
     const { clear, server, hydrated, name, way, folder, paths, note, noted } = action.input;
     const tree = joinPath(hydrated, name);
     const [from, to] = [tools.host(server), tools.host(action.host)];
-    const failed = { code: "extract-failed", what: `${folder} could not be put into its place` };
+    const failed: Failure = { code: "extract-failed", what: `${folder} could not be put into its place` };
     if (clear) {
       await expectSuccess(to, clearScript(folder), failed);
       return null;

@@ -1,4 +1,5 @@
 import type { DesiredState } from "../../desired-state/desired-state.ts";
+import type { Code } from "../../domain/code.ts";
 import type { Fact } from "../../domain/fact.ts";
 import { fileName, type HostName } from "../../domain/names.ts";
 import type { Problem } from "../../plan/plan.ts";
@@ -38,7 +39,7 @@ export function scheduleProblems(
   ];
 }
 
-const says = (host: HostName, code: string, text: string, next: string): Problem => ({
+const says = (host: HostName, code: Code, text: string, next: string): Problem => ({
   code,
   host,
   dataset: null,

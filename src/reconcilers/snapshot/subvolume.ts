@@ -1,4 +1,5 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
+import type { Code } from "../../domain/code.ts";
 import type { Label } from "../../domain/label.ts";
 import { type AbsolutePath, fileName } from "../../domain/names.ts";
 import { plural } from "../../domain/units.ts";
@@ -9,7 +10,7 @@ import { ENTER } from "../machine/enter.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
 import type { Reconciler } from "../reconciler.ts";
-import { expectSuccess } from "../run-script.ts";
+import { expectSuccess, type Failure } from "../run-script.ts";
 import { copyBeside, originalBeside, type SourceFacts } from "./source.ts";
 
 interface Input {
@@ -27,7 +28,7 @@ export const subvolume: Reconciler<Input> = {
     const source = facts.source.value;
     const problems = findProblems(spec, source, course.rows.at(-1)?.label);
     const ignored = source.holes.length > 0 && spec.nestedSubvolumes === "ignore";
-    const say = (code: string, text: string) => warning(code, spec, spec.workstation, text);
+    const say = (code: Code, text: string) => warning(code, spec, spec.workstation, text);
     return {
       problems,
       warnings: [
@@ -49,7 +50,7 @@ export const subvolume: Reconciler<Input> = {
   run: async (action, tools) => {
     const host = tools.host(action.host);
     const { how, path, owner } = action.input;
-    const failure = {
+    const failure: Failure = {
       code: "subvolume-failed",
       what: `${path} could not be made a subvolume`,
       signal: tools.signal,
@@ -74,7 +75,7 @@ export const subvolumeId = (spec: DatasetSpec): ActionId => actionId("subvolume"
 
 function findProblems(spec: DatasetSpec, source: SourceFacts, newest: Label | undefined): Problem[] {
   const { workstation: host, path } = spec;
-  const say = (code: string, text: string, next: string) => problem(code, spec, host, text, next);
+  const say = (code: Code, text: string, next: string) => problem(code, spec, host, text, next);
   if (source.kind === "other")
     return [say("not-a-folder", `${path} is there and is no folder`, "name the folder itself")];
   if (source.place.fsType !== "btrfs")

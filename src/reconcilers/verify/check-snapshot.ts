@@ -11,7 +11,7 @@ import { hydratedFolder } from "../machine/folders.ts";
 import { compareWithFingerprint } from "../proof/compare.ts";
 import { fingerprintFile } from "../proof/fingerprint-files.ts";
 import { damagedSnapshotMark } from "../receive/receive-script.ts";
-import { expectSuccess, SCRATCH } from "../run-script.ts";
+import { expectSuccess, type Failure, SCRATCH } from "../run-script.ts";
 import type { Thing } from "./things.ts";
 import { unread } from "./unread.ts";
 
@@ -27,7 +27,7 @@ export async function checkSnapshot(
   signal: AbortSignal,
 ): Promise<Pick<Finding, "why" | "asRegistered">> {
   const name = snapshotName(spec.name, label);
-  const failed = {
+  const failed: Failure = {
     code: "verify-failed",
     what: `${name} could not be read`,
     next: "devbackup verify",

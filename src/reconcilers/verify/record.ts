@@ -14,7 +14,7 @@ import { sh } from "../../transport/quote.ts";
 import { logsFolder } from "../machine/journal.ts";
 import { tmpFile } from "../manifest/store.ts";
 import type { Probe } from "../probe.ts";
-import { expectSuccess, replaceFile } from "../run-script.ts";
+import { expectSuccess, type Failure, replaceFile } from "../run-script.ts";
 
 /** What is known of verifications. */
 export interface VerifiedFacts {
@@ -86,7 +86,7 @@ export function markOf(
   return same && mark.found !== sha256 ? mark : undefined;
 }
 
-const failure = {
+const failure: Failure = {
   code: "verify-failed",
   what: "what was verified could not be noted",
   next: "devbackup verify",

@@ -1,3 +1,4 @@
+import type { Code } from "../../domain/code.ts";
 import type { HostName } from "../../domain/names.ts";
 import { DevbackupError, type Trouble } from "../../domain/trouble.ts";
 import { fingerprint } from "../hash.ts";
@@ -119,7 +120,7 @@ export const NOT_REACHED: ReadonlySet<string> = new Set([
 
 const NOTHING_DONE = "Nothing was run there; safe to run again";
 
-function networkFailure(cause: unknown, ssh: ResolvedSsh, at: string): readonly [string, string, string] {
+function networkFailure(cause: unknown, ssh: ResolvedSsh, at: string): readonly [Code, string, string] {
   const code = (cause as NodeJS.ErrnoException | undefined)?.code;
   switch (code) {
     case "ECONNREFUSED":

@@ -33,7 +33,7 @@ export function statusWith(bad: string): Status {
         because: [bad],
         nextAnchor: { label: "2027-03" as Label, by: "age", because: bad },
         due: [{ ...snapshotDue("2026-11"), id: bad as ActionId, summary: bad, hazard: "destructive" }],
-        doubts: [{ code: "x", host: bad as HostName, weight: "damage", text: bad, next: bad }],
+        doubts: [{ code: "unknown-state", host: bad as HostName, weight: "damage", text: bad, next: bad }],
         advice: [bad],
         space: { ...made.space, server: { ...room(1, 2), path: bad as AbsolutePath } },
         restore: { estimateMs: 1, because: bad },
@@ -105,7 +105,7 @@ function damaged(): Status {
   );
   const doubts: Doubt[] = [
     {
-      code: "hole",
+      code: "chain-hole",
       host: null,
       weight: "damage",
       text: "the artifact of 2026-07 is whole nowhere: 2026-07 to 2026-11 can't be restored from artifacts",
