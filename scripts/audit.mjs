@@ -1,13 +1,14 @@
-// node scripts/audit.mjs: known vulnerabilities of what is in the program (the production tree of package-lock.json).
+// node scripts/audit.mjs: known vulnerabilities of what is in the program, which is what it is bundled from.
 // Ends with 1 where there is one. A registry that does not answer the question is told, and is neither: nobody knows.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { productionTree } from "./sbom.mjs";
 
 /**
- * What `npm audit --json` has said: `{ kind: "clean" }`, `{ kind: "vulnerable", names }` or `{ kind: "no-answer", why }`.
+ * What `npm audit --json` has said of the packages named: `{ kind: "clean" }`, `{ kind: "vulnerable", names }` or `{ kind: "no-answer", why }`.
  * Its exit code is 1 for the last two alike.
  */
-export function verdictOf(stdout) {
+export function verdictOf(stdout, packages) {
   let said;
   try {
     said = JSON.parse(stdout);
@@ -21,20 +22,21 @@ export function verdictOf(stdout) {
     vulnerabilities === null
   )
     return { kind: "no-answer", why: said.message ?? said.error?.summary ?? "npm gave no report" };
-  const names = Object.values(vulnerabilities).map(
-    ({ name, severity, range }) => `${name} ${range}: ${severity}`,
-  );
+  const names = Object.values(vulnerabilities)
+    .filter(({ name }) => packages.includes(name))
+    .map(({ name, severity, range }) => `${name} ${range}: ${severity}`);
   return names.length === 0 ? { kind: "clean" } : { kind: "vulnerable", names };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const args = ["audit", "--omit=dev", "--audit-level=low", "--json"];
+  const args = ["audit", "--audit-level=low", "--json"];
   const { stdout } = spawnSync("npm", args, {
     encoding: "utf8",
     cwd: fileURLToPath(new URL("..", import.meta.url)),
   });
-  const verdict = verdictOf(stdout ?? "");
-  if (verdict.kind === "clean") console.log("audit: no known vulnerability in the production tree");
+  const packages = (await productionTree()).map(({ name }) => name);
+  const verdict = verdictOf(stdout ?? "", packages);
+  if (verdict.kind === "clean") console.log("audit: no known vulnerability in what the program is made of");
   if (verdict.kind === "no-answer")
     console.error(`audit: WARNING: not known: the registry gave no answer (${verdict.why})`);
   if (verdict.kind === "vulnerable") {
