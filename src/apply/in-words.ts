@@ -19,7 +19,7 @@ const WHOLE = new RegExp(`(?<!${FROM_THERE})(${AGAIN}|${LOOK})(?! -(?!-(?:approv
 
 /** Other commands that read the desired state, and have no `--config` up to the next command or sentence. */
 const OTHERS =
-  /\bdevbackup (?:verify|drill|status|report|restore|keys (?:show|escrow|test)|manifest (?:latest|list|chain|import|rebuild))\b(?!(?:(?!\bdevbackup )[^;\n])*? --config )/g;
+  /\bdevbackup (?:verify|drill|status|report|restore|keys (?:show|escrow|test)|manifest (?:latest|list|chain|import|migrate|rebuild))\b(?!(?:(?!\bdevbackup )[^;\n])*? --config )/g;
 
 /** What names the desired state, and its word as a shell has it. */
 const CONFIG = / --config (?:'[^']*'|\\.|[^\s'\\])+/;

@@ -1,12 +1,8 @@
-import type { Code } from "../domain/code.ts";
-import { renderManifest } from "../domain/manifest.ts";
 import type { Finding } from "../domain/rebuild.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import { approveCommand, isApproved, parseApproval } from "../plan/approval.ts";
-import type { Action, Plan } from "../plan/plan.ts";
-import { reconcilerOf } from "../reconcilers/all.ts";
-import { signerThere } from "../reconcilers/keys/signature.ts";
+import type { Action } from "../plan/plan.ts";
 import {
   type Candidate,
   candidatesInBucket,
@@ -18,20 +14,17 @@ import {
   type Study,
   study,
 } from "../reconcilers/manifest/rebuild.ts";
-import { preparations } from "../reconcilers/server-view.ts";
 import type { View } from "../reconcilers/view.ts";
 import { publicAction } from "../report/plan-json.ts";
-import { planText } from "../report/plan-text.ts";
 import { rebuildJson, rebuildText } from "../report/rebuild-text.ts";
-import { sha256Of } from "../transport/hash.ts";
-import { confirm, confirmHazards } from "./confirm.ts";
-import { type OnServer, type OnServerFlags, onServer, planOf } from "./on-server.ts";
+import { confirm } from "./confirm.ts";
+import { type AnewFlags, agreed, prepared, remembered } from "./manifest-anew.ts";
+import { type OnServer, onServer, planOf } from "./on-server.ts";
 
 const PLACES = ["server", "bucket", "all"] as const;
 
-export interface RebuildFlags extends OnServerFlags {
+export interface RebuildFlags extends AnewFlags {
   readonly from?: string;
-  readonly approve?: readonly string[];
 }
 
 /**
@@ -50,57 +43,13 @@ export async function manifestRebuildCommand(flags: RebuildFlags): Promise<numbe
     });
   const typed = `devbackup manifest rebuild${from === "all" ? "" : ` --from ${from}`}`;
   return onServer(typed, flags, async (there) => {
-    const view = await prepared(there, flags, from !== "server");
+    const view = await prepared(there, flags, from !== "server", (seen, actions) =>
+      said(there, seen, "unprepared", null, actions),
+    );
     if (view === null) return 0;
     const findings = await read(view, there, from, flags);
     return findings === null ? 0 : settle(view, there, findings, flags);
   });
-}
-
-/** Keys and folders that have to be there first. Null where they are not, and nobody agreed to put them there. */
-async function prepared(there: OnServer, flags: RebuildFlags, withBucket: boolean): Promise<View | null> {
-  const view = await there.look(withBucket);
-  const { actions, problems } = preparations(view, there.command);
-  refuse(view, there, problems[0], withBucket);
-  if (actions.length === 0) return view;
-  const plan = planOf(view, actions);
-  const approval = await agreed(plan, there, flags);
-  if (approval === null || !plan.actions.every((action) => isApproved(action, approval))) {
-    there.terminal.answer(`Nothing was changed. This has to be done first; --yes does it.\n`);
-    if (there.terminal.json) await said(there, view, "unprepared", null, plan.actions);
-    return null;
-  }
-  for (const action of plan.actions)
-    await there.carryOut(
-      action,
-      (each, tools) => reconcilerOf(each.kind).run(each, tools),
-      (now) => preparations(now, there.command),
-    );
-  return there.look(withBucket);
-}
-
-/** Nothing is decided on an unknown, and nothing done while there is a problem. */
-function refuse(
-  { spec, facts, cloud }: View,
-  { command }: OnServer,
-  problem: Plan["problems"][number] | undefined,
-  withBucket: boolean,
-): void {
-  const state = "Nothing was changed";
-  const stop = (what: string, next: string, code: Code = "unknown-state", exitCode: 1 | 6 = 1): never => {
-    throw new DevbackupError({ code, exitCode, host: spec.server, what, state, next });
-  };
-  if (problem !== undefined) stop(problem.text, problem.next, problem.code, problem.exitCode ?? 1);
-  for (const [what, fact] of [
-    ["the manifest", facts.manifest],
-    ["the artifacts", facts.store],
-  ] as const)
-    if (fact.kind === "unknown") stop(`${what} could not be looked at: ${fact.why}`, command);
-  if (withBucket && cloud?.bucket.kind === "unknown")
-    stop(
-      `the bucket could not be looked at: ${cloud.bucket.why}`,
-      `${command} --from server does without it`,
-    );
 }
 
 /** Reads what is there; null where the rest is in the bucket, and nobody agreed to fetch it. */
@@ -193,32 +142,6 @@ async function settle(
   if (terminal.json) await said(there, view, "written", found, plan.actions);
   terminal.say(`Next: ${there.planCommand}\n`);
   return exitCode;
-}
-
-/** What this machine saw before may have been newer: the user has said that this is the manifest now. */
-async function remembered(
-  { spec, facts }: View,
-  session: OnServer["session"],
-  rows: Study["rebuilt"]["rows"],
-): Promise<void> {
-  const signer = facts.signKey.kind === "known" ? signerThere(facts.signKey.value) : null;
-  const manifestSha256 = sha256Of(renderManifest(rows));
-  const last = rows.at(-1);
-  if (signer === null || last === undefined) return;
-  await session.allow(spec.name, signer, { label: last.label, ts: last.ts, manifestSha256 });
-}
-
-/** Off a terminal `--approve` alone lets a hazard through, and `--yes` what has none. Null for a no. */
-async function agreed(plan: Plan, { terminal, command }: OnServer, { yes, approve = [] }: RebuildFlags) {
-  const asked = parseApproval(approve);
-  terminal.answer(
-    `${planText(plan, { ...terminal, command, narrowed: true, approved: (action) => isApproved(action, asked) })}\n`,
-  );
-  const harmless = plan.actions.some(({ hazard }) => hazard === "none");
-  const approved = plan.actions.every((action) => isApproved(action, asked));
-  if (harmless && yes !== true && !(terminal.interactive && (await confirm("Carry this out?")))) return null;
-  if (!terminal.interactive || approved) return asked;
-  return { ...asked, named: new Set([...asked.named, ...(await confirmHazards(plan, asked))]) };
 }
 
 /** The one document of `--json`. */

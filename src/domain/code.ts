@@ -107,6 +107,7 @@ export const CODES = [
   "manifest-damaged",
   "manifest-lost",
   "manifest-not-authentic",
+  "manifest-older",
   "manifest-push-failed",
   "manifest-rolled-back",
   "manifest-unreadable",

@@ -24,6 +24,14 @@ export const STATES = [
 
 export const MANIFESTS = [renderManifest(ROWS), renderManifest(ROWS.slice(0, 1)), renderManifest([])];
 
+export const OLDER_MANIFESTS = [
+  `ts\tlbel\ttype\tparent\tbytes\tsha256\tlocal_path\tobject_key\n${ROWS.map(
+    ({ ts, label, parent, sizeBytes, sha256, localPath }) =>
+      `${ts}\t${label}\t${parent === null ? "anchor" : "incremental"}\t${parent ?? ""}\t${sizeBytes}\t${sha256}\t/srv/dev/${localPath}\t`,
+  ).join("\n")}\n`,
+  "# by hand\r\nlabel\ttype\r\n\r\n2026-01\tfull \r\n2026-02\tincr\r\n",
+];
+
 const PLACE = "place btrfs 6d1f-aa /sub /srv\nroom  1000000000   8000000000\nreal /srv/dev\n";
 const LISTED =
   "ID 258 gen 12 cgen 10 parent 5 top level 5 parent_uuid - received_uuid 11-aa uuid 22-bb path sub/dev/dev@2026-01\nro ID 258 gen 12 top level 5 path sub/dev/dev@2026-01\n";

@@ -8,7 +8,9 @@ import { renderProblems } from "../../src/desired-state/render-problems.ts";
 import { artifactFile, parseArtifactFile } from "../../src/domain/artifact.ts";
 import type { Fact } from "../../src/domain/fact.ts";
 import { parseManifest, parseRow, renderManifest, renderRow } from "../../src/domain/manifest.ts";
-import { parseAbsolutePath } from "../../src/domain/names.ts";
+import { matchFiles } from "../../src/domain/migrate.ts";
+import { fileName, parseAbsolutePath } from "../../src/domain/names.ts";
+import { parseOlderManifest } from "../../src/domain/older-manifest.ts";
 import { printableText } from "../../src/domain/printable.ts";
 import { DevbackupError } from "../../src/domain/trouble.ts";
 import { type RunFigures, renderMetrics } from "../../src/notify/prometheus.ts";
@@ -141,6 +143,19 @@ export const TARGETS: readonly Target[] = [
       // one that is read is the very one that these rows are written as: nothing of it is passed over
       if (reading.kind === "valid") assert.equal(renderManifest(reading.rows), input);
       else assert(reading.line >= 1);
+    },
+  },
+  {
+    name: "older-manifest",
+    inputs: recorded.OLDER_MANIFESTS,
+    holds: (input) => {
+      const rows = parseOlderManifest(input, DEV) ?? [];
+      const paths = recorded.ROWS.map(({ localPath }) => localPath);
+      const { matched, leftOut } = matchFiles(rows, paths, DEV);
+      // each file is some row's, or is told; and each row has its file, is told, or is followed by one of its label
+      const spoken = [...matched.map(({ path }) => path), ...leftOut.map(({ what }) => what)].map(fileName);
+      for (const path of paths) assert(spoken.includes(fileName(path)), path);
+      for (const { path, row } of matched) assert(paths.includes(path) && rows.includes(row));
     },
   },
   {

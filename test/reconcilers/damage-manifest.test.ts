@@ -7,7 +7,7 @@ import type { ManifestFacts } from "../../src/reconcilers/manifest/store.ts";
 import { DEV, history } from "../domain/history.ts";
 import { bucketWith, OTHER, ROWS, seen, told } from "./damages.ts";
 import { monthOf, store, THREE } from "./rows.ts";
-import { filesOf, M1, planOf } from "./world.ts";
+import { filesOf, M1, planOf, remembered } from "./world.ts";
 
 const TEXT = renderManifest(ROWS);
 const LINES = TEXT.split("\n");
@@ -189,6 +189,53 @@ describe("the manifest on the server", () => {
       actions.map(({ id, hazard }) => [id, hazard]),
       [["manifest:dev", "none"]],
     );
+  });
+});
+
+const NEVER_SIGNED = {
+  signKey: known({ rights: null, derived: null, published: null }),
+  pushedManifest: absent,
+};
+const OLDER: ManifestFacts = {
+  sha256: OTHER,
+  reading: parseManifest("ts\tlbel\ttype\n", DEV),
+  signature: "missing",
+  signatureSha256: null,
+  older: true,
+};
+
+describe("a manifest of an older tool", () => {
+  told([
+    {
+      damage: "in the place of ours: what upgrades it is named",
+      change: { ...NEVER_SIGNED, manifest: known(OLDER) },
+      memory: remembered({ signer: null, newest: null }),
+      refused: "manifest-older",
+      named: /manifests\/snapshots_v2\.tsv is the manifest of an older tool/,
+      next: /^devbackup manifest migrate --dataset dev /,
+    },
+    {
+      damage: "under its own name, beside artifacts and no manifest of ours: the same",
+      change: { ...NEVER_SIGNED, manifest: absent, store: known({ ...store, older: true }) },
+      memory: remembered({ signer: null, newest: null }),
+      refused: "manifest-older",
+      named: /manifests\/snapshots\.tsv is the manifest of an older tool/,
+      next: /^devbackup manifest migrate --dataset dev /,
+    },
+    {
+      damage: "where this server has signed one before: that is damage, and no matter of its age",
+      change: { manifest: known({ ...OLDER, signature: "wrong" }) },
+      bucket: unknown("timed out"),
+      refused: "manifest-damaged",
+      named: /the first line is not/,
+      next: /devbackup manifest rebuild --dataset dev/,
+    },
+  ]);
+
+  test("beside a manifest of ours with rows, it is of no account any more", () => {
+    const change = { store: known({ ...store, older: true as const }) };
+    const { problems, actions } = planOf({ rows: THREE, target: "2026-03", change });
+    assert.deepEqual([problems, actions], [[], []]);
   });
 });
 

@@ -36,6 +36,18 @@ export function addManifest(program: ProgramCommand): void {
         `devbackup manifest chain ${label}`,
       ),
     );
+  identifying(ofManifest("migrate"))
+    .description("upgrade an older tool's manifest by what the artifacts say; the old one stays beside it")
+    .option("-y, --yes", "do not ask")
+    .option("--approve <id>", "let it be written without what is left out: migrate:NAME, or all", collect)
+    .example("devbackup manifest migrate", "what its rows and their files come to; asks before it writes")
+    .example(
+      "devbackup manifest migrate --approve migrate:dev",
+      "off a terminal, without the rows that it could not resolve",
+    )
+    .action((flags) =>
+      run(flags, async () => (await import("../manifest-migrate.ts")).manifestMigrateCommand(flags)),
+    );
   identifying(ofManifest("rebuild"))
     .description("make a lost or damaged manifest again from the artifacts; written on approval alone")
     .option("--from <place>", "read the artifacts of: server, bucket, all (default: all)")

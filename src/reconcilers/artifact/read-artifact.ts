@@ -18,13 +18,14 @@ export interface ReadArtifact {
  * Reads an artifact on the server to its end, once: its hash, and what its stream says of itself. `btrfs receive
  * --dump` (btrfs-receive(8)) needs no parent and writes nothing; age notices a bit that is not as it was encrypted,
  * and an end that came too early.
- * @throws DevbackupError where the server could not look; what it found wrong with the file is an answer
+ * @throws DevbackupError where the server could not look, with `next` as what to type; what it found wrong with the file is an answer
  */
 export async function readArtifact(
   host: Host,
   spec: DatasetSpec,
   file: AbsolutePath,
   signal: AbortSignal,
+  next = "devbackup manifest rebuild",
 ): Promise<ReadArtifact> {
   const result = await host.run(readScript(file, identityFile(spec)), { signal });
   const read = result.exitCode === 0 ? parseRead(result.stdout) : undefined;
@@ -36,7 +37,7 @@ export async function readArtifact(
     what: `${file} could not be read`,
     why: result.stderr.trim() || `exit code ${result.exitCode}`,
     state: "Nothing was changed; it is safe to run again",
-    next: "devbackup manifest rebuild",
+    next,
   });
 }
 

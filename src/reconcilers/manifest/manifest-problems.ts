@@ -3,6 +3,7 @@ import { plural } from "../../domain/units.ts";
 import type { Problem } from "../../plan/plan.ts";
 import { damage, problem, unknownProblem } from "../answer.ts";
 import type { View } from "../view.ts";
+import { olderThere } from "./older.ts";
 import type { Replacement } from "./replacement.ts";
 import { looksLikeArtifact, manifestFile, strangers } from "./store.ts";
 
@@ -18,6 +19,17 @@ export function manifestProblems(view: View, replacement: Replacement | null): P
         : "";
   if (manifest.kind === "unknown") return [unknownProblem(spec, spec.server, "the manifest", manifest)];
   if (store.kind === "unknown") return [unknownProblem(spec, spec.server, "the artifacts", store)];
+  const older = olderThere(view);
+  if (older !== null && !(manifest.kind === "absent" && restore !== null))
+    return [
+      problem(
+        "manifest-older",
+        spec,
+        spec.server,
+        `${older} is the manifest of an older tool`,
+        `devbackup manifest migrate --dataset ${spec.name} upgrades it by what the artifacts say, and keeps it beside the new one`,
+      ),
+    ];
   if (manifest.kind === "known" && manifest.value.reading.kind === "damaged") {
     const { line, why } = manifest.value.reading;
     return [

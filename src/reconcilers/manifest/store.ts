@@ -10,6 +10,7 @@ import {
   parseRow,
 } from "../../domain/manifest.ts";
 import { type AbsolutePath, fileName, joinPath, parseSha256, type Sha256 } from "../../domain/names.ts";
+import { parseOlderManifest } from "../../domain/older-manifest.ts";
 import { sh } from "../../transport/quote.ts";
 import { FIRST_SUFFIX, type SignatureState, signatureFunctions } from "../keys/signature.ts";
 import type { Probe } from "../probe.ts";
@@ -26,6 +27,8 @@ export interface StoreFacts {
   readonly fetched: ReadonlyMap<string, number>;
   /** Artifacts that were found damaged and have not been touched since: what was found instead of their hash, by path. */
   readonly damaged: ReadonlyMap<string, string>;
+  /** There is a manifest under the name that older tools gave it before the one of now. */
+  readonly older?: true;
 }
 
 export interface ManifestFacts {
@@ -36,10 +39,15 @@ export interface ManifestFacts {
   readonly signature: SignatureState;
   /** Of the signature's file: another key makes another of the same manifest. Null where there is none. */
   readonly signatureSha256: Sha256 | null;
+  /** It can't be read as one of this version, and can as one of an older tool. */
+  readonly older?: true;
 }
 
 export const manifestFile = ({ repository }: DatasetSpec): AbsolutePath =>
   joinPath(repository, "manifests/snapshots_v2.tsv");
+/** Where older tools had it first. */
+export const olderManifestFile = ({ repository }: DatasetSpec): AbsolutePath =>
+  joinPath(repository, "manifests/snapshots.tsv");
 export const stateEnvFile = ({ repository }: DatasetSpec): AbsolutePath =>
   joinPath(repository, "manifests/state.env");
 export const tmpFile = ({ repository }: DatasetSpec, name: string): AbsolutePath =>
@@ -89,11 +97,14 @@ echo "$s $sum $of_signature" && if [ $s = unreadable ]; then echo "$why"; else c
       return unknown(`no state and hash of it were told, but ${JSON.stringify(first)}`);
     const rest = stdout.slice(first.length + 1);
     const unreadable = state === "unreadable";
+    const reading: ManifestReading = unreadable
+      ? { kind: "damaged", line: 1, why: `it can't be read to its end: ${rest.trim()}` }
+      : parseManifest(rest, spec.name);
+    const older = !unreadable && reading.kind === "damaged" && parseOlderManifest(rest, spec.name) !== null;
     return known({
       sha256: sha256 as Sha256,
-      reading: unreadable
-        ? { kind: "damaged", line: 1, why: `it can't be read to its end: ${rest.trim()}` }
-        : parseManifest(rest, spec.name),
+      reading,
+      ...(older && { older }),
       signature: unreadable ? "wrong" : (state as SignatureState),
       signatureSha256: parseSha256(ofSignature) ?? null,
     });
@@ -121,6 +132,7 @@ export const storeProbe = (spec: DatasetSpec): Probe<StoreFacts> => ({
 cd ${spec.repository} || exit 1
 # no artifact has such a name, and a line end in one could pass for another file's line
 if [ -d artifacts ]; then find artifacts -type f ! -path '*[[:cntrl:]]*' -printf 'file %s %p\n' || exit 1; fi
+[ ! -s manifests/snapshots.tsv ] || echo 'older manifest'
 [ -d tmp ] || exit 0
 for f in tmp/*${ROW_SUFFIX}; do [ -e "$f" ] && printf 'row %s\n' "$(head -n 1 -- "$f")"; done
 for f in tmp/*${UPLOAD_SUFFIX}; do [ -e "$f" ] && { printf 'upload %s\n' "$f"; sed 's/^/| /' -- "$f"; }; done
@@ -140,9 +152,11 @@ done
     const fetched = new Map<string, number>();
     const damaged = new Map<string, string>();
     let upload = "";
+    let older = false;
     for (const line of stdout.split("\n")) {
       const [, word = "", rest = ""] = /^(\S+) (.*)$/.exec(line) ?? [];
       if (word === "file") files.set(rest.slice(rest.indexOf(" ") + 1), Number.parseInt(rest, 10));
+      if (word === "older") older = true;
       if (word === "row") {
         const row = parseRow(rest, spec.name);
         if (typeof row !== "string") rows.push(row);
@@ -157,7 +171,7 @@ done
       if (word === "|") uploads.set(upload, `${uploads.get(upload)}${rest}\n`);
     }
     const made = rows.filter((row) => files.get(row.localPath) === row.sizeBytes);
-    return known({ files, made, begunUploads: uploads, fetched, damaged });
+    return known({ files, made, begunUploads: uploads, fetched, damaged, ...(older && { older }) });
   },
 });
 

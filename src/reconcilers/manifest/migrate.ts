@@ -1,0 +1,145 @@
+import type { DatasetSpec } from "../../desired-state/desired-state.ts";
+import { objectKey } from "../../domain/artifact.ts";
+import { renderManifest } from "../../domain/manifest.ts";
+import { type Matching, type Migration, matchFiles, migrate } from "../../domain/migrate.ts";
+import { type AbsolutePath, joinPath, parseSha256, type Sha256 } from "../../domain/names.ts";
+import { type OlderRow, parseOlderManifest } from "../../domain/older-manifest.ts";
+import type { Finding } from "../../domain/rebuild.ts";
+import { formatStamp, plural } from "../../domain/units.ts";
+import type { Action } from "../../plan/plan.ts";
+import { sha256Of } from "../../transport/hash.ts";
+import { sh } from "../../transport/quote.ts";
+import { actionId, propose } from "../answer.ts";
+import { damagedMark } from "../artifact/prove-script.ts";
+import { readArtifact } from "../artifact/read-artifact.ts";
+import { keyId } from "../keys/keys.ts";
+import { signKeyId } from "../keys/sign-key.ts";
+import { layoutId } from "../machine/layout.ts";
+import type { Tools } from "../reconciler.ts";
+import { expectSuccess } from "../run-script.ts";
+import type { View } from "../view.ts";
+import { manifestFile } from "./store.ts";
+import { writeManifest } from "./write-manifest.ts";
+
+/** What to type where an older tool's manifest is met. */
+export const MIGRATE = "devbackup manifest migrate";
+
+/** A manifest of an older tool, as it lies on the server. */
+export interface OlderManifest {
+  readonly file: AbsolutePath;
+  /** Of the file, as it was read. */
+  readonly sha256: Sha256;
+  readonly rows: readonly OlderRow[];
+}
+
+/** Reads it. Null where there is none, or what is there is no manifest. */
+export async function readOlder(
+  spec: DatasetSpec,
+  file: AbsolutePath,
+  tools: Tools,
+): Promise<OlderManifest | null> {
+  const { stdout } = await expectSuccess(
+    tools.host(spec.server),
+    sh`[ -f ${file} ] || exit 0; sha256sum <${file}; cat -- ${file}`,
+    { code: "manifest-unreadable", what: `${file} could not be read`, state: "Nothing was changed" },
+  );
+  const rows = parseOlderManifest(stdout.slice(stdout.indexOf("\n") + 1), spec.name);
+  const sha256 = parseSha256(stdout.slice(0, 64));
+  return rows === null || sha256 === undefined ? null : { file, sha256, rows };
+}
+
+export const matchOnServer = ({ spec, facts }: View, { rows }: OlderManifest): Matching =>
+  matchFiles(rows, facts.store.kind === "known" ? [...facts.store.value.files.keys()] : [], spec.name);
+
+/** Reads the artifact of one row to its end. */
+export async function readMatched(
+  spec: DatasetSpec,
+  { ref, path }: Matching["matched"][number],
+  tools: Tools,
+): Promise<Finding> {
+  const file = joinPath(spec.repository, path);
+  const read = await readArtifact(tools.host(spec.server), spec, file, tools.signal, MIGRATE);
+  return { ref, place: "server", path, ...read };
+}
+
+export const migration = ({ cloud }: View, matching: Matching, findings: readonly Finding[]): Migration =>
+  migrate(matching, findings, (ref) => (cloud === null ? null : objectKey(cloud.spec.prefix, ref)));
+
+interface Input {
+  readonly dataset: DatasetSpec;
+  readonly migrated: Migration;
+  readonly onSha256: string | null;
+  readonly keepAs: string;
+}
+
+/** Null where the manifest that stands says the same already. */
+export function migrateAction(
+  view: View,
+  { file, sha256, rows }: OlderManifest,
+  migrated: Migration,
+): Action<Input> | null {
+  const { spec, facts, takenAt } = view;
+  const stands = facts.manifest.kind === "known" ? facts.manifest.value : null;
+  if (stands?.sha256 === sha256Of(renderManifest(migrated.rows))) return null;
+  // of the very bytes that were read, where these are what stands there
+  const onSha256 = file === manifestFile(spec) ? sha256 : (stands?.sha256 ?? null);
+  const { leftOut, from } = migrated;
+  const keepAs = formatStamp(takenAt);
+  const moves = [...from].filter(([label, path]) => path !== placeOf(migrated, label));
+  return propose("migrate", spec, {
+    id: actionId("migrate", spec.name),
+    host: spec.server,
+    stage: "register",
+    change: stands === null ? "create" : "update",
+    // what every row and its file agree on is signed as a first manifest is: without a question
+    hazard: leftOut.length === 0 ? "none" : "destructive",
+    summary: `write the manifest of ${spec.name} in this version, with ${plural(migrated.rows.length, "row")}, and sign it`,
+    reason: `${file} is of an older tool: ${plural(rows.length, "row")}${leftOut.length === 0 ? ", and each agrees with its file" : `; ${leftOut.length} left out, as listed`}`,
+    details: [
+      file === manifestFile(spec)
+        ? `what stands there is kept as ${file}.before-${keepAs}`
+        : `${file} stays as it is`,
+      ...moves.map(([label, path]) => `${path} is moved to ${placeOf(migrated, label)}`),
+    ],
+    needs: [layoutId(spec, spec.server), keyId(spec), signKeyId(spec)],
+    assumes: { manifest: onSha256 },
+    input: { dataset: spec, migrated, onSha256, keepAs },
+  });
+}
+
+/** The files first: a row never names one that is not there, and by its name each is found again wherever it lies. */
+export async function runMigrate({ host: name, input }: Action<Input>, tools: Tools): Promise<string> {
+  const { dataset, migrated, onSha256, keepAs } = input;
+  const { rows, from } = migrated;
+  const host = tools.host(name);
+  tools.assertHeld();
+  const at = (path: string): AbsolutePath => joinPath(dataset.repository, path);
+  for (const row of rows) {
+    const path = from.get(row.label) ?? row.localPath;
+    if (path !== row.localPath)
+      await expectSuccess(host, moveScript(at(path), at(row.localPath)), {
+        code: "register-failed",
+        what: `${path} could not be moved to ${row.localPath}`,
+        next: MIGRATE,
+      });
+  }
+  await writeManifest(host, dataset, { rows, onSha256, keepAs, next: MIGRATE });
+  const files = rows.map(({ localPath }) => at(localPath));
+  const marks = rows.map((row) => damagedMark(dataset, row));
+  if (files.length > 0)
+    await expectSuccess(host, sh`chown root:root ${files}; chmod 440 ${files}; rm -f -- ${marks}`, {
+      code: "register-failed",
+      what: `the artifacts of ${dataset.name} could not be made read-only`,
+      state: "The manifest is written and signed",
+    });
+  return `${plural(rows.length, "row")}, the newest ${rows.at(-1)?.label ?? "none"}`;
+}
+
+const moveScript = (from: AbsolutePath, to: AbsolutePath): string => sh`
+f=${from} t=${to}
+[ ! -e "$t" ] || { echo "$t is there already" >&2; exit 1; }
+mv -T -n -- "$f" "$t"; [ ! -e "$f" ]
+sync "$(dirname -- "$t")"`;
+
+const placeOf = ({ rows }: Migration, label: string): string =>
+  rows.find((row) => row.label === label)?.localPath ?? "";
