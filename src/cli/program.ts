@@ -1,6 +1,7 @@
 import { addBackup } from "./commands/backup.ts";
 import { addBeside } from "./commands/beside.ts";
 import { addDesiredState } from "./commands/desired-state.ts";
+import { addEarlier } from "./commands/earlier.ts";
 import { addKeys } from "./commands/keys.ts";
 import { addManifest } from "./commands/manifest.ts";
 import { ProgramCommand } from "./commands/program-command.ts";
@@ -21,7 +22,8 @@ export function buildProgram(version: string): ProgramCommand {
       "devbackup restore latest --to /tmp/look",
       "everything of the newest label, beside what is there",
     );
-  for (const add of [addDesiredState, addBackup, addStanding, addManifest, addKeys, addBeside]) add(program);
+  for (const add of [addDesiredState, addBackup, addStanding, addManifest, addKeys, addBeside, addEarlier])
+    add(program);
   addHelp(program);
   return program;
 }

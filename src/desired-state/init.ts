@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { stringify } from "yaml";
+import { printable } from "../domain/printable.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import type { CloudAnswer, HostAnswer, StarterAnswers } from "./answers.ts";
 import { checkDesiredState } from "./load.ts";
@@ -11,9 +12,12 @@ const FILE = "devbackup.yaml";
  * The text of a commented desired state. What comes back is valid by the loader of this room; answers that
  * contradict each other (a repository inside what is backed up) throw a {@link DevbackupError}.
  */
-export function starterState(answers: StarterAnswers): string {
+export function starterState(
+  answers: StarterAnswers,
+  { writtenBy = "`devbackup init`", retention }: { writtenBy?: string; retention?: "all" } = {},
+): string {
   const { dataset } = answers;
-  const text = `# The desired state of devbackup, as \`devbackup init\` wrote it. Change it as you like; then
+  const text = `# The desired state of devbackup, as ${printable(writtenBy)} wrote it. Change it as you like; then
 #
 #   devbackup validate    checks it, and contacts nothing
 #   devbackup plan        shows what would be done, and changes nothing
@@ -42,7 +46,7 @@ ${line("owner", dataset.owner, "of `path` where it has to be created, and of the
 ${line("repository", dataset.repository, "artifacts, manifest, keys; on Btrfs")}
 ${line("working_copy", dataset.workingCopy, "the newest label, writable; null for none")}
     cadence: monthly                  # monthly | weekly | daily
-
+${retention === "all" ? KEEP_ALL : ""}
 ${answers.cloud === null ? NO_CLOUD : cloudLines(answers.cloud)}
 
 # Public keys (age1…, from \`devbackup keys new-recovery\`) whose owners can open the server's keys, which are kept in
@@ -119,6 +123,13 @@ const alreadyThere = (file: string): DevbackupError =>
 /** Of a workstation that is this machine the server knows nothing. */
 const reachLines = (owner: string): string => `#   reach:
 #     workstation: {address: laptop.lan, user: ${scalar(owner)}}   # where the server finds it; a login with sudo without a password
+`;
+
+const KEEP_ALL = `    retention:                        # of each place; {keep_last: N} lets older ones go, when that is approved
+      workstation_snapshots: all
+      server_snapshots: all
+      server_artifacts: all
+      cloud_artifacts: all
 `;
 
 const NO_CLOUD = `# There is no off-site copy yet; as long as there is none, every plan warns. For Cloudflare R2:

@@ -1,5 +1,5 @@
 import { HIDDEN, hidePrivateKeys } from "./hide-secrets.ts";
-import type { Source } from "./source.ts";
+import type { SourceText } from "./source.ts";
 
 /** One thing that is wrong with the desired state. Holds no secret, whatever the file holds. */
 export interface StateProblem {
@@ -28,13 +28,13 @@ const EXCERPT_WIDTH = 110;
 const UNPRINTABLE = /(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /** Where `offset` (in UTF-16 units) lies in the text. */
-export function positionAt(source: Pick<Source, "file" | "text">, offset: number): Position {
+export function positionAt(source: Pick<SourceText, "file" | "text">, offset: number): Position {
   const before = source.text.slice(0, offset).split("\n");
   return { file: source.file, line: before.length, col: (before.at(-1)?.length ?? 0) + 1 };
 }
 
 /** A problem at `offset` of a file whose text could be read. */
-export function problemAt(source: Source, offset: number, wrong: string, right: string): StateProblem {
+export function problemAt(source: SourceText, offset: number, wrong: string, right: string): StateProblem {
   const position = positionAt(source, offset);
   const said = source.secrets.reduce((text, secret) => text.replaceAll(secret, HIDDEN), wrong);
   return {
@@ -56,7 +56,7 @@ export const problemOf = (file: string, wrong: string, right: string): StateProb
   right: printable(right),
 });
 
-function excerptAt(source: Source, { line, col }: Position): string {
+function excerptAt(source: SourceText, { line, col }: Position): string {
   const start = source.text.split("\n", line - 1).reduce((sum, text) => sum + text.length + 1, 0);
   const whole = source.text.slice(start).split("\n", 1)[0]?.replace(/\r$/, "") ?? "";
   const shown = printable(hidePrivateKeys(withoutHidden(source, whole, start)));
@@ -68,7 +68,7 @@ function excerptAt(source: Source, { line, col }: Position): string {
 }
 
 /** The line with everything from the first hidden character on replaced: what follows a secret may belong to it. */
-function withoutHidden(source: Source, line: string, start: number): string {
+function withoutHidden(source: SourceText, line: string, start: number): string {
   const hidden = source.hidden
     .filter((range) => range.start <= start + line.length && range.end > start)
     .map((range) => Math.max(0, range.start - start));

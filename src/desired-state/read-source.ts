@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { isMap, isScalar, parseDocument, visit } from "yaml";
 import { privateKeysIn, secretsIn } from "./hide-secrets.ts";
-import { positionAt, problemAt, problemOf, type StateProblem } from "./problem.ts";
+import { positionAt, problemAt, type StateProblem } from "./problem.ts";
+import { readText } from "./read-text.ts";
 import type { Source } from "./source.ts";
 import { wordsForYamlError } from "./yaml-words.ts";
 
@@ -10,36 +10,16 @@ export interface ReadSource {
   readonly problems: readonly StateProblem[];
 }
 
-const LARGEST_BYTES = 1024 * 1024;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: YAML 1.2 allows no control character but tab, LF and CR
 const NOT_TEXT = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 const MAPPING_RIGHT = "a mapping, as in\n  version: 1\n  hosts: …\n  datasets: …";
 
 /** Reads one file as UTF-8; whatever keeps it from being read is a problem, never an exception. */
 export function readSource(path: string, file: string): ReadSource {
-  const refused = (wrong: string, right: string) => ({
-    source: undefined,
-    problems: [problemOf(file, wrong, right)],
-  });
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-    if (code === "EISDIR") return refused("this is a directory, not a file", "a YAML file");
-    if (code === "EACCES") return refused("this file may not be read", `read permission: chmod u+r ${file}`);
-    return refused(`this file cannot be read (${code})`, "a file that can be read");
-  }
-  if (bytes.length > LARGEST_BYTES) {
-    return refused("this file is larger than 1 MiB", "a desired state of a few kilobytes");
-  }
-  try {
-    // the decoder takes a byte order mark away
-    return parseSource(file, new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    return refused("this file is not text: it is not valid UTF-8", "YAML, saved as UTF-8");
-  }
+  const read = readText(path, file, "YAML");
+  return read.kind === "text"
+    ? parseSource(file, read.text)
+    : { source: undefined, problems: [read.problem] };
 }
 
 /** The text of one file as YAML 1.2, without custom tags; all its problems as a file of its own. */

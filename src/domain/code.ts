@@ -81,6 +81,7 @@ export const CODES = [
   "identity-unsupported",
   "identity-unwritten",
   "import-failed",
+  "import-not-valid",
   "ingest-mismatch",
   "init-already-there",
   "init-answers",

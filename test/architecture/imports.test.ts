@@ -51,6 +51,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ["cli"],
   "@inquirer/prompts": ["cli", "desired-state"],
   yaml: ["desired-state"],
+  "toml-eslint-parser": ["desired-state"],
   ajv: ["desired-state"],
 };
 

@@ -22,6 +22,29 @@ export const STATES = [
   read("examples/any-s3-store/devbackup.yaml"),
 ];
 
+export const TOMLS = [
+  `[paths]
+dataset = "/home/chuck/code"
+snapshots = '/home/chuck/snapshots'
+ls_root = "/srv/btrfs-backups/dev" # of one dataset
+
+[cloud]
+endpoint = "https://0123456789abcdef0123456789abcdef.r2.cloudflarestorage.com"
+bucket = "dev-backups"
+access_key = "AKID"
+secret_key = """
+abc
+def"""
+`,
+  `remote = { ls_host = "backup.lan", ls_user = "chuck" }
+paths.dataset = "/data/code"
+paths.snapshots = "/data/snapshots"
+paths.ls_root = "/srv/dev"
+crypto.age_private_key_path = "/root/key"
+retries = [1, 2.5, true, 1979-05-27T07:32:00Z]
+`,
+];
+
 export const MANIFESTS = [renderManifest(ROWS), renderManifest(ROWS.slice(0, 1)), renderManifest([])];
 
 export const OLDER_MANIFESTS = [

@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { recall } from "../../src/controller/memory.ts";
+import { importConfig } from "../../src/desired-state/import-config.ts";
 import { checkDesiredState } from "../../src/desired-state/load.ts";
+import { parseToml } from "../../src/desired-state/read-toml.ts";
 import { renderProblems } from "../../src/desired-state/render-problems.ts";
 import { artifactFile, parseArtifactFile } from "../../src/domain/artifact.ts";
 import type { Fact } from "../../src/domain/fact.ts";
@@ -134,6 +136,25 @@ export const TARGETS: readonly Target[] = [
         for (const place of [path, repository, snapshots, ...(workingCopy === null ? [] : [workingCopy])])
           assert.equal(parseAbsolutePath(place), place);
     },
+  },
+  {
+    name: "toml",
+    inputs: recorded.TOMLS,
+    holds: (input) =>
+      onlyTrouble(() => {
+        const read = parseToml("fuzz.toml", input);
+        const imported =
+          read.kind === "refused"
+            ? read
+            : importConfig(read.source, {}, { home: "/home/chuck", user: "chuck" });
+        if (imported.kind === "imported") {
+          assert.equal(checkDesiredState(imported.text, { file: "fuzz.yaml", home: "/root" }).kind, "valid");
+          return;
+        }
+        assert(imported.problems.length > 0, "refused, and nobody knows why");
+        for (const { line, col } of imported.problems) assert(line >= 1 && col >= 1);
+        shown(renderProblems(imported.problems, { colour: false }).replaceAll("\t", ""));
+      }),
   },
   {
     name: "manifest",
