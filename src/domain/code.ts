@@ -124,6 +124,7 @@ export const CODES = [
   "no-recovery-recipient",
   "no-space",
   "no-ssh-keygen",
+  "no-such-action",
   "no-such-label",
   "no-such-path",
   "no-such-user",

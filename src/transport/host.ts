@@ -30,11 +30,28 @@ export interface Host {
    */
   shellArgv(): readonly string[];
 
+  /** Of a host that only writes down what it is told: instead of a pipe that begins or ends here. */
+  notePipe?(piping: Piping): Promise<Piped>;
+
   /** Where this login is restricted: the one that is not, for a bulk pipe of what only that may do. */
   administrator?(): Promise<Host>;
 
   /** Ends what still runs there, and the connection. */
   close(): Promise<void>;
+}
+
+/** Two scripts, and the hosts that they run on: what the one writes, the other reads. */
+export interface Piping {
+  readonly from: Host;
+  readonly source: string;
+  readonly to: Host;
+  readonly sink: string;
+}
+
+/** How the two ended, and what the sink has said. */
+export interface Piped {
+  readonly source: { readonly exitCode: number; readonly stderr: string };
+  readonly sink: { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 }
 
 export interface RunOptions {

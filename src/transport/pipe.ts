@@ -4,29 +4,19 @@ import { DevbackupError } from "../domain/trouble.ts";
 import { notBegun, notStarted, START_TIMEOUT_MS } from "./bootstrap.ts";
 import { endGroup, endWithUs } from "./end-with-us.ts";
 import { LET_GO } from "./fence.ts";
-import { framed, type Host } from "./host.ts";
+import { framed, type Host, type Piped, type Piping } from "./host.ts";
 import { type Kept, KILLED, keepEnd, PIPE_BROKEN, readCodes } from "./pipe-ends.ts";
 import { command } from "./quote.ts";
 import { killGroupOf } from "./terminate.ts";
 import { within } from "./within.ts";
 
-export interface PipeOptions {
-  readonly from: Host;
-  /** POSIX sh; what it writes to stdout goes to the sink. Its stdin is empty. */
-  readonly source: string;
-  readonly to: Host;
-  /** POSIX sh; its stdin is what the source writes. */
-  readonly sink: string;
+/** `source` and `sink` are POSIX sh. The source's stdin is empty, the sink's is what the source writes to its stdout. */
+export interface PipeOptions extends Piping {
   readonly signal?: AbortSignal;
   /** See {@link START_TIMEOUT_MS}. */
   readonly startTimeoutMs?: number;
   /** For the local shell and the OpenSSH clients; default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
-}
-
-export interface PipeResult {
-  readonly source: { readonly exitCode: number; readonly stderr: string };
-  readonly sink: { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 }
 
 /** What to tell of a pipe that failed. */
@@ -40,8 +30,8 @@ export interface FailedEnd {
  * The end whose word counts; null where both came to theirs well. A source that fails closes the pipe, and a sink that fails
  * breaks it: the sink's word, on a full disk say, comes first.
  */
-export function failedEnd({ source, sink }: PipeResult): FailedEnd | null {
-  const of = (end: FailedEnd["end"], { exitCode, stderr }: PipeResult["source"]): FailedEnd => ({
+export function failedEnd({ source, sink }: Piped): FailedEnd | null {
+  const of = (end: FailedEnd["end"], { exitCode, stderr }: Piped["source"]): FailedEnd => ({
     end,
     why: stderr.trim() || `exit code ${exitCode}`,
   });
@@ -66,9 +56,11 @@ const START_GRACE_MS = 2_000;
  *   OpenSSH tells by exit code 255, ssh(1): a script that uses it itself is misread); rejects with
  *   `signal.reason` on abort.
  */
-export async function pipe(options: PipeOptions): Promise<PipeResult> {
+export async function pipe(options: PipeOptions): Promise<Piped> {
   const { from, source, to, sink, signal, env = process.env, startTimeoutMs = START_TIMEOUT_MS } = options;
   signal?.throwIfAborted();
+  const noting = from.notePipe ?? to.notePipe;
+  if (noting !== undefined) return noting({ from, source, to, sink });
   const child = spawn("sh", ["-c", pipeline(from.shellArgv(), to.shellArgv())], {
     env,
     detached: true,

@@ -17,7 +17,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   restrict: ["domain", "desired-state", "transport", "plan", "reconcilers", "observe", "apply"],
   schedule: ["domain", "desired-state", "transport", "reconcilers"],
   status: ["domain", "desired-state", "plan", "reconcilers"],
-  report: ["domain", "desired-state", "plan", "apply", "status"],
+  explain: ["domain", "desired-state", "transport", "plan", "reconcilers"],
+  report: ["domain", "desired-state", "plan", "apply", "status", "explain"],
   controller: ["domain", "desired-state"],
   notify: ["domain", "desired-state", "controller", "transport", "plan", "apply"],
   cli: [
@@ -34,6 +35,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "restrict",
     "schedule",
     "status",
+    "explain",
     "report",
     "notify",
   ],

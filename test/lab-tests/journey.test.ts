@@ -63,6 +63,10 @@ describe("fresh machines, backed up from the first month on", { skip: whyNoLab()
     const text = await expectExit(lab, 0, ["plan", ...config]);
     assert.match(text, /create the subvolume \/home\/dev\/code/);
     await expectExit(lab, 2, ["plan", "--detailed-exitcode", ...config]);
+    assert.match(
+      await expectExit(lab, 0, ["explain", "subvolume:dev", ...config]),
+      /\.yaml:\d+ +path: \/home\/dev\/code\n[\s\S]*│ btrfs -q subvolume create/,
+    );
     assert.equal(await everything(lab), before);
     await lab.must("ls", "touch /etc/changed");
     assert.notEqual(await everything(lab), before, "the comparison notices a change");

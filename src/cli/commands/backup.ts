@@ -34,6 +34,22 @@ export function addBackup(program: ProgramCommand): void {
       run(flags, async () => (await import("../apply.ts")).applyCommand(planFile, flags)),
     );
 
+  selecting(program.command("explain"))
+    .argument("<action-id>", "as a plan shows it in brackets")
+    .description(
+      "tell of one action: from the YAML line through what was found to the command; changes nothing",
+    )
+    .example("devbackup explain artifact:dev@2026-03", "why an anchor or an increment, and the very pipe")
+    .example("devbackup explain packages:ls --json", "the same as data")
+    .example("devbackup explain worktree:dev@2026-03 --restore latest", "of a restore's plan")
+    .action((id, flags) =>
+      run(
+        flags,
+        async () => (await import("../explain.ts")).explainCommand(id, flags),
+        `devbackup explain ${id}`,
+      ),
+    );
+
   identifying(common(program.command("restore")))
     .argument("<label>", "a label, or latest")
     .argument("[paths...]", "files and folders inside the dataset (default: all of it)")

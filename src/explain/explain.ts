@@ -1,0 +1,112 @@
+import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
+import type { Position } from "../desired-state/problem.ts";
+import type { Path } from "../desired-state/schema.ts";
+import type { Action } from "../plan/plan.ts";
+import { reconcilerOf } from "../reconcilers/all.ts";
+import { planFrom, viewOf } from "../reconcilers/diff-all.ts";
+import type { Observation } from "../reconcilers/facts.ts";
+import type { Request } from "../reconcilers/request.ts";
+import type { View } from "../reconcilers/view.ts";
+import type { Asked, Explanation } from "./explanation.ts";
+import { type FactName, foundOf, isAbout } from "./found.ts";
+import { KINDS, type KindWords } from "./kinds.ts";
+import { laterOn } from "./later.ts";
+import { record, withoutHashes } from "./recorder.ts";
+
+/** Where the desired state was written. */
+export interface Written {
+  /** Undefined for what a default filled in. */
+  readonly positionOf: (path: Path) => Position | undefined;
+  /** A line of one of its files, by the name in {@link Position}. */
+  readonly lineAt: (position: Position) => string;
+}
+
+/** What a plan is made from. */
+interface Given {
+  readonly desired: DesiredState;
+  readonly observed: Observation;
+  readonly request: Request;
+}
+
+/** From what was asked, through what was found, to what apply would run. Nothing is contacted. */
+export async function explain(action: Action, asked: Given, written: Written): Promise<Explanation> {
+  const { desired } = asked;
+  const words = wordsOf(action.kind);
+  const views = viewsOf(asked).filter((view) => isAbout(action, view));
+  const spec = views[0]?.spec ?? desired.datasets[0];
+  const { steps, whole } = await stepsOf(action, asked);
+  return {
+    action,
+    does: words.does,
+    asked: [
+      ...restoreAsked(asked.request),
+      ...(spec === undefined ? [] : askedBy(words, spec, action, written)),
+    ],
+    found: views.flatMap((view) => factsFor(action, words, view).map((name) => foundOf(name, view, action))),
+    steps,
+    open: whole ? null : whyOpen(action),
+  };
+}
+
+/**
+ * What only an action before this one will tell, such as the size of an artifact, is a stand-in in its steps: they are
+ * those of a plan made once that one is done.
+ */
+async function stepsOf(action: Action, asked: Given): Promise<Awaited<ReturnType<typeof record>>> {
+  const { desired, observed, request } = asked;
+  const recorded = (one: Action) =>
+    record(reconcilerOf(one.kind), one, { cloud: desired.cloud, now: observed.takenAt });
+  const now = await recorded(action);
+  if (now.steps.length > 0 || now.whole) return now;
+  for (const later of laterOn(desired, observed, request)) {
+    const then = planFrom(desired, later, request).actions.find(({ id }) => id === action.id);
+    const found = then === undefined ? now : await recorded(then);
+    if (found.steps.length > 0) return { ...found, steps: found.steps.map(withoutHashes) };
+  }
+  return now;
+}
+
+function wordsOf(kind: string): KindWords {
+  const words = KINDS[kind];
+  if (words === undefined) throw new RangeError(`nobody explains ${kind}`);
+  return words;
+}
+
+const viewsOf = ({ desired, observed, request }: Given): View[] =>
+  desired.datasets.flatMap((spec) => {
+    const found = viewOf(desired, spec, observed, request);
+    return found.kind === "view" ? [found.view] : [];
+  });
+
+const restoreAsked = ({ restore }: Request): Asked[] =>
+  restore === null
+    ? []
+    : [
+        { key: "--restore", at: null, text: restore.label },
+        ...(restore.to === null ? [] : [{ key: "--to", at: null, text: restore.to.folder }]),
+      ];
+
+const askedBy = (words: KindWords, spec: DatasetSpec, action: Action, written: Written): Asked[] =>
+  words.asks(spec, action).map((path) => {
+    const position = written.positionOf(path);
+    return position === undefined
+      ? { key: path.join("."), at: null, text: null }
+      : {
+          key: path.join("."),
+          at: `${position.file}:${position.line}`,
+          text: written.lineAt(position).trim(),
+        };
+  });
+
+/** Of a layout, that of its own host; of an identity, nothing that nobody opened. */
+function factsFor({ host, kind }: Action, { follows }: KindWords, { spec, recovered }: View): FactName[] {
+  return follows.filter((name) => {
+    if (kind === "layout") return (name === "serverLayout") === (host === spec.server);
+    return name !== "recovered" || recovered.kind !== "absent";
+  });
+}
+
+const whyOpen = ({ needs }: Action): string =>
+  needs.length > 0
+    ? "more, by what the hosts answer and by what the actions before it bring about"
+    : "more, by what the hosts answer";
