@@ -8,12 +8,15 @@ const taken: NodeJS.ProcessEnv = {};
  * The environment as it was given. What the desired state names as a secret leaves it, so that no process started from
  * here on inherits it.
  */
-export function takeSecrets(desired: Pick<DesiredState, "cloud" | "notify">): NodeJS.ProcessEnv {
-  for (const ref of secretsOf(desired).values()) {
-    if (ref.kind !== "env") continue;
-    const value = process.env[ref.name];
-    if (value !== undefined) taken[ref.name] = value;
-    delete process.env[ref.name];
+export const takeSecrets = (desired: Pick<DesiredState, "cloud" | "notify">): NodeJS.ProcessEnv =>
+  takeNamed([...secretsOf(desired).values()].flatMap((ref) => (ref.kind === "env" ? [ref.name] : [])));
+
+/** The same for variables that are named. */
+export function takeNamed(names: readonly string[]): NodeJS.ProcessEnv {
+  for (const name of names) {
+    const value = process.env[name];
+    if (value !== undefined) taken[name] = value;
+    delete process.env[name];
   }
   return { ...process.env, ...taken };
 }

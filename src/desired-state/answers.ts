@@ -1,5 +1,10 @@
 import path from "node:path";
-import { type AbsolutePath, parseAbsolutePath, parseDatasetName } from "../domain/names.ts";
+import {
+  type AbsolutePath,
+  type AgeRecipient,
+  parseAbsolutePath,
+  parseDatasetName,
+} from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { parseEndpoint } from "./endpoint.ts";
 import { wrongFor } from "./schema.ts";
@@ -48,6 +53,8 @@ export interface StarterAnswers {
     readonly workingCopy: string | null;
   };
   readonly cloud: CloudAnswer | null;
+  /** Of a recovery identity that was made on the way. */
+  readonly recovery?: AgeRecipient;
 }
 
 export type HostAnswer =

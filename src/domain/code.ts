@@ -93,6 +93,7 @@ export const CODES = [
   "key-damaged",
   "key-failed",
   "key-lost",
+  "known-hosts-unwritten",
   "label-exists",
   "label-in-the-past",
   "label-taken",

@@ -83,5 +83,5 @@ export function folderInFileSystem(stdout: string): string | undefined {
 }
 
 /** `findmnt --raw` writes blanks and other odd bytes as `\x20`; one character can be several of them. */
-const unescapeMount = (text: string): string =>
+export const unescapeMount = (text: string): string =>
   text.replace(/(?:\\x[0-9a-f]{2})+/g, (bytes) => Buffer.from(bytes.replaceAll("\\x", ""), "hex").toString());

@@ -24,6 +24,8 @@ export interface ResolvedSsh {
   readonly hostKeyAlias: string | undefined;
   /** Absolute paths, in the order in which OpenSSH reads them; a file need not exist. */
   readonly knownHostsFiles: readonly string[];
+  /** Where OpenSSH would keep a host key that is new, and whether with its name hashed. */
+  readonly learned: { readonly file: string | undefined; readonly hashed: boolean };
   readonly identityFiles: readonly string[];
   /** The desired state names the identity file, so that it has to be there. */
   readonly identityFileDeclared: boolean;
@@ -121,13 +123,14 @@ function fromAnswer(spec: SshSpec, around: SshSurroundings, answer: Answer): Res
   const expand = (path: string): string => expandTokens(path, place);
   const interval = number("serveraliveinterval", MOST) ?? 0;
   const timeout = number("connecttimeout", MOST) ?? 0;
+  const ownKnownHosts = (
+    spec.knownHosts === undefined ? paths(one("userknownhostsfile")) : [spec.knownHosts]
+  ).map(expand);
   return {
     ...place,
     hostKeyAlias: one("hostkeyalias"),
-    knownHostsFiles: [
-      ...(spec.knownHosts === undefined ? paths(one("userknownhostsfile")) : [spec.knownHosts]),
-      ...paths(one("globalknownhostsfile")),
-    ].map(expand),
+    knownHostsFiles: [...ownKnownHosts, ...paths(one("globalknownhostsfile")).map(expand)],
+    learned: { file: ownKnownHosts[0], hashed: one("hashknownhosts") === "yes" },
     identityFiles:
       spec.identityFile === undefined
         ? (answer.get("identityfile") ?? []).filter((file) => file !== "none").map(expand)

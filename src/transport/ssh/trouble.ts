@@ -5,6 +5,7 @@ import { fingerprint } from "../hash.ts";
 import type { ResolvedSsh } from "./config.ts";
 import { type KnownHost, keyType, type Verdict } from "./known-hosts.ts";
 import type { LoginKeys } from "./login-keys.ts";
+import { HostKeyUnknown } from "./new-host-key.ts";
 
 /** What keeps one host from being used, each as exit code 4 with what to do about it. */
 export interface SshTrouble {
@@ -59,13 +60,16 @@ export function sshTrouble(host: HostName, ssh: ResolvedSsh): SshTrouble {
           const others = [...new Set(verdict.others.map(({ type }) => type))].join(", ");
           const also = others === "" ? "" : `; known are only keys of type ${others}`;
           const authority = verdict.authority ? "; @cert-authority lines are not supported" : "";
-          return about({
+          const trouble: Trouble = {
             code: "host-key-unknown",
+            exitCode: 4,
+            host,
             what: `the host key of ${at} is not known`,
             why: `${shown}; ${known.lookupName} is in none of ${known.files.join(", ")}${also}${authority}`,
             state: NOTHING_DONE,
             next: `Compare the fingerprint, then: ${addIt}`,
-          });
+          };
+          return new HostKeyUnknown(trouble, ssh, known, offered);
         }
       }
     },
