@@ -41,7 +41,8 @@ async function converse(folder: string, flags: InitFlags, terminal: Terminal): P
   const recovery = await offerRecovery();
   const file = writeStarter(folder, starterState({ ...answers, ...(recovery && { recovery }) }));
   terminal.say("\n");
-  say("good", `wrote ${file}${tested.length === 0 ? "" : `; tried out and well: ${tested.join(", ")}`}`);
+  say("good", `wrote ${file}`);
+  if (tested.length > 0) say("good", `tried, and it works: ${tested.join(", ")}`);
   for (const each of open) say("mind", each);
   if (recovery !== undefined) say("mind", `print ${PAGE} for the safe, and keep the passphrase elsewhere`);
   else if (existsSync(IDENTITY))

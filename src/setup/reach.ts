@@ -92,6 +92,11 @@ async function tryOut(spec: HostSpec, desk: Desk): Promise<Tried> {
 async function takeIn(called: string, { key }: HostKeyUnknown, desk: Desk): Promise<boolean> {
   const { shown, compare } = ofHostKey(key);
   desk.say("mind", `${called} shows a host key that is not known here: ${shown}`);
+  if (key.others.length > 0)
+    desk.say(
+      "bad",
+      `It is known by another key, of type ${key.others.join(", ")}: if it was not set up anew, another machine may be answering`,
+    );
   desk.say("plain", `To compare, on ${called} itself: ${compare}`);
   if (!(await agree(`Is it the same there? Then it is added to ${key.file ?? "known_hosts"}`))) return false;
   try {

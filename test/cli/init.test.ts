@@ -133,7 +133,8 @@ suite("init on a terminal, with a real sshd and Btrfs", { skip: noSudo || whyNoD
       `✓ ${disk}/snapshots is on the same Btrfs`,
       `✓ ${disk}/backups is on Btrfs, `,
       "! bucket dev-backups is not tried: the secret is not set",
-      "✓ wrote desired-state/devbackup.yaml; tried out and well: this machine, backup",
+      "✓ wrote desired-state/devbackup.yaml",
+      "✓ tried, and it works: this machine, backup",
       "! /dev/shm/copy is on tmpfs, not on Btrfs; taken all the same",
       "! print devbackup-recovery.html for the safe",
     ])

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chownSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, beforeEach, suite, test } from "node:test";
 import { parseHostName } from "../../src/domain/names.ts";
 import { connectSsh } from "../../src/transport/ssh/host.ts";
 import { HostKeyUnknown, type NewHostKey, rememberHostKey } from "../../src/transport/ssh/new-host-key.ts";
-import { noSshd, startSshd, type TestSshd } from "./sshd.ts";
+import { keygen, noSshd, publicKey, startSshd, type TestSshd } from "./sshd.ts";
 import { troubleOf } from "./trouble.ts";
 
 const name = parseHostName("ls");
@@ -82,6 +82,14 @@ suite("a host key that is new, of a real sshd", { skip: noSshd }, () => {
       "",
     ]);
     await connect(keeping());
+  });
+
+  test("a host that is known by a key of another type only: that is told", async () => {
+    keygen(join(sshd.folder, "former"), "rsa");
+    assert.deepEqual((await offered(keeping())).others, []);
+    mkdirSync(join(sshd.folder, "new"));
+    writeFileSync(knownHosts, `[127.0.0.1]:${sshd.port} ${publicKey(join(sshd.folder, "former"))}\n`);
+    assert.deepEqual((await offered(keeping())).others, ["ssh-rsa"]);
   });
 
   test("not written: a file of another user's, one that is none, none at all", async () => {

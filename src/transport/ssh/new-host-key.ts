@@ -19,6 +19,8 @@ export interface NewHostKey {
   readonly file: string | undefined;
   /** Whether OpenSSH would hide the name (HashKnownHosts of ssh_config(5)). */
   readonly hashed: boolean;
+  /** The types of the keys by which the host is known already, none of which it showed. */
+  readonly others: readonly string[];
 }
 
 /** The trouble `host-key-unknown`, with the key itself. */
@@ -33,6 +35,7 @@ export class HostKeyUnknown extends DevbackupError {
       blob: offered,
       lookupName: known.lookupName,
       ...ssh.learned,
+      others: [...new Set(known.keys.filter(({ kind }) => kind === "key").map(({ type }) => type))],
     };
   }
 }
