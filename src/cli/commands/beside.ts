@@ -1,3 +1,5 @@
+import { Argument } from "commander";
+import { ASK, SHELLS } from "../completion/scripts.ts";
 import { common, run } from "./declare.ts";
 import type { ProgramCommand } from "./program-command.ts";
 
@@ -21,4 +23,21 @@ export function addBeside(program: ProgramCommand): void {
     .example("devbackup notify --test", "does a message come through?")
     .example("devbackup notify --after-run", "as ExecStopPost= of a unit that runs apply")
     .action((flags) => run(flags, async () => (await import("../notify.ts")).notifyCommand(flags)));
+
+  common(program.command("completion"))
+    .addArgument(new Argument("<shell>", "whose").choices(SHELLS))
+    .description(
+      "print what makes a shell complete devbackup's commands, flags and names; its head says where it goes",
+    )
+    .example("devbackup completion bash", "see its first lines for where to put it")
+    .example("devbackup completion fish > ~/.config/fish/completions/devbackup.fish", "for new shells")
+    .action((shell, flags) =>
+      run(flags, async () => (await import("../completion.ts")).completionCommand(shell)),
+    );
+  program
+    .command(ASK, { hidden: true })
+    .argument("[words...]", "of a command line, up to the one that is completed")
+    .action((words, flags) =>
+      run(flags, async () => (await import("../completion.ts")).answerCommand(program, words)),
+    );
 }

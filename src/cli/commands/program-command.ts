@@ -27,13 +27,17 @@ export const examplesOf = ({ shown, commands }: ProgramCommand): readonly Exampl
 /** What commander adds of its own (`help`) is not. */
 const isOurs = (command: Command): command is ProgramCommand => command instanceof ProgramCommand;
 
-/** A command and all below it, each with its whole name (`devbackup manifest list`), in the order of the help. */
+/** A command and all below it that are not hidden, each with its whole name (`devbackup manifest list`), in the order of the help. */
 export function everyCommand(
   command: ProgramCommand,
   words = command.name(),
 ): readonly { readonly words: string; readonly command: ProgramCommand }[] {
+  const visible = new Set(command.createHelp().visibleCommands(command));
   return [
     { words, command },
-    ...command.commands.filter(isOurs).flatMap((each) => everyCommand(each, `${words} ${each.name()}`)),
+    ...command.commands
+      .filter(isOurs)
+      .filter((each) => visible.has(each))
+      .flatMap((each) => everyCommand(each, `${words} ${each.name()}`)),
   ];
 }
