@@ -63,8 +63,7 @@ async function offerRecovery(): Promise<AgeRecipient | undefined> {
     import("@inquirer/prompts"),
     import("./new-recovery.ts"),
   ]);
-  const message =
-    "Make the recovery identity now? Without one, backups cannot be opened once the server is lost";
+  const message = "Make the recovery identity now, for the day on which the server is lost?";
   if (!(await answered(confirm({ message, default: true })))) return undefined;
   return makeRecovery(await askNewPassphrase(), IDENTITY, PAGE);
 }

@@ -52,7 +52,7 @@ ${answers.cloud === null ? NO_CLOUD : cloudLines(answers.cloud)}
 # Public keys (age1…, from \`devbackup keys new-recovery\`) whose owners can open the server's keys, which are kept in
 # escrow for them, when the server is lost. Without one nobody else can open the backups, and every plan warns.
 encryption:
-  recovery_recipients: ${answers.recovery === undefined ? "[]" : `\n    - ${answers.recovery}`}
+  recovery_recipients:${answers.recovery === undefined ? " []" : `\n    - ${answers.recovery}`}
 
 # For a systemd timer that runs \`devbackup apply\` on one of the hosts; see the manual, "Schedule":
 # schedule:

@@ -23,7 +23,6 @@ export async function askFolders(
 ): Promise<AskedFolders> {
   const open: string[] = [];
   const claims: Claim[] = [];
-  const one = workstation.answer.kind === "local" && server.answer.kind === "local";
   const dataset = await ask("Name of the dataset:", "dataset", given.dataset ?? "dev");
   // `~` is the home of whoever is found there
   const whose = workstation.facts ?? person;
@@ -89,16 +88,15 @@ export async function askFolders(
     given.snapshots ?? proposeSnapshots(here, source.path),
     (at, facts) => judgeSnapshots(at, facts, source, here),
   );
-  const beside = one ? source.facts : undefined;
   const repository = await folder(
     "repository",
     `Folder for the backups, on ${server.called}:`,
-    given.repository ?? proposeRepository(there, dataset, one ? mountOf(here.btrfs, source.path) : undefined),
-    (at, facts) => judgeOnServer(at, facts, there, beside),
+    given.repository ?? proposeRepository(there, dataset, mountOf(here.btrfs, source.path)),
+    (at, facts) => judgeOnServer(at, facts, there, source.facts),
   );
   const workingCopy = await folder(
     "working_copy",
-    `Folder there for a working copy, the newest state to look into (or: none):`,
+    "Folder there for a working copy (or: none):",
     datasetDefaults(
       {
         ...given,

@@ -56,7 +56,7 @@ export function btrfsInWords(btrfs: readonly BtrfsMount[]): string | undefined {
   return `Btrfs at ${[...shown, ...(more > 0 ? [`${more} more`] : [])].join(", ")}`;
 }
 
-const MOST_SHOWN = 3;
+const MOST_SHOWN = 2;
 
 /** The one that a newcomer would choose. */
 export function bestMount(btrfs: readonly BtrfsMount[], apart?: BtrfsMount): BtrfsMount | undefined {

@@ -91,7 +91,7 @@ async function tryOut(spec: HostSpec, desk: Desk): Promise<Tried> {
 /** Whether the key was taken in. */
 async function takeIn(called: string, { key }: HostKeyUnknown, desk: Desk): Promise<boolean> {
   const { shown, compare } = ofHostKey(key);
-  desk.say("mind", `${called} shows a host key that is not known here: ${shown}`);
+  desk.say("mind", `host key of ${called}, not known here yet: ${shown}`);
   if (key.others.length > 0)
     desk.say(
       "bad",

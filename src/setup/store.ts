@@ -88,8 +88,9 @@ async function tryUntilLeft(
       return { tested: called, open: undefined };
     }
     if (trial.kind === "no-secret") {
-      desk.say("mind", `${called} is not tried: ${trial.why}`);
-      return { tested: undefined, open: `${called} was not tried: ${trial.why}` };
+      const open = `${called} is not tried yet: ${trial.why}`;
+      desk.say("mind", open);
+      return { tested: undefined, open };
     }
     const { what, next } = inWords(called, trial);
     desk.say("bad", what);
@@ -108,11 +109,14 @@ type Tried = BucketTrial | { readonly kind: "no-secret"; readonly why: string };
 
 async function tryOut(cloud: CloudSpec, secrets: NodeJS.ProcessEnv): Promise<Tried> {
   try {
+    const missing = unset(cloud, secrets);
+    if (missing.length > 0) return { kind: "no-secret", why: `${missing.join(" and ")} not set` };
     const { keys } = await readBucketKeys(cloud, secrets);
     return await tryBucket(cloud, keys, `${cloud.prefix}devbackup-init-${randomBytes(6).toString("hex")}`);
   } catch (error) {
     if (!(error instanceof DevbackupError) || !error.trouble.code.startsWith("secret-")) throw error;
-    return { kind: "no-secret", why: error.trouble.what };
+    const { what, why } = error.trouble;
+    return { kind: "no-secret", why: why === undefined ? what : `${what}: ${why}` };
   }
 }
 

@@ -54,7 +54,7 @@ export function judgeSnapshots(
   );
 }
 
-/** Of a folder on the server. `dataset`: what is backed up, where that is on the same machine. */
+/** Of a folder on the server; `dataset` is what is backed up, which may be on the same machine. */
 export function judgeOnServer(
   at: string,
   { place, kind }: Pick<PathFacts, "place" | "kind">,
@@ -64,7 +64,7 @@ export function judgeOnServer(
   const wrong = common(at, { place, kind }, machine);
   if (wrong !== undefined) return wrong;
   const room = `${at} is on Btrfs, ${formatBytes(place.freeBytes)} free`;
-  return dataset !== undefined && dataset.place.fsUuid === place.fsUuid
+  return place.fsUuid !== "" && dataset?.place.fsUuid === place.fsUuid
     ? { kind: "mind", text: `${room}, on the disk that it backs up: one broken disk would take both` }
     : { kind: "good", text: room };
 }

@@ -124,15 +124,15 @@ suite("init on a terminal, with a real sshd and Btrfs", { skip: noSudo || whyNoD
     // as it was before it was broken into lines
     const flat = screen.replaceAll(/\n {4}(?! )/g, " ");
     for (const line of [
-      `! backup shows a host key that is not known here: ED25519 ${shown}`,
+      `! host key of backup, not known here yet: ED25519 ${shown}`,
       "To compare, on backup itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
       `In another terminal: ssh-copy-id -p ${sshd.port} ${user}@backup (`,
       `There: sudo visudo -f /etc/sudoers.d/devbackup, and in it the line: ${user} ALL=(root) NOPASSWD: ALL`,
       "✓ backup: login and sudo work; Btrfs at ",
       `! ${disk}/code is a plain directory of ${user} on Btrfs`,
       `✓ ${disk}/snapshots is on the same Btrfs`,
-      `✓ ${disk}/backups is on Btrfs, `,
-      "! bucket dev-backups is not tried: the secret is not set",
+      `, on the disk that it backs up: one broken disk would take both`,
+      "! bucket dev-backups is not tried yet: R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY not set",
       "✓ wrote desired-state/devbackup.yaml",
       "✓ tried, and it works: this machine, backup",
       "! /dev/shm/copy is on tmpfs, not on Btrfs; taken all the same",
