@@ -2,12 +2,13 @@ import { existsSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { resolve } from "node:path";
 import { answersFromFlags, type InitFlags, type StarterAnswers } from "../desired-state/answers.ts";
-import { refuseSecondState, starterState, writeStarter } from "../desired-state/init.ts";
+import { refuseInVain, starterState, writeStarter } from "../desired-state/init.ts";
 import type { AgeRecipient } from "../domain/names.ts";
 import { printable } from "../domain/printable.ts";
 import { shellWord } from "../domain/shell-word.ts";
+import { DevbackupError } from "../domain/trouble.ts";
 import { painter, wrapAfter } from "../report/lines.ts";
-import type { Mark } from "../setup/desk.ts";
+import type { Desk, Mark } from "../setup/desk.ts";
 import { answered } from "./confirm.ts";
 import { takeNamed } from "./environment.ts";
 import { type CommonFlags, openTerminal, type Terminal } from "./terminal.ts";
@@ -16,7 +17,7 @@ import { type CommonFlags, openTerminal, type Terminal } from "./terminal.ts";
 export async function initCommand(dir: string | undefined, flags: CommonFlags & InitFlags): Promise<number> {
   const terminal = openTerminal(flags);
   const folder = dir ?? "desired-state";
-  refuseSecondState(folder);
+  refuseInVain(folder);
   if (terminal.interactive) return converse(folder, flags, terminal);
   const person = { home: homedir(), user: userInfo().username };
   const answers = answersFromFlags(flags, person);
@@ -38,7 +39,7 @@ async function converse(folder: string, flags: InitFlags, terminal: Terminal): P
   const { answers, tested, open, unset } = await answered(
     setUp(flags, { home: homedir(), user, env: process.env, secrets, say }),
   );
-  const recovery = await offerRecovery();
+  const recovery = await offerRecovery(say);
   const file = writeStarter(folder, starterState({ ...answers, ...(recovery && { recovery }) }));
   terminal.say("\n");
   say("good", `wrote ${file}`);
@@ -57,7 +58,7 @@ async function converse(folder: string, flags: InitFlags, terminal: Terminal): P
 const IDENTITY = "devbackup-recovery.age";
 const PAGE = "devbackup-recovery.html";
 
-async function offerRecovery(): Promise<AgeRecipient | undefined> {
+async function offerRecovery(say: Desk["say"]): Promise<AgeRecipient | undefined> {
   if (existsSync(IDENTITY) || existsSync(PAGE)) return undefined;
   const [{ confirm }, { askNewPassphrase, makeRecovery }] = await Promise.all([
     import("@inquirer/prompts"),
@@ -65,7 +66,14 @@ async function offerRecovery(): Promise<AgeRecipient | undefined> {
   ]);
   const message = "Make the recovery identity now, for the day on which the server is lost?";
   if (!(await answered(confirm({ message, default: true })))) return undefined;
-  return makeRecovery(await askNewPassphrase(), IDENTITY, PAGE);
+  try {
+    return await makeRecovery(await askNewPassphrase(), IDENTITY, PAGE);
+  } catch (error) {
+    if (!(error instanceof DevbackupError) || error.trouble.code !== "identity-unwritten") throw error;
+    // what was answered before it is not lost for that
+    say("bad", `${error.trouble.what}: ${error.trouble.why}`);
+    return undefined;
+  }
 }
 
 const MARKS: Readonly<

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { stringify } from "yaml";
 import { printable } from "../domain/printable.ts";
@@ -72,6 +72,19 @@ ${answers.workstation.kind === "local" && answers.server.kind !== "local" ? reac
 }
 
 /** Throws where `writeStarter` would refuse DIR: nobody should answer the questions for nothing. */
+export function refuseInVain(dir: string): void {
+  let there = path.resolve(dir);
+  while (!existsSync(there)) there = path.dirname(there);
+  try {
+    // read as a folder, so that a file in the way is told, too
+    accessSync(`${there}/.`, constants.W_OK);
+  } catch (error) {
+    throw notWritten(path.join(dir, FILE), error);
+  }
+  refuseSecondState(dir);
+}
+
+/** Throws where there is a desired state in DIR already. */
 export function refuseSecondState(dir: string): void {
   let names: readonly string[] = [];
   try {
@@ -97,19 +110,22 @@ export function writeStarter(dir: string, text: string): string {
   } catch (error) {
     if (error instanceof DevbackupError || !(error instanceof Error)) throw error;
     if ("code" in error && error.code === "EEXIST") throw alreadyThere(target);
-    throw new DevbackupError(
-      {
-        code: "init-not-written",
-        exitCode: 1,
-        what: `${target} cannot be written`,
-        why: error.message,
-        state: "nothing was written; safe to run again",
-        next: "devbackup init DIR, with a directory that you may write",
-      },
-      { cause: error },
-    );
+    throw notWritten(target, error);
   }
 }
+
+const notWritten = (file: string, error: unknown): DevbackupError =>
+  new DevbackupError(
+    {
+      code: "init-not-written",
+      exitCode: 1,
+      what: `${file} cannot be written`,
+      why: error instanceof Error ? error.message : String(error),
+      state: "nothing was written; safe to run again",
+      next: "devbackup init DIR, with a directory that you may write",
+    },
+    { cause: error },
+  );
 
 const alreadyThere = (file: string): DevbackupError =>
   new DevbackupError({

@@ -39,7 +39,7 @@ export async function reach(role: Role, answer: HostAnswer, desk: Desk): Promise
     if (error === undefined) {
       const works = await whatWorks(role, answer, desk);
       const btrfs = facts && btrfsInWords(facts.btrfs);
-      const lacking = "no Btrfs is mounted there, which devbackup keeps everything on";
+      const lacking = "no Btrfs is mounted, and devbackup needs one";
       desk.say(btrfs ? "good" : "mind", `${called}: ${[...works, btrfs ?? lacking].join("; ")}`);
       return { answer, spec, called, host, facts, open: undefined };
     }
@@ -84,7 +84,11 @@ async function tryOut(spec: HostSpec, desk: Desk): Promise<Tried> {
     const error = failed(thrown);
     if (!error.trouble.code.startsWith("sudo-")) return { host: undefined, facts: undefined, error };
     // without root's rights most can be seen all the same
-    return { ...(await as("none")), error };
+    const plain = await as("none").catch((again: unknown) => {
+      failed(again);
+      return { host: undefined, facts: undefined };
+    });
+    return { ...plain, error };
   }
 }
 

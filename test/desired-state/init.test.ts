@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { answersFromFlags, type InitFlags } from "../../src/desired-state/answers.ts";
-import { starterState, writeStarter } from "../../src/desired-state/init.ts";
+import { refuseInVain, starterState, writeStarter } from "../../src/desired-state/init.ts";
 import { DevbackupError } from "../../src/domain/trouble.ts";
 import { desiredBy } from "./states.ts";
 
@@ -216,4 +216,7 @@ test("init: a directory that cannot be made", () => {
   writeFileSync(path.join(room, "file"), "");
   const trouble = troubleOf(() => writeStarter(path.join(room, "file/dir"), "x"));
   assert.equal(trouble.code, "init-not-written");
+  assert.equal(troubleOf(() => refuseInVain(path.join(room, "file/dir"))).code, "init-not-written");
+  assert.match(troubleOf(() => refuseInVain(path.join(room, "split"))).what, /hosts\.yml is there already$/);
+  refuseInVain(path.join(room, "not/there/yet"));
 });
