@@ -1,6 +1,7 @@
 // Builds the program into dist/, or the folder after `--into`. Runs on Node 18, because `npm ci` runs it with whatever
 // the machine has. `--clean` empties the folder before.
 
+import { spawnSync } from "node:child_process";
 import { chmod, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -40,6 +41,17 @@ for (const [path, contents] of [...files].sort(entryLast)) {
   await writeFile(`${path}.${process.pid}`, contents);
   if (path === starter) await chmod(`${path}.${process.pid}`, 0o755);
   await rename(`${path}.${process.pid}`, path);
+}
+
+// the man page comes out of the program; the Node that runs this may be too old for it
+const page = [process.execPath, fileURLToPath(new URL("../node_modules/.bin/node", import.meta.url))]
+  .map((node) => spawnSync(node, [join(into, "devbackup.mjs"), "__man"], { encoding: "utf8" }))
+  .find(({ status }) => status === 0);
+if (page === undefined)
+  console.error("build: no Node here runs the program: dist/devbackup.1 was not written");
+else {
+  await writeFile(join(into, `devbackup.1.${process.pid}`), page.stdout);
+  await rename(join(into, `devbackup.1.${process.pid}`), join(into, "devbackup.1"));
 }
 
 // a run under way may still load its chunks: an earlier build's go after a day

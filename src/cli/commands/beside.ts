@@ -3,6 +3,9 @@ import { ASK, SHELLS } from "../completion/scripts.ts";
 import { common, run } from "./declare.ts";
 import type { ProgramCommand } from "./program-command.ts";
 
+/** Prints the man page: for the build. */
+const MAN = "__man";
+
 /** What stands beside a run: for the day without devbackup, and for those who are told. */
 export function addBeside(program: ProgramCommand): void {
   common(program.command("rescue-kit"))
@@ -40,4 +43,10 @@ export function addBeside(program: ProgramCommand): void {
     .action((words, flags) =>
       run(flags, async () => (await import("../completion.ts")).answerCommand(program, words)),
     );
+  program.command(MAN, { hidden: true }).action((flags) =>
+    run(flags, async () => {
+      process.stdout.write((await import("../man-page.ts")).manPage(program));
+      return 0;
+    }),
+  );
 }
