@@ -4,7 +4,7 @@ import { inside } from "./inside.ts";
 import type { Lab, Machine } from "./lab.ts";
 import { asTyped, plainly } from "./page.ts";
 
-/** A question that a program asks, and the keys that a person presses then. */
+/** A question that a program asks, and the keys that a person presses then; `$1` is its first group. */
 export type Answer = readonly [question: RegExp, keys: string];
 
 export interface Typed {
@@ -21,22 +21,27 @@ export interface Typist {
   type(command: string): Promise<Typed>;
 }
 
-const PATIENCE_MS = 300_000;
+const PATIENCE_MS = 150_000;
 /** So long nothing more comes, and what stands there is a question. */
 const QUIET_MS = 250;
 const DOWN = "\u001b[B";
 
-/** `replaced`: what a page writes by way of example, and what stands for it in the lab. */
+export interface TypistOptions {
+  readonly answers: readonly Answer[];
+  /** What a page writes by way of example, and what stands for it in the lab. */
+  readonly replaced: readonly (readonly [RegExp, string])[];
+  /** The folder where they begin, and a command that their shell has run already. */
+  readonly from: string;
+  readonly exported: string;
+}
+
 export function typist(
   lab: Lab,
   machine: Machine,
   user: string,
-  {
-    answers,
-    replaced,
-  }: { readonly answers: readonly Answer[]; readonly replaced: readonly [RegExp, string][] },
+  { answers, replaced, from, exported: given }: TypistOptions,
 ): Typist {
-  let [folder, exported] = ["~", ""];
+  let [folder, exported] = [from, `${given}\n`];
   return {
     type: async (command) => {
       const typed = asTyped(command);
@@ -60,6 +65,24 @@ export function typist(
   };
 }
 
+/** How the prompts of devbackup mark a question that is open, and one that was answered; each key draws it anew. */
+const [OPEN, DONE] = ["\u001b[34m?\u001b[39m", "\u001b[32m✔\u001b[39m"];
+
+/**
+ * For the question that stands there now, if one does; `output` is what came since the last answer. Ours are taken as they
+ * are proposed where no answer is for them. One of ours that was answered is drawn anew until it is done.
+ */
+function keysFor(output: string, answers: readonly Answer[], isPending: boolean): string | undefined {
+  if (isPending && !output.includes(DONE)) return undefined;
+  const at = output.lastIndexOf(OPEN);
+  const ours = at >= 0 && at > output.lastIndexOf(DONE);
+  const asked = plainly(ours ? output.slice(at) : output.slice(output.lastIndexOf(DONE) + 1));
+  const found = answers.find(([question]) => question.test(asked));
+  if (found === undefined) return ours ? "\r" : undefined;
+  const [question, keys] = found;
+  return keys.replace("$1", question.exec(asked)?.[1] ?? "");
+}
+
 async function onTerminal(
   lab: Lab,
   {
@@ -73,12 +96,12 @@ async function onTerminal(
   const there = await inside(
     lab.id,
     machine,
-    `TERM=xterm-256color exec script -qefc ${quoted} /dev/null`,
+    `export TERM=xterm-256color; exec script -qefc ${quoted} /dev/null`,
     user,
   );
   if (there === undefined) throw new Error(`${machine} is off`);
   const child = spawn(there.program, there.args, { stdio: ["pipe", "pipe", "pipe"] });
-  let [output, answered, changedAt, answerKeys, over] = ["", 0, performance.now(), 0, false];
+  let [output, answered, changedAt, answerKeys, over, pending] = ["", 0, performance.now(), 0, false, false];
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => {
       output += text;
@@ -95,10 +118,9 @@ async function onTerminal(
       throw new Error(`it waits, or takes too long: ${script}\n${plainly(output)}`);
     }
     if (performance.now() - changedAt < QUIET_MS) continue;
-    const asked = plainly(output.slice(answered));
-    const keys =
-      answers.find(([question]) => question.test(asked))?.[1] ?? (/^\? .*$/m.test(asked) ? "\r" : undefined);
+    const keys = keysFor(output.slice(answered), answers, pending);
     if (keys === undefined) continue;
+    pending = output.slice(answered).includes(OPEN);
     answered = output.length;
     changedAt = performance.now();
     answerKeys += [...keys.replaceAll(DOWN, "v")].length;
