@@ -1,6 +1,7 @@
 import { CHECKS, datasetDefaults, type InitFlags, type Person } from "../desired-state/answers.ts";
 import { type Claim, reportOverlaps } from "../desired-state/overlaps.ts";
 import { type AbsolutePath, parseAbsolutePath } from "../domain/names.ts";
+import { printable } from "../domain/printable.ts";
 import type { Desk } from "./desk.ts";
 import { lookAtPath, type PathFacts } from "./machine.ts";
 import { ask } from "./prompts.ts";
@@ -123,7 +124,8 @@ export async function askFolders(
 }
 
 const insist = ({ wrong, right }: Extract<PathVerdict, { kind: "wrong" }>): string =>
-  `${wrong}. Right would be ${right}. Enter once more takes it all the same`;
+  // the prompt shows it as it is
+  printable(`${wrong}. Right would be ${right}. Enter once more takes it all the same`);
 
 /** Whose it is; undefined where that is nobody whom the machine knows. */
 const userOf = (facts: PathFacts | undefined): string | undefined =>

@@ -73,7 +73,9 @@ export function parseMachine(stdout: string): MachineFacts | undefined {
   return {
     user,
     home,
-    folders: all("folder").map((name) => `${home}/${name}`),
+    folders: all("folder")
+      .filter((name) => CANDIDATES.includes(name))
+      .map((name) => `${home}/${name}`),
     btrfs: all("btrfs").flatMap((line) => {
       const [target = "", fsUuid = "", free = "", options = ""] = line.split(" ");
       const path = unescapeMount(target);

@@ -13,7 +13,7 @@ import { parseManifest, parseRow, renderManifest, renderRow } from "../../src/do
 import { matchFiles } from "../../src/domain/migrate.ts";
 import { fileName, parseAbsolutePath } from "../../src/domain/names.ts";
 import { parseOlderManifest } from "../../src/domain/older-manifest.ts";
-import { printableText } from "../../src/domain/printable.ts";
+import { printable, printableText } from "../../src/domain/printable.ts";
 import { DevbackupError } from "../../src/domain/trouble.ts";
 import { type RunFigures, renderMetrics } from "../../src/notify/prometheus.ts";
 import { readAnswers } from "../../src/observe/merge.ts";
@@ -27,6 +27,9 @@ import { parseEscrow } from "../../src/recovery/escrow.ts";
 import { openIdentity } from "../../src/recovery/identity.ts";
 import { planJson } from "../../src/report/plan-json.ts";
 import { planText } from "../../src/report/plan-text.ts";
+import { parseMachine, parsePath } from "../../src/setup/machine.ts";
+import { proposePath, proposeRepository, proposeSnapshots } from "../../src/setup/proposals.ts";
+import { judgePath } from "../../src/setup/verdicts.ts";
 import { parseGetAnswer } from "../../src/transport/bucket/download-script.ts";
 import { list, unfinishedUploads } from "../../src/transport/bucket/list.ts";
 import { bucketError } from "../../src/transport/bucket/trouble.ts";
@@ -327,6 +330,26 @@ export const TARGETS: readonly Target[] = [
       const verdict = judge({ lookupName: "x", keys, files: [] }, offered);
       if (verdict.kind === "known")
         assert(keys.some(({ blob, kind }) => kind === "key" && blob.equals(offered)));
+    },
+  },
+  {
+    // what `init` proposes stands in a prompt as the host said it
+    name: "setup-look",
+    inputs: [
+      "user ann\nhome /home/ann\nfolder code\nbtrfs / 6f0c 175 rw,relatime\nbtrfs /mnt/a\\x20b  9 ro\n",
+      "place btrfs 6f0c / /home rw\nroom 175 256\nreal /home/ann/code\nowner ann\nempty\nmount-point\nkind directory\n",
+    ],
+    holds: (input) => {
+      const machine = parseMachine(input);
+      const facts = parsePath(input);
+      if (machine === undefined) return;
+      const proposed = [
+        proposePath(machine),
+        proposeSnapshots(machine, "/home/ann/code"),
+        proposeRepository(machine, "dev", machine.btrfs[0]),
+      ];
+      for (const path of proposed) assert.equal(printable(path), path);
+      if (facts !== undefined) judgePath("/home/ann/code", facts, machine);
     },
   },
 ];
