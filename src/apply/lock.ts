@@ -1,8 +1,9 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import { type AbsolutePath, type DatasetName, parentOf } from "../domain/names.ts";
+import type { AbsolutePath, DatasetName } from "../domain/names.ts";
 import { AGAIN, DevbackupError } from "../domain/trouble.ts";
-import { fenced, fencePreface, HOLDER_FILE, WORK_LOCK } from "../transport/fence.ts";
+import { fenced, fencePreface } from "../transport/fence.ts";
 import type { Host, RunningCommand } from "../transport/host.ts";
+import { BALLAST_FILE, lockFolder, takeLockScript } from "../transport/lock-script.ts";
 import { sh } from "../transport/quote.ts";
 import { type Holder, locked, stillAtWork } from "./locked.ts";
 import { mendDisk } from "./mend-disk.ts";
@@ -99,43 +100,15 @@ function noLock(host: Host, dataset: DatasetName, stderr: string): DevbackupErro
   });
 }
 
-/** Given up where a disk is full, for the lock, the journal and what clears up; put back once there is room. */
-const BALLAST_FILE = "ballast";
 const BALLAST_BYTES = 1024 ** 2;
 
-const lockFolder = (repository: AbsolutePath): string => `${repository}/locks`;
-
-/**
- * The folders above the repository are everybody's to walk through. Children must not inherit the lock's
- * descriptor: one that outlives this shell would keep the lock. The holder's file says who holds it, and since when
- * by the clock here; it is touched with each word that comes. What was begun under the lock before is waited for.
- * On a disk without a byte to spare Btrfs still makes and removes files, and writes into none: the ballast makes room.
- */
-const lockScript = (repository: AbsolutePath, holder: string, patience: number): string => sh`
-mkdir -p ${parentOf(repository)} || exit 1
-umask 027
-d=${lockFolder(repository)} f=${`${lockFolder(repository)}/${HOLDER_FILE}`} w=${`${lockFolder(repository)}/${WORK_LOCK}`}
-mkdir -p "$d" || exit 1
-exec 9>>"$f" || exit 1
-if ! flock -n 9; then
-  { IFS= read -r who; read -r pid since patience; } <"$f"
-  now=$(date +%s)
-  [ -n "$patience" ] || pid=0 since=$now patience=0
-  state=$(sed 's/.*) \(.\).*/\1/' "/proc/$pid/stat" 2>/dev/null || echo -)
-  echo "busy $((now - since)) $((now - $(stat -c %Y -- "$f"))) $patience $pid $state $who"
-  exit 0
-fi
-write_holder() { printf '%s\n%s\n' ${holder} "$$ $(date +%s) ${patience}" | cat >"$f"; }
-write_holder 2>/dev/null || { rm -f -- "$d"/${BALLAST_FILE}; sync -f "$d"; write_holder; } || exit 1
-exec 8>>"$w" || exit 1
-if ! flock -w ${Math.floor(patience / 2)} 8; then
-  for p in /proc/[0-9]*; do [ "$p/fd/7" -ef "$w" ] && printf '%s ' "$(basename "$p")"; done
-  echo at work
-  : >"$f"
-  exit 0
-fi
-exec 8>&-
+/** Children must not inherit the lock's descriptor: one that outlives this shell would keep the lock. The holder's file is touched with each word that comes. */
+const lockScript = (repository: AbsolutePath, holder: string, patience: number): string =>
+  `${sh`
+tell() { printf '%s\n' "$1"; exit 0; }
+holder=${holder}`}${takeLockScript(repository, patience, Math.floor(patience / 2))}${sh`
 echo held
-[ -s "$d"/${BALLAST_FILE} ] || { head -c ${BALLAST_BYTES} /dev/urandom >"$d"/${BALLAST_FILE}; } 2>/dev/null 9>&- || rm -f -- "$d"/${BALLAST_FILE}
-while timeout ${patience} sh -c 'IFS= read -r beat' 9>&-; do echo; touch -- "$f" 9>&-; done
-: >"$f"`;
+ballast=$locks/${BALLAST_FILE}
+[ -s "$ballast" ] || { head -c ${BALLAST_BYTES} /dev/urandom >"$ballast"; } 2>/dev/null 9>&- || rm -f -- "$ballast"
+while timeout ${patience} sh -c 'IFS= read -r beat' 9>&-; do echo; touch -- "$held_by" 9>&-; done
+: >"$held_by"`}`;

@@ -129,10 +129,14 @@ function makeArtifact(
  * The row goes first: a file below `artifacts/` that devbackup made can always be told from a stranger's. Where there
  * is no room even for that, the artifact goes again, and its room with it.
  */
-export const finishScript = (tmp: AbsolutePath, sizeBytes: number, final: AbsolutePath): string => sh`
-t=${tmp} f=${final} r=${`${tmp}${ROW_SUFFIX}`}
-[ ! -e "$f" ] || { echo "$f is there already" >&2; exit 1; }
-[ "$(stat -c %s -- "$t")" = ${sizeBytes} ] || { echo "$t is not what was received" >&2; exit 1; }
+export const finishScript = (tmp: AbsolutePath, sizeBytes: number, final: AbsolutePath): string =>
+  `${sh`
+t=${tmp} f=${final} r=${`${tmp}${ROW_SUFFIX}`} size=${sizeBytes}
+`}${FINISH}`;
+
+/** The same of `$t`, of `$size` bytes, which becomes `$f`, and its row, on stdin, `$r`. */
+export const FINISH = `[ ! -e "$f" ] || { echo "$f is there already" >&2; exit 1; }
+[ "$(stat -c %s -- "$t")" = "$size" ] || { echo "$t is not what was received" >&2; exit 1; }
 trap '[ ! -e "$t" ] || rm -f -- "$r" "$t"' EXIT
 umask 077
 cat >"$r"; sync "$r"; sync "$(dirname -- "$r")"

@@ -41,15 +41,18 @@ export async function readArtifact(
   });
 }
 
-/**
- * POSIX sh has no pipefail: each stage leaves its word where it fails. The first with something to say is the cause:
- * those before it only lost their reader, those behind it their writer.
- */
 const readScript = (file: AbsolutePath, identity: AbsolutePath): string =>
   `${LET_GO}
-${SCRATCH}${sh`
-a=${file} k=${identity}
-seen=$(date -u -r "$a" +%Y-%m-%dT%H:%M:%SZ) && size=$(stat -c %s -- "$a") || exit 1
+${sh`a=${file} k=${identity}`}
+${READING}`;
+
+/**
+ * Of the artifact `$a`, with the identity `$k`. POSIX sh has no pipefail: each stage leaves its word where it fails. The
+ * first with something to say is the cause: those before it only lost their reader, those behind it their writer.
+ */
+export const READING: string = `${SCRATCH}
+failed=
+${sh`seen=$(date -u -r "$a" +%Y-%m-%dT%H:%M:%SZ) && size=$(stat -c %s -- "$a") || exit 1
 mkfifo "$w/sum" || exit 1
 openssl dgst -sha256 -r <"$w/sum" >"$w/sha256" & sum=$!
 { tee "$w/sum" <"$a" 2>"$w/1.said" || : >"$w/1.failed"; } |

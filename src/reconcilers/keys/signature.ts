@@ -52,3 +52,19 @@ sign() {
   sync "$sig.new" && mv -T -- "$sig.new" "$sig" && rm -f -- "$sig"${FIRST_SUFFIX} && sync "$(dirname -- "$sig")"
 }
 `;
+
+/** Lines of sh behind these functions: a write that was cut off between the two renames of the manifest `$m`, in the folder `$d`, is ended. */
+export const END_EARLIER_WRITE = `if ! signed_by_us "$m" && signed_by_us "$m.new"; then mv -T -- "$m.new" "$m"; sync "$d"; fi
+`;
+
+/** The same: `$s` is the {@link SignatureState} of the manifest `$m`, and `$m` the newer one where that is `ahead`. */
+export const SIGNATURE_STATE = sh`
+if [ ! -e "$sig" ]; then
+  s=missing
+  [ ! -e "$sig"${FIRST_SUFFIX} ] || s=unsigned
+elif [ -z "$by" ] || ! command -v ssh-keygen >/dev/null; then s=unknown
+elif signed_by_us "$m"; then s=good
+elif signed_by_us "$m.new"; then s=ahead m=$m.new
+else s=wrong
+fi
+`;

@@ -12,7 +12,7 @@ import {
 import { type AbsolutePath, fileName, joinPath, parseSha256, type Sha256 } from "../../domain/names.ts";
 import { parseOlderManifest } from "../../domain/older-manifest.ts";
 import { sh } from "../../transport/quote.ts";
-import { FIRST_SUFFIX, type SignatureState, signatureFunctions } from "../keys/signature.ts";
+import { SIGNATURE_STATE, type SignatureState, signatureFunctions } from "../keys/signature.ts";
 import type { Probe } from "../probe.ts";
 
 /** The artifact files on the server, and what is on its way to becoming one. */
@@ -75,15 +75,7 @@ export const manifestProbe = (spec: DatasetSpec): Probe<ManifestFacts> => ({
   host: spec.server,
   script: `${signatureFunctions(spec)}${sh`
 m=${manifestFile(spec)}
-if [ ! -e "$sig" ]; then
-  s=missing
-  [ ! -e "$sig"${FIRST_SUFFIX} ] || s=unsigned
-elif [ -z "$by" ] || ! command -v ssh-keygen >/dev/null; then s=unknown
-elif signed_by_us "$m"; then s=good
-elif signed_by_us "$m.new"; then s=ahead m=$m.new
-else s=wrong
-fi
-[ -e "$m" ] || { echo absent; exit 0; }
+`}${SIGNATURE_STATE}${sh`[ -e "$m" ] || { echo absent; exit 0; }
 why=$(cat -- "$m" 2>&1 >/dev/null) || s=unreadable
 # of as much as can be read
 sum=$(cat -- "$m" 2>/dev/null | sha256sum)

@@ -4,7 +4,7 @@ import { type AbsolutePath, joinPath, type Sha256 } from "../../domain/names.ts"
 import { sha256Of } from "../../transport/hash.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
-import { signatureFunctions } from "../keys/signature.ts";
+import { END_EARLIER_WRITE, signatureFunctions } from "../keys/signature.ts";
 import { expectSuccess } from "../run-script.ts";
 import { stateEnvScript } from "./state-env-script.ts";
 import { manifestFile, ROW_SUFFIX, stateEnvFile } from "./store.ts";
@@ -40,27 +40,33 @@ export async function writeManifest(host: Host, dataset: DatasetSpec, write: Man
   });
 }
 
-/**
- * Refuses to write over a manifest that is not the one that was read, what did not arrive whole (a link that dies ends
- * stdin just as the last byte does), and what is no manifest. `state.env` is made of what arrived.
- * The signature goes before its manifest: cut off in between, it is the signature of `$m.new`, which is complete.
- */
-function writeScript(
+const writeScript = (
   dataset: DatasetSpec,
   { onSha256, keepAs, last = "" }: ManifestWrite,
   sha256: Sha256,
   artifact: AbsolutePath | null,
-): string {
-  const settle =
-    artifact === null ? "" : sh`chown root:root ${artifact}; chmod 440 ${artifact}; sync ${artifact}`;
+): string =>
+  `${signatureFunctions(dataset)}${stateEnvScript(dataset.name)}${sh`
+on=${onSha256 ?? ""} whole=${sha256} a=${artifact ?? ""}
+`}${writingScript(dataset, artifact !== null, keepAs, last)}`;
+
+/**
+ * Refuses to write over a manifest that is not the one that was read, what did not arrive whole (a link that dies ends
+ * stdin just as the last byte does), and what is no manifest. `state.env` is made of what arrived.
+ * The signature goes before its manifest: cut off in between, it is the signature of `$m.new`, which is complete.
+ *
+ * Behind the functions of the signature and of `state.env`, with `set -eu`. `$on`: the SHA-256 of the manifest that this
+ * builds on, "" for none; `$whole`: of what is on stdin; `$a`: where it `adds` a row, the artifact of that.
+ */
+export function writingScript(dataset: DatasetSpec, adds: boolean, keepAs?: string, last = ""): string {
+  const settle = adds ? 'chown root:root "$a"; chmod 440 "$a"; sync "$a"' : "";
   // what is registered stays as it is, whoever writes; to a login that may only add, nothing else holds that
-  const grow =
-    artifact === null
-      ? ""
-      : sh`
+  const grow = adds
+    ? `
 [ ! -e "$m" ] || head -c "$(stat -c %s -- "$m")" -- "$m.new" | cmp -s -- - "$m" ||
   { echo "it would change what is registered" >&2; exit 1; }
-`;
+`
+    : "";
   const keep =
     keepAs === undefined
       ? ""
@@ -69,17 +75,15 @@ if [ -e "$m" ]; then
   for f in "" .sig; do [ ! -e "$m$f" ] || ln -- "$m$f" "$m".before-${keepAs}"$f"; done
 fi
 `;
-  return `${signatureFunctions(dataset)}${stateEnvScript(dataset.name)}${sh`
+  return `${sh`
 umask 027
 m=${manifestFile(dataset)} s=${stateEnvFile(dataset)} d=$(dirname -- ${manifestFile(dataset)})
 # two at once would write the same new file
 exec 6<"$d"; flock 6
-# the last step of an earlier write
-if ! signed_by_us "$m" && signed_by_us "$m.new"; then mv -T -- "$m.new" "$m"; sync "$d"; fi
-now=$([ ! -e "$m" ] || cat -- "$m" 2>/dev/null | sha256sum | cut -c1-64)
-[ "$now" = ${onSha256 ?? ""} ] || { echo "the manifest has changed since it was read" >&2; exit 1; }
+`}${END_EARLIER_WRITE}${sh`now=$([ ! -e "$m" ] || cat -- "$m" 2>/dev/null | sha256sum | cut -c1-64)
+[ "$now" = "$on" ] || { echo "the manifest has changed since it was read" >&2; exit 1; }
 cat >"$m.new"
-[ "$(sha256sum <"$m.new" | cut -c1-64)" = ${sha256} ] || { echo "what was to be written did not arrive whole" >&2; exit 1; }
+[ "$(sha256sum <"$m.new" | cut -c1-64)" = "$whole" ] || { echo "what was to be written did not arrive whole" >&2; exit 1; }
 state=$(state_env "$m.new") || { echo "what was to be written is no manifest" >&2; exit 1; }
 # where its output finds no room, printf ends with 0 all the same, and cat does not
 printf '%s\n' "$state" | cat >"$s.new"

@@ -77,11 +77,7 @@ m=${inside(folder, marks.prefix)}"$n"${marks.suffix}
 enter_own "$d" && own_file "$lock" && (umask 077; : >>"$lock") && exec 8<>"$lock" && ${fromAfar ? "take 10" : "flock 8"} && claim || exit 1
 ${LET_GO}${sh`
 [ -f "$m" ] && [ ! -L "$m" ] && [ -O "$m" ] || rm -f -- "$m"
-`}${SCRATCH}${sh`
-is_readonly() { [ "$(btrfs property get -ts "./$n" ro 2>/dev/null)" = ro=true ]; }
-received() { case $(field "./$n" 'Received UUID') in *[0-9a-f]*) ;; *) return 1 ;; esac }
-complete() { [ ! -e "$m" ] && is_readonly && received; }
-ours() { [ -e "$m" ] && { [ ! -s "$m" ] || [ "$(cat -- "$m")" = "$(field "./$n" UUID 2>/dev/null)" ]; } && { ! is_readonly || received; }; }
+`}${SCRATCH}${COMPLETE}${sh`ours() { [ -e "$m" ] && { [ ! -s "$m" ] || [ "$(cat -- "$m")" = "$(field "./$n" UUID 2>/dev/null)" ]; } && { ! is_readonly || received; }; }
 clear() { { [ ! -e "./$n" ] || delete_here "$n"; } && rm -f -- "$m"; }
 end() {
   status=$?
@@ -113,6 +109,13 @@ kill "$noting" 2>/dev/null; wait "$noting" 2>/dev/null; noting=
 btrfs filesystem sync . && rm -f -- "$m" || exit 1
 begun=
 sync "$(dirname -- "$m")"`}`;
+
+/** Shell functions, behind {@link FIELD}: whether what lies right here as `$n` was received to its end, where `$m` is its mark. */
+export const COMPLETE = `
+is_readonly() { [ "$(btrfs property get -ts "./$n" ro 2>/dev/null)" = ro=true ]; }
+received() { case $(field "./$n" 'Received UUID') in *[0-9a-f]*) ;; *) return 1 ;; esac }
+complete() { [ ! -e "$m" ] && is_readonly && received; }
+`;
 
 /** Where the folder that is entered holds it, by its name there: a path could lead elsewhere by then. */
 const inside = (folder: AbsolutePath, file: string): string =>
