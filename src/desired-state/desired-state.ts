@@ -13,6 +13,8 @@ export interface DesiredState {
   /** Whose signature a dataset's manifest must have, where that is declared. */
   readonly signers: ReadonlyMap<DatasetName, Signer>;
   readonly schedule: ScheduleSpec | null;
+  /** Whether the scripts of the older suite are to stand on the hosts. */
+  readonly scripts: boolean;
   readonly verify: VerifySpec | null;
   readonly drill: DrillSpec | null;
   readonly notify: readonly NotifySpec[];

@@ -32,6 +32,7 @@ export function resolve(written: Written, home: string, report: Report): Desired
     recoveryRecipients: resolveRecipients(written, report),
     signers: resolveSigners(written, datasets, report),
     schedule,
+    scripts: written.scripts ?? false,
     verify: resolveVerify(written),
     drill: resolveDrill(written),
     notify: resolveNotify(written.notify, home, report),

@@ -20,6 +20,7 @@ export interface Written {
         readonly reach?: Named<WrittenReach> | undefined;
       }
     | undefined;
+  readonly scripts?: boolean | undefined;
   readonly verify?: { readonly share?: string | undefined } | undefined;
   readonly drill?: { readonly every?: string | undefined } | undefined;
   readonly notify?: readonly (WrittenNotify | undefined)[] | undefined;

@@ -14,6 +14,7 @@ export type FactName =
   | "tools"
   | "restriction"
   | "schedule"
+  | "scripts"
   | "bucket"
   | "memory"
   | "recovered";
@@ -188,6 +189,20 @@ const WORDS: { readonly [Name in FactName]: (view: View, action: Action) => Foun
               there,
               ({ units, timer, current }) =>
                 `${units.length === 0 ? "no units" : `timer ${timer.trim()}`}, program ${current ?? "none"}`,
+            ),
+    };
+  },
+  scripts: ({ scripts }, { host }) => {
+    const there = scripts?.get(host);
+    return {
+      what: `scripts on ${host}`,
+      is:
+        there === undefined
+          ? "not looked at"
+          : inWords(
+              there,
+              ({ files, ours }) =>
+                `${plural(ours.size, "script")} of devbackup's, ${files.size - ours.size} of others`,
             ),
     };
   },

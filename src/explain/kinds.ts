@@ -70,6 +70,11 @@ export const KINDS: Readonly<Record<string, KindWords>> = {
     asks: THE_SCHEDULE,
     follows: ["schedule"],
   },
+  scripts: {
+    does: "puts the scripts by which backups were made before devbackup where they are looked for, or takes them away",
+    asks: top(["scripts"]),
+    follows: ["scripts"],
+  },
   layout: {
     does: "makes the folders of a dataset on one host, and sets their owners and modes right",
     asks: (spec, { host }) => (host === spec.server ? IN_REPOSITORY : of("snapshots"))(spec),

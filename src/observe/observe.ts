@@ -21,6 +21,7 @@ import type { RestoreTarget } from "../reconcilers/request.ts";
 import { type AskedFacts, askedProbe } from "../reconcilers/schedule/asked-facts.ts";
 import { type ScheduleFacts, scheduleProbe } from "../reconcilers/schedule/schedule-facts.ts";
 import type { LookedAtSchedule } from "../reconcilers/schedule/wanted.ts";
+import { type ScriptsFacts, scriptsProbe } from "../reconcilers/scripts/scripts-facts.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import type { Host } from "../transport/host.ts";
 import { lookAtBucket, lookCloser } from "./bucket.ts";
@@ -94,7 +95,12 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     systems,
     datasets,
     ...(options.restrictions && { restrictions: restrictionsOf(options.restrictions, byKey) }),
-    ...(options.schedule && { schedule: { ...options.schedule, ...schedulesOf(hosts, byKey) } }),
+    ...(options.schedule && {
+      schedule: { ...options.schedule, ...schedulesOf(hosts, byKey) },
+      scripts: new Map(
+        hosts.map((host) => [host, byKey.get(`scripts ${host}`) as Fact<ScriptsFacts>] as const),
+      ),
+    }),
     buckets:
       buckets === null
         ? null
@@ -172,7 +178,10 @@ function tasksOf(options: ObserveOptions): Task[] {
       .map((host) => ({ key: `restriction ${host}`, probe: restrictionProbe(host) })),
     ...(schedule === undefined
       ? []
-      : [...hosts].map((host) => ({ key: `schedule ${host}`, probe: scheduleProbe(host) }))),
+      : [...hosts].flatMap((host) => [
+          { key: `schedule ${host}`, probe: scheduleProbe(host) },
+          { key: `scripts ${host}`, probe: scriptsProbe(host) },
+        ])),
     ...(askedOfIt === null ? [] : [{ key: "asked", probe: askedOfIt }]),
     ...datasets,
   ];

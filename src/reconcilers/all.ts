@@ -30,6 +30,7 @@ import { scheduleKey, scheduleLogin } from "./schedule/login.ts";
 import { scheduledProgram } from "./schedule/program.ts";
 import { schedule } from "./schedule/schedule.ts";
 import { unschedule } from "./schedule/unschedule.ts";
+import { scripts } from "./scripts/scripts.ts";
 import { snapshot } from "./snapshot/snapshot.ts";
 import { subvolume } from "./snapshot/subvolume.ts";
 import { verifyShare } from "./verify/share.ts";
@@ -43,6 +44,7 @@ export const RECONCILERS: readonly Reconciler[] = [
   scheduleLogin,
   schedule,
   unschedule,
+  scripts,
   layout,
   subvolume,
   keys,

@@ -104,7 +104,7 @@ export function viewOf(
   if ("problem" in course) return { kind: "nothing", answer: { problems: [course.problem] } };
   const { restore } = request;
   const hosts = hostsOf(desired, request);
-  const { systems, takenAt, restrictions, schedule } = observed;
+  const { systems, takenAt, restrictions, schedule, scripts } = observed;
   const view = {
     desired,
     spec,
@@ -120,6 +120,7 @@ export function viewOf(
     stages: request.selection.stages,
     ...(restrictions && { restrictions }),
     ...(schedule && { schedule }),
+    ...(scripts && { scripts }),
   };
   return { kind: "view", view };
 }

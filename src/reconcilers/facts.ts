@@ -24,6 +24,7 @@ import { marksOnServer, marksOnWorkstation } from "./receive/receive-script.ts";
 import { baseFolder, workingCopyProbe } from "./receive/working-copy-facts.ts";
 import type { RestoreTarget } from "./request.ts";
 import type { LookedAtSchedule } from "./schedule/wanted.ts";
+import type { ScriptsFacts } from "./scripts/scripts-facts.ts";
 import { sourceProbe } from "./snapshot/source.ts";
 import { subvolumeFolderProbe } from "./snapshot/subvolumes.ts";
 import { verifiedProbe } from "./verify/record.ts";
@@ -129,6 +130,8 @@ export interface Observation {
   readonly restrictions?: ReadonlyMap<HostName, LookedAtRestriction>;
   /** Left out where it was not looked at: a restore asks for none, nor does who asks for one dataset. */
   readonly schedule?: LookedAtSchedule;
+  /** Of every host that was looked at; left out where a schedule is. */
+  readonly scripts?: ReadonlyMap<HostName, Fact<ScriptsFacts>>;
   /** What the controller has seen before; unknown where it cannot be read. */
   readonly memory: ReadonlyMap<DatasetName, Fact<Memory>>;
 }

@@ -6,7 +6,7 @@ import type { Memory } from "../domain/memory.ts";
 import type { HostName } from "../domain/names.ts";
 import type { PendingLabel } from "../domain/pending.ts";
 import type { Stage } from "../plan/plan.ts";
-import type { BucketFacts, DatasetFacts, RecoveredFacts } from "./facts.ts";
+import type { BucketFacts, DatasetFacts, Observation, RecoveredFacts } from "./facts.ts";
 import type { LookedAtRestriction } from "./machine/restriction.ts";
 import type { SystemFacts } from "./machine/system.ts";
 import type { RestoreRequest } from "./request.ts";
@@ -32,6 +32,8 @@ export interface View {
   readonly restrictions?: ReadonlyMap<HostName, LookedAtRestriction>;
   /** Left out where it was not looked at. */
   readonly schedule?: LookedAtSchedule;
+  /** The same: those that schedules are looked at for. */
+  readonly scripts?: Observation["scripts"];
   /** Null where no cloud is declared. */
   readonly cloud: { readonly spec: CloudSpec; readonly bucket: Fact<BucketFacts> } | null;
   /** What this controller has seen before. */

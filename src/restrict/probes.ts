@@ -5,6 +5,7 @@ import { restrictionProbe } from "../reconcilers/machine/restriction.ts";
 import { systemProbe } from "../reconcilers/machine/system.ts";
 import { askedProbe } from "../reconcilers/schedule/asked-facts.ts";
 import { scheduleProbe } from "../reconcilers/schedule/schedule-facts.ts";
+import { scriptsProbe } from "../reconcilers/scripts/scripts-facts.ts";
 import { marked } from "../transport/bootstrap.ts";
 import { counted } from "../transport/scripted-host.ts";
 import { BEHIND_END, patternOf, STAND_IN } from "./pattern.ts";
@@ -19,6 +20,7 @@ export function probesLine(desired: DesiredState, host: HostSpec["name"]): strin
     patternOf(systemProbe(host).script, MONTHLY),
     patternOf(restrictionProbe(host).script, MONTHLY),
     patternOf(scheduleProbe(host).script, MONTHLY),
+    patternOf(scriptsProbe(host).script, MONTHLY),
     ...(asked?.host === host ? [patternOf(asked.script, MONTHLY)] : []),
     ...datasets.flatMap((spec) =>
       Object.values(datasetProbes(spec, null))

@@ -17,11 +17,7 @@ export const BALLAST_FILE = "ballast";
  * by the clock here. What was begun under the lock before is waited for. On a disk without a byte to spare Btrfs still
  * makes and removes files, and writes into none: the ballast makes room.
  */
-export const takeLockScript = (
-  repository: AbsolutePath,
-  patience: number,
-  waitSeconds: number,
-): string => sh`
+export const takeLockScript = (repository: AbsolutePath, patience: number, waitSeconds: number): string => sh`
 mkdir -p ${parentOf(repository)} || exit 1
 umask 027
 locks=${lockFolder(repository)} held_by=${`${lockFolder(repository)}/${HOLDER_FILE}`} work=${`${lockFolder(repository)}/${WORK_LOCK}`}

@@ -65,10 +65,10 @@ test("values: the defaults", () => {
     bandwidthLimitBytesPerSecond: null,
     lockDays: null,
   });
-  const { recoveryRecipients, schedule, verify, drill, notify } = desired;
+  const { recoveryRecipients, schedule, scripts, verify, drill, notify } = desired;
   assert.deepEqual(
-    { recoveryRecipients, schedule, verify, drill, notify },
-    { recoveryRecipients: [], schedule: null, verify: null, drill: null, notify: [] },
+    { recoveryRecipients, schedule, scripts, verify, drill, notify },
+    { recoveryRecipients: [], schedule: null, scripts: false, verify: null, drill: null, notify: [] },
   );
 });
 

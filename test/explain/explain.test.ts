@@ -118,6 +118,7 @@ const WORLDS = {
     onLs: known(setUpOn(ls)),
   }),
   "a login to restrict": restricted(),
+  "scripts that are not there yet": withoutScripts(),
 };
 
 function unsigned() {
@@ -139,6 +140,12 @@ function declaring(declared: Partial<ReturnType<typeof look>["desired"]>) {
   return { desired: { ...desired, ...declared }, ...rest };
 }
 
+function withoutScripts() {
+  const { desired, observed, request } = declaring({ scripts: true });
+  const scripts = new Map([[ls, known({ files: new Map<string, string>(), ours: new Map() })]]);
+  return { desired, request, observed: { ...observed, scripts } };
+}
+
 function restricted() {
   const { desired, observed, request } = look({});
   const file = { path: "/usr/local/lib/devbackup/login/allowed" as AbsolutePath, mode: "644", content: "x" };
@@ -156,6 +163,7 @@ const HEART: Readonly<Record<string, RegExp>> = {
   "schedule-login": /authorized_keys/,
   schedule: /systemctl/,
   unschedule: /systemctl/,
+  scripts: /mv -T -- "\$f\.new" "\$f"/,
   layout: /chmod 700/,
   subvolume: /btrfs -q subvolume create/,
   key: /age-keygen/,

@@ -1,6 +1,7 @@
 /** Commands of btrfs-progs send.h: number, and which attributes its words are. */
 const COMMANDS = {
   subvol: [1, 15],
+  snapshot: [2, 15],
   mkfile: [3, 15],
   mkdir: [4, 15],
   rename: [9, 15, 16],
@@ -16,6 +17,12 @@ const MORE: Partial<Record<keyof typeof COMMANDS, readonly Attribute[]>> = {
   subvol: [
     [1, Buffer.alloc(16, 7)],
     [2, number(5)],
+  ],
+  snapshot: [
+    [1, Buffer.alloc(16, 8)],
+    [2, number(6)],
+    [20, Buffer.alloc(16, 7)],
+    [21, number(5)],
   ],
   mkfile: [[3, number(257)]],
   mkdir: [[3, number(258)]],

@@ -33,9 +33,16 @@ const BY: Record<"restricted" | "administrator" | "elsewhere", readonly string[]
     "receive",
     "retention",
   ],
-  administrator: ["packages", "restrict", "layout", "key", "sign-key", "escrow", "set-aside"].concat(
-    SCHEDULE,
-  ),
+  administrator: [
+    "packages",
+    "restrict",
+    "scripts",
+    "layout",
+    "key",
+    "sign-key",
+    "escrow",
+    "set-aside",
+  ].concat(SCHEDULE),
   elsewhere: [
     "subvolume",
     "hooks",

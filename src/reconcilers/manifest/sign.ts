@@ -116,6 +116,7 @@ export function restingOnManifest(view: View, actions: readonly Action[]): Actio
 const UNCONCERNED: ReadonlySet<string> = new Set([
   "packages",
   "restrict",
+  "scripts",
   "layout",
   "subvolume",
   "key",

@@ -2,7 +2,7 @@ import { parseStandpoint, SCHEDULE_FOLDER, type Standpoint } from "../../desired
 import { known, unknown } from "../../domain/fact.ts";
 import { type HostName, parseHostName } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
-import { OWN_FOLDER } from "../machine/own-folder.ts";
+import { OWN_FOLDER, WRITTEN_BY_US } from "../machine/own-folder.ts";
 import type { Probe } from "../probe.ts";
 
 export const UNITS = "/etc/systemd/system";
@@ -10,8 +10,6 @@ export const SERVICE = "devbackup.service";
 export const TIMER = "devbackup.timer";
 /** As `systemctl is-enabled` and `is-active` say it. */
 export const TIMER_STANDS = "enabled active";
-/** The first line of each unit of ours. */
-export const WRITTEN_BY_US = "# Written by devbackup, which sees when it is changed.";
 /** A run that found a host away, or another one at work, is tried again after that. */
 export const RETRY_MINUTES = 15;
 /** What a scheduled run remembers. */

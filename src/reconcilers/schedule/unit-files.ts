@@ -1,6 +1,6 @@
 import { SCHEDULE_FOLDER, SCHEDULE_STANDPOINT } from "../../desired-state/standpoint.ts";
-import { OWN_FOLDER } from "../machine/own-folder.ts";
-import { RETRY_MINUTES, SERVICE, STATE_FOLDER, WRITTEN_BY_US } from "./schedule-facts.ts";
+import { OWN_FOLDER, WRITTEN_BY_US } from "../machine/own-folder.ts";
+import { RETRY_MINUTES, SERVICE, STATE_FOLDER } from "./schedule-facts.ts";
 import type { WantedSchedule } from "./wanted.ts";
 
 export const CREDENTIALS = `${SCHEDULE_FOLDER}/credentials`;

@@ -1,0 +1,176 @@
+import type { CloudSpec, DatasetSpec } from "../../desired-state/desired-state.ts";
+import { ARTIFACT_SUFFIX, datasetKeys } from "../../domain/artifact.ts";
+import { renderManifest } from "../../domain/manifest.ts";
+import { takeLockScript } from "../../transport/lock-script.ts";
+import { sh } from "../../transport/quote.ts";
+import { FINISH } from "../artifact/artifact.ts";
+import { READING } from "../artifact/read-artifact.ts";
+import { IMPORT_SUFFIX } from "../artifact/remains.ts";
+import { identityFile } from "../keys/key-files.ts";
+import { SIGNATURE_STATE, signatureFunctions } from "../keys/signature.ts";
+import { ENTER } from "../machine/enter.ts";
+import { hydratedFolder } from "../machine/folders.ts";
+import { stateEnvScript } from "../manifest/state-env-script.ts";
+import { manifestFile, ROW_SUFFIX, stateEnvFile } from "../manifest/store.ts";
+import { writingScript } from "../manifest/write-manifest.ts";
+import { enterRepository, isHydrated, SIGNED } from "./readers.ts";
+import { type Script, script } from "./script.ts";
+
+/**
+ * Takes an artifact that came by other means into the repository, and gives it its row: under the lock of every run, by the
+ * rules and with the very lines of a run.
+ */
+export const registrarOf = (
+  spec: DatasetSpec,
+  all: readonly DatasetSpec[],
+  cloud: CloudSpec | null,
+): Script =>
+  script(
+    `ls_${spec.name}_register_artifact.sh`,
+    all,
+    `ls_${spec.name}_register_artifact.sh FILE: moves an artifact of ${spec.name} into the repository, and enters it into the manifest.
+FILE is called ${spec.name}@LABEL.full${ARTIFACT_SUFFIX}, or ${spec.name}@LABEL.incr.from_PARENT${ARTIFACT_SUFFIX}, and opens with this server's key.`,
+    `${enterRepository(spec)}${ENTER}${ASKED}${sh`
+name=${spec.name} repository=${spec.repository} m=${manifestFile(spec)} d=${`${spec.repository}/manifests`} tmp=${`${spec.repository}/tmp`} hydrated=${hydratedFolder(spec.repository)}
+identity=${identityFile(spec)} objects=${cloud === null ? "" : datasetKeys(cloud.prefix, spec.name).artifacts}
+`}${NAMED}${sh`
+[ -e "$tmp" ] || stop 1 "$repository is not set up" "Nothing was changed." "next: devbackup apply, where you apply from"
+`}${TELL}${takeLockScript(spec.repository, 0, 60)}
+trap '[ -z "\${w-}" ] || rm -rf "$w"; : >"$held_by"' EXIT; trap 'exit 129' HUP INT TERM PIPE
+w=$(mktemp -d /run/devbackup.XXXXXX) || exit 1
+${signatureFunctions(spec)}${stateEnvScript(spec.name)}${SIGNATURE_STATE}${SIGNED}
+tab=$(printf '\\t')
+write() {
+  now=$([ ! -e "$m" ] || sha256sum <"$m" | cut -c1-64)
+  (
+    set -eu
+    on=$now whole=$(sha256sum <"$w/manifest" | cut -c1-64) a=$final
+    ${writingScript(spec, true)}
+  ) <"$w/manifest"
+  [ $? = 0 ] || stop 1 "the manifest could not be written" "Nothing that was complete has been touched; it is safe to run this again."
+}
+${isHydrated(spec)}${KNOWN_ALREADY(stateEnvFile(spec))}${TAKE_IN}`,
+  );
+
+const ASKED = `
+[ $# = 1 ] || stop 1 "which artifact?" "next: $0 FILE"
+case $1 in /*) source=$1 ;; *) source=$(pwd -P)/$1 ;; esac
+file=\${source##*/} folder=\${source%/*}
+`;
+
+/** What its name says of it; whether these are labels of the calendar, and in order, is asked of the manifest with its row. */
+const NAMED = `
+is_name() { stop 1 "$file is no name of an artifact of $name" "Nothing was changed." "An artifact is called $name@LABEL.full${ARTIFACT_SUFFIX} or $name@LABEL.incr.from_PARENT${ARTIFACT_SUFFIX}."; }
+case $file in "$name"@*${ARTIFACT_SUFFIX}) ;; *) is_name ;; esac
+kind=\${file#"$name"@} kind=\${kind%${ARTIFACT_SUFFIX}}
+case $kind in
+  *.full) label=\${kind%.full} parent=- type=full store=artifacts/anchors ;;
+  *.incr.from_*) label=\${kind%%.incr.from_*} parent=\${kind#*.incr.from_} type=incr store=artifacts/incr ;;
+  *) is_name ;;
+esac
+case $label:$parent in *[!0-9W:-]*) is_name ;; esac
+path=$store/$file
+final=$repository/$path waiting=$tmp/$file${ROW_SUFFIX}
+`;
+
+/** Who has the lock: people are told as a run would tell them. */
+const TELL = `
+holder=$(printf '{"who":"%s@%s","pid":%s,"since":"%s"}' "$(id -un | tr -cd 'A-Za-z0-9._-')" "$(uname -n | tr -cd 'A-Za-z0-9._-')" "$$" "$(date -u +%Y-%m-%dT%H:%M:%SZ)")
+tell() {
+  by=$(printf '%s' "$1" | sed -n 's/.*"who":"\\([^"]*\\)".*/, of \\1/p' | tr -cd '[:print:]')
+  stop 3 "another run works on $name$by" "Nothing was changed." "next: wait for it to end, then the same again"
+}
+`;
+
+/** A row stays as it is: the same artifact once more is nothing to do, another one of its name is refused. */
+const KNOWN_ALREADY = (stateEnv: string): string => `
+row=$([ ! -e "$m" ] || awk -F '\\t' -v label="$label" 'NR > 1 && $2 == label' "$m")
+if [ -n "$row" ]; then
+  [ "$(printf '%s' "$row" | cut -f7)" = "$path" ] || stop 1 "$name@$label is registered already, as $(printf '%s' "$row" | cut -f7), and labels are never rewritten" "Nothing was changed."
+  if [ -e "$source" ]; then
+    enter "\${folder:-/}" && [ -f "./$file" ] && [ ! -L "./$file" ] || stop 1 "$source is no file" "Nothing was changed."
+    [ "./$file" -ef "$final" ] || [ "$(openssl dgst -sha256 -r <"./$file" | cut -c1-64)" = "$(printf '%s' "$row" | cut -f6)" ] ||
+      stop 6 "$source is not the artifact that is registered as $file" "Nothing was changed; labels are never rewritten."
+  fi
+  [ -e "$final" ] || stop 1 "$file is registered, and the repository has lost it" "Nothing was changed." "next: devbackup manifest import \${folder:-/}, which proves it and puts it back"
+  # the last steps of a run that was cut off
+  if [ -e "$waiting" ] || [ "$state" != "$(cat ${sh`${stateEnv}`} 2>/dev/null)" ]; then
+    cp -- "$m" "$w/manifest" || exit 1
+    write
+  fi
+  echo "$name@$label is registered already: nothing to do."
+  exit 0
+fi
+`;
+
+/** What builds on another snapshot than the one that is registered as its parent could never be received. */
+const STREAMS = `
+read_artifact() {
+  found=$(a=$1 k=$identity; ${READING}
+)
+}
+word_of() { printf '%s\\n' "$found" | awk -v "at=$1" -v "word=$2" 'NR == at { print $word }'; }
+after_parent() {
+  above=$(awk -F '\\t' -v label="$parent" 'NR > 1 && $2 == label { print $7 }' "$m" 2>/dev/null)
+  # without a row it is refused as such
+  [ -n "$above" ] || return 0
+  if is_hydrated "$parent"; then is=$(field "$hydrated/$name@$parent" 'Received UUID')
+  else
+    read_artifact "$repository/$above" || found=
+    is=$(word_of 3 3) is=\${is#uuid=}
+  fi
+  [ -n "$is" ] || stop 1 "$name@$parent is not here to compare it with" "Nothing was registered." "next: devbackup apply, where you apply from"
+  [ "$is" = "$builds_on" ] || stop 6 "$source builds on another snapshot than $name@$parent, and could never be received" "Nothing was registered."
+}
+`;
+
+const TAKE_IN = `${STREAMS}
+[ -e "$source" ] || [ -e "$waiting" ] || stop 1 "there is no $source" "Nothing was changed."
+for r in "$tmp"/*${ROW_SUFFIX}; do
+  [ "$r" = "$waiting" ] || [ ! -e "$r" ] || stop 1 "\${r##*/} waits for the manifest" "Nothing was changed." "next: devbackup apply, where you apply from, and then the same again"
+done
+for other in "$repository"/artifacts/*/"$name@$label".*; do
+  if [ -e "$other" ] && { [ "$other" != "$final" ] || [ ! -e "$waiting" ]; }; then
+    stop 1 "$other is there, and the manifest has no row for it" "Nothing was changed." "next: devbackup plan, where you apply from, says what becomes of it"
+  fi
+done
+entered=
+if [ -e "$final" ]; then
+  # its row was written before it got its name: only the manifest is missing
+  row=$(cat -- "$waiting")
+else
+  enter "\${folder:-/}" && [ -f "./$file" ] && [ ! -L "./$file" ] || stop 1 "$source is no file" "Nothing was changed."
+  entered=yes
+  rm -f -- "$waiting"
+  t=$tmp/$file${IMPORT_SUFFIX}
+  trap 'rm -rf "$w"; rm -f -- "$t"; : >"$held_by"' EXIT
+  (umask 077; rm -f -- "$t"; cp --reflink=auto -- "./$file" "$t" && sync "$t") || stop 1 "$source could not be copied into the repository" "Nothing was registered."
+  read_artifact "$t" || stop 1 "$source could not be read" "Nothing was registered."
+  case $(word_of 2 1) in
+    sha256) ;;
+    *) stop 6 "$source is damaged, or not encrypted to this server: $(printf '%s\\n' "$found" | sed -n '2s/^damaged //p' | tr -cd '[:print:]')" "Nothing was registered." ;;
+  esac
+  [ "$(printf '%s\\n' "$found" | wc -l)" = 3 ] && [ "$(word_of 3 2)" = "./$name@$label" ] || stop 6 "what $source holds is not the snapshot $name@$label" "Nothing was registered."
+  case $type:$(word_of 3 1) in full:subvol | incr:snapshot) ;; *) stop 6 "$source is not of the kind that its name says" "Nothing was registered." ;; esac
+  size=$(word_of 1 3) sha256=$(word_of 2 2)
+  if [ "$parent" != - ]; then builds_on=$(printf '%s\\n' "$found" | sed -n '3s/.* parent_uuid=\\([0-9a-f-]*\\) .*/\\1/p'); after_parent; fi
+  # never before what it builds on, whatever the clock is set to
+  ts=$({ date -u +%Y-%m-%dT%H:%M:%S.000Z; [ ! -e "$m" ] || tail -n +2 -- "$m" | cut -f1; } | LC_ALL=C sort | tail -n 1)
+  object=-
+  [ -z "$objects" ] || object=$objects\${path#artifacts/}
+  row=$(printf '%s\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s' "$ts" "$label" "$type" "$parent" "$size" "$sha256" "$path" "$object")
+fi
+{ if [ -e "$m" ]; then cat -- "$m"; else ${sh`printf '%s' ${renderManifest([])}`}; fi; printf '%s\\n' "$row"; } >"$w/manifest" || exit 1
+why=$(state_env "$w/manifest" 2>&1 >/dev/null) ||
+  stop 1 "the manifest can't take $name@$label: $why" "Nothing was registered. Labels only grow, and a parent has to be registered before it: the newest is $(printf '%s\\n' "$state" | sed -n 's/^LATEST_LABEL=//p')."
+if [ ! -e "$final" ]; then
+  (set -eu; f=$final r=$waiting; ${FINISH}) <<ROW
+$row
+ROW
+  [ $? = 0 ] || stop 1 "$file could not be put into the repository" "Nothing was registered; it is safe to run this again."
+fi
+write
+[ -z "$entered" ] || [ "./$file" -ef "$final" ] || rm -f -- "./$file"
+echo "$name@$label is registered as $path."
+echo "The next devbackup apply receives it here, as a proof, and sends it to the bucket."
+`;

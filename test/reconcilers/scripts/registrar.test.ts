@@ -1,0 +1,274 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, test } from "node:test";
+import { parseManifest, renderManifest, renderStateEnv } from "../../../src/domain/manifest.ts";
+import { sha256Of } from "../../../src/transport/hash.ts";
+import { shell } from "../../lab/small-disk.ts";
+import { type Standing, standing, streamFor } from "./standing.ts";
+
+const REGISTER = "ls_dev_register_artifact.sh";
+const MANIFEST = "manifests/snapshots_v2.tsv";
+
+const manifestOf = ({ path }: Standing): string => readFileSync(path(MANIFEST), "utf8");
+const rowsOf = (there: Standing) => {
+  const reading = parseManifest(manifestOf(there), there.spec.name);
+  return reading.kind === "valid" ? reading.rows : assert.fail(JSON.stringify(reading));
+};
+
+/** Whether all that a run leaves is as a run leaves it. */
+function whole(there: Standing, labels: readonly string[]): void {
+  const rows = rowsOf(there);
+  assert.deepEqual(
+    rows.map(({ label }) => label),
+    labels,
+  );
+  assert.equal(renderManifest(rows), manifestOf(there));
+  assert.equal(
+    readFileSync(there.path("manifests/state.env"), "utf8"),
+    renderStateEnv(there.spec.name, rows),
+  );
+  for (const { localPath, sha256, sizeBytes } of rows) {
+    assert.equal(sha256Of(readFileSync(there.path(localPath))), sha256);
+    assert.equal(statSync(there.path(localPath)).size, sizeBytes);
+    assert.equal(statSync(there.path(localPath)).mode & 0o777, 0o440);
+  }
+  shell(
+    'printf "x %s\\n" "$(cut -d " " -f 1,2 "$1/keys/ls_dev_sign.key.pub")" >"$1/tmp/signers"; ssh-keygen -q -Y verify -I x -n devbackup-manifest -f "$1/tmp/signers" -s "$1/manifests/snapshots_v2.tsv.sig" <"$1/manifests/snapshots_v2.tsv"; rm "$1/tmp/signers"',
+    there.path(),
+  );
+  assert.deepEqual(readdirSync(there.path("tmp")), []);
+  assert.deepEqual(
+    readdirSync(there.path("manifests")).filter((name) => name.endsWith(".new")),
+    [],
+  );
+  assert.equal(readFileSync(there.path("locks/apply.lock"), "utf8"), "");
+}
+
+const ok = ({ code, stderr, stdout }: { code: number | null; stderr: string; stdout: string }): string => {
+  assert.equal(code, 0, stderr);
+  return stdout;
+};
+
+for (const tools of ["dash", "busybox"] as const)
+  test(`an anchor and an increment are registered as a run does it, and once: ${tools}`, (context) => {
+    const there = standing(context, tools);
+    const anchor = there.artifact("2026-01");
+    assert.match(ok(there.run(REGISTER, [anchor])), /^dev@2026-01 is registered as artifacts\/anchors\//);
+    assert.ok(!existsSync(anchor), "it was moved");
+    const [row = assert.fail()] = rowsOf(there);
+    assert.equal(row.objectKey, "dev/artifacts/anchors/dev@2026-01.full.send.zst.age");
+    const increment = there.artifact("2026-02", "2026-01");
+    const copy = `${increment}.kept`;
+    copyFileSync(increment, copy);
+    ok(there.run(REGISTER, [increment]));
+    whole(there, ["2026-01", "2026-02"]);
+    const before = manifestOf(there);
+    for (const left of [false, true]) {
+      if (left) copyFileSync(copy, increment);
+      assert.match(ok(there.run(REGISTER, [increment])), /registered already: nothing to do/);
+      assert.equal(existsSync(increment), left);
+      assert.equal(manifestOf(there), before);
+      whole(there, ["2026-01", "2026-02"]);
+    }
+  });
+
+describe("what is refused, and leaves everything as it was", () => {
+  const rows: readonly {
+    readonly name: string;
+    readonly code: number;
+    readonly says: RegExp;
+    readonly file: (there: Standing) => string;
+  }[] = [
+    {
+      name: "another artifact of a label that is registered",
+      code: 6,
+      says: /is not the artifact that is registered/,
+      file: (there) => there.artifact("2026-02"),
+    },
+    {
+      name: "the other kind of a label that is registered",
+      code: 1,
+      says: /registered already, as artifacts\/anchors\/dev@2026-02.*never rewritten/,
+      file: (there) => there.artifact("2026-02", "2026-01"),
+    },
+    {
+      name: "a label that lies before what is registered",
+      code: 1,
+      says: /the newest is 2026-02/,
+      file: (there) => there.artifact("2026-01"),
+    },
+    {
+      name: "an increment on what is not registered",
+      code: 1,
+      says: /can't take dev@2026-04/,
+      file: (there) => there.artifact("2026-04", "2026-03"),
+    },
+    {
+      name: "no month of the calendar",
+      code: 1,
+      says: /can't take dev@2026-13/,
+      file: (there) => there.artifact("2026-13", undefined, {}),
+    },
+    ...[
+      "dev@2026-03.send.zst.age",
+      "dev@2026-03.full.send.zst",
+      "other@2026-03.full.send.zst.age",
+      "dev@$(id).full.send.zst.age",
+      "dev@../x.full.send.zst.age",
+    ].map((as) => ({
+      name: `a name like ${as}`,
+      code: 1,
+      says: /is no name of an artifact of dev/,
+      file: (there: Standing) => {
+        const file = there.artifact("2026-03");
+        return as.includes("/") ? join(dirname(file), as) : there.artifact("2026-03", undefined, { as });
+      },
+    })),
+    {
+      name: "a name with a newline",
+      code: 1,
+      says: /control characters/,
+      file: () => "/tmp/dev@2026-03\n.full.send.zst.age",
+    },
+    {
+      name: "the stream of another label",
+      code: 6,
+      says: /is not the snapshot dev@2026-03/,
+      file: (there) => there.artifact("2026-03", undefined, { stream: streamFor("2026-04") }),
+    },
+    {
+      name: "an increment that is called an anchor",
+      code: 6,
+      says: /not of the kind/,
+      file: (there) => there.artifact("2026-03", undefined, { stream: streamFor("2026-03", "2026-02") }),
+    },
+    {
+      name: "what is not encrypted to this server",
+      code: 6,
+      says: /damaged, or not encrypted to this server/,
+      file: (there) => {
+        const file = there.artifact("2026-03");
+        writeFileSync(file, "age-encryption.org/v1\nfor somebody else\n");
+        return file;
+      },
+    },
+    {
+      name: "a link",
+      code: 1,
+      says: /is no file/,
+      file: (there) => {
+        const target = there.artifact("2026-03", undefined, { as: "elsewhere" });
+        const link = join(dirname(target), "dev@2026-03.full.send.zst.age");
+        symlinkSync(target, link);
+        return link;
+      },
+    },
+    {
+      name: "nothing",
+      code: 1,
+      says: /there is no/,
+      file: () => "/tmp/nowhere/dev@2026-03.full.send.zst.age",
+    },
+  ];
+  for (const { name, code, says, file } of rows)
+    test(name, (context) => {
+      const there = standing(context);
+      ok(there.run(REGISTER, [there.artifact("2026-02")]));
+      const given = file(there);
+      const before = existsSync(given) ? readFileSync(given) : null;
+      const ran = there.run(REGISTER, [given]);
+      assert.match(ran.stderr, says);
+      assert.equal(ran.code, code);
+      whole(there, ["2026-02"]);
+      assert.deepEqual(existsSync(given) ? readFileSync(given) : null, before);
+    });
+});
+
+test("an increment on another snapshot than its parent could never be received, and is refused", (context) => {
+  const there = standing(context);
+  for (const [label, parent] of [["2026-01"], ["2026-02", "2026-01"]] as const)
+    ok(there.run(REGISTER, [there.artifact(label, parent)]));
+  // all increments here say that they build on what the anchor holds
+  const { code, stderr } = there.run(REGISTER, [there.artifact("2026-03", "2026-02")]);
+  assert.equal(code, 6, stderr);
+  assert.match(stderr, /builds on another snapshot than dev@2026-02/);
+  whole(there, ["2026-01", "2026-02"]);
+});
+
+test("a manifest that the server has not signed is not built on", (context) => {
+  const there = standing(context);
+  ok(there.run(REGISTER, [there.artifact("2026-01")]));
+  const forged = manifestOf(there)
+    .replace("2026-01-", "2025-01-")
+    .replace(/\d{4}-/, "1999-");
+  writeFileSync(there.path(MANIFEST), forged);
+  const { code, stderr } = there.run(REGISTER, [there.artifact("2026-02")]);
+  assert.equal(code, 6, stderr);
+  assert.match(stderr, /not what this server has signed/);
+  assert.equal(manifestOf(there), forged);
+});
+
+test("while another run holds the lock, nothing is done, and it is told whose that is", async (context) => {
+  const there = standing(context);
+  const file = there.artifact("2026-01");
+  const lock = there.path("locks/apply.lock");
+  const holder = spawn("flock", [
+    lock,
+    "sh",
+    "-c",
+    'printf \'%s\\n\' \'{"who":"eve@laptop","pid":1}\' >"$1"; echo; read -r end',
+    "sh",
+    lock,
+  ]);
+  await once(holder.stdout, "data");
+  const { code, stderr } = there.run(REGISTER, [file]);
+  assert.equal(code, 3, stderr);
+  assert.match(stderr, /another run works on dev, of eve@laptop/);
+  assert.ok(existsSync(file) && !existsSync(there.path(MANIFEST)));
+  holder.stdin.end("\n");
+  await once(holder, "close");
+  ok(there.run(REGISTER, [file]));
+  whole(there, ["2026-01"]);
+});
+
+for (const first of [true, false])
+  test(`killed before any one of its steps: the next run ends it, ${first ? "of the first artifact" : "of a later one"}`, (context) => {
+    const there = standing(context);
+    if (!first) ok(there.run(REGISTER, [there.artifact("2026-01")]));
+    const anchor = first ? null : manifestOf(there);
+    const labels = first ? ["2026-02"] : ["2026-01", "2026-02"];
+    let killed = true;
+    for (let call = 1; killed; call += 1) {
+      const file = there.artifact("2026-02", first ? undefined : "2026-01");
+      const count = there.path("restore/count");
+      writeFileSync(count, "0\n");
+      const kills = (tool: string) => `n=$(($(cat "${count}") + 1)); echo "$n" >"${count}"
+[ "$n" != ${call} ] || kill -s KILL 0
+PATH=\${PATH#*:}; exec ${tool} "$@"`;
+      const programs = Object.fromEntries(["mv", "sync"].map((tool) => [tool, kills(tool)]));
+      killed = there.run(REGISTER, [file], { programs, apart: true }).code !== 0;
+      ok(there.run(REGISTER, [file]));
+      whole(there, labels);
+      assert.ok(call < 40, "it was never not killed");
+      // and from the start again
+      const name = file.slice(file.lastIndexOf("/") + 1);
+      shell('rm -f "$1"/artifacts/*/"$2" "$1"/manifests/*', there.path(), name);
+      if (anchor === null) continue;
+      writeFileSync(there.path(MANIFEST), anchor);
+      shell(
+        'ssh-keygen -q -Y sign -f "$1/keys/ls_dev_sign.key" -n devbackup-manifest "$1/manifests/snapshots_v2.tsv"',
+        there.path(),
+      );
+    }
+  });
