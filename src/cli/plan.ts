@@ -26,7 +26,7 @@ export async function planCommand(flags: PlanFlags): Promise<number> {
   try {
     const plan = planFrom(desired, await session.look(), request);
     if (terminal.json) await terminal.document(planJson(plan));
-    else
+    else {
       terminal.answer(
         planText(plan, {
           ...terminal,
@@ -34,6 +34,9 @@ export async function planCommand(flags: PlanFlags): Promise<number> {
           narrowed: isNarrowed(flags),
         }),
       );
+      if (plan.actions.length > 0 && plan.problems.length === 0)
+        terminal.say(`One of them in full: ${commandLine("devbackup explain ID", flags)}\n`);
+    }
     if (plan.problems.length > 0) return exitCodeOf(plan.problems);
     if (flags.out !== undefined) await savePlan(flags.out, desired, request, plan);
     if (plan.actions.some(({ exitCode }) => exitCode === 6)) return 6;

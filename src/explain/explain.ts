@@ -1,6 +1,7 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import type { Position } from "../desired-state/problem.ts";
 import type { Path } from "../desired-state/schema.ts";
+import type { HostName } from "../domain/names.ts";
 import type { Action } from "../plan/plan.ts";
 import { reconcilerOf } from "../reconcilers/all.ts";
 import { planFrom, viewOf } from "../reconcilers/diff-all.ts";
@@ -8,7 +9,7 @@ import type { Observation } from "../reconcilers/facts.ts";
 import type { Request } from "../reconcilers/request.ts";
 import type { View } from "../reconcilers/view.ts";
 import type { Asked, Explanation } from "./explanation.ts";
-import { type FactName, foundOf, isAbout } from "./found.ts";
+import { type FactName, foundOf } from "./found.ts";
 import { KINDS, type KindWords } from "./kinds.ts";
 import { laterOn } from "./later.ts";
 import { record, withoutHashes } from "./recorder.ts";
@@ -77,6 +78,12 @@ const viewsOf = ({ desired, observed, request }: Given): View[] =>
     const found = viewOf(desired, spec, observed, request);
     return found.kind === "view" ? [found.view] : [];
   });
+
+/** Whose facts are asked: a host that serves several datasets is looked at for each. */
+const isAbout = ({ dataset, host }: Action, { spec }: View): boolean =>
+  dataset === null
+    ? ([spec.workstation, spec.server] as readonly HostName[]).includes(host)
+    : dataset === spec.name;
 
 const restoreAsked = ({ restore }: Request): Asked[] =>
   restore === null

@@ -1,12 +1,9 @@
-import type { Fact } from "../domain/fact.ts";
-import type { HostName } from "../domain/names.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import type { Action } from "../plan/plan.ts";
 import type { DatasetFacts } from "../reconcilers/facts.ts";
-import type { Place } from "../reconcilers/machine/place.ts";
-import type { SubvolumeFolder } from "../reconcilers/snapshot/subvolumes.ts";
 import type { View } from "../reconcilers/view.ts";
 import type { Found } from "./explanation.ts";
+import { folders, hooks, inWords, KINDS, names, pair, room, sent, subvolumes } from "./facts-in-words.ts";
 
 /** Everything that an action can follow from: what was asked about its dataset, and what is about more than one. */
 export type FactName =
@@ -21,8 +18,6 @@ export type FactName =
 
 /** One fact in a few words, as it was when the plan was made. */
 export const foundOf = (name: FactName, view: View, action: Action): Found => WORDS[name](view, action);
-
-const MOST_NAMES = 5;
 
 const WORDS: { readonly [Name in FactName]: (view: View, action: Action) => Found } = {
   source: ({ spec, facts }) => ({
@@ -232,55 +227,3 @@ const WORDS: { readonly [Name in FactName]: (view: View, action: Action) => Foun
     ),
   }),
 };
-
-const KINDS = {
-  absent: "not there",
-  subvolume: "a subvolume",
-  directory: "a plain directory",
-  empty: "an empty folder",
-  other: "something else",
-} as const;
-
-const inWords = <Value>(fact: Fact<Value>, words: (value: Value) => string): string => {
-  if (fact.kind === "unknown") return `could not be looked at: ${fact.why}`;
-  return fact.kind === "absent" ? "not there" : words(fact.value);
-};
-
-/** The last few, where there are many. */
-const names = (all: readonly string[]): string => {
-  if (all.length === 0) return "none";
-  const shown = all.slice(-MOST_NAMES).join(", ");
-  return all.length > MOST_NAMES ? `${all.length - MOST_NAMES} earlier, ${shown}` : shown;
-};
-
-const subvolumes = ({ entries }: SubvolumeFolder): string => names([...entries.keys()].sort());
-
-const room = ({ fsType, freeBytes }: Place): string => `${fsType}, ${formatBytes(freeBytes)} free`;
-
-const folders = (present: ReadonlyMap<string, unknown>): string =>
-  present.size === 0 ? "none of them is there" : `${plural(present.size, "folder")} of ours there`;
-
-const pair = ({
-  rights,
-  derived,
-  published,
-}: {
-  readonly rights: string | null;
-  readonly derived: unknown;
-  readonly published: unknown;
-}): string => {
-  if (rights === null) return published === null ? "not there" : "gone, its public half is there";
-  return `there, mode and owner ${rights}${derived === null ? ", not readable as one" : ""}${published === null ? ", without its public half" : ""}`;
-};
-
-const sent = ({ sha256, sizeBytes }: { readonly sha256: string; readonly sizeBytes: number }): string =>
-  `${sha256.slice(0, 12)}…, ${formatBytes(sizeBytes)}`;
-
-const hooks = (found: ReadonlyMap<string, string>): string =>
-  [...found].map(([hook, state]) => `${hook}: ${state}`).join(", ") || "all as they should be";
-
-/** Whose facts are asked: a host that serves several datasets is looked at for each. */
-export const isAbout = ({ dataset, host }: Action, { spec }: View): boolean =>
-  dataset === null
-    ? ([spec.workstation, spec.server] as readonly HostName[]).includes(host)
-    : dataset === spec.name;

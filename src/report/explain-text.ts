@@ -2,7 +2,7 @@ import { printable } from "../domain/printable.ts";
 import { plural } from "../domain/units.ts";
 import { type Asked, type Explanation, KNOWN_LATER, type Step } from "../explain/explanation.ts";
 import { type Paint, painter, type TextOptions, wrap, wrapAfter } from "./lines.ts";
-import { titleLines } from "./plan-text.ts";
+import { approvalOf, titleLines } from "./plan-text.ts";
 
 export interface ExplainTextOptions extends TextOptions {
   /** Scripts as they are, not with their functions folded. */
@@ -47,9 +47,7 @@ export function explainText(explanation: Explanation, options: ExplainTextOption
         ...prose(action.reason),
         ...assumed(action).flatMap(prose),
         ...(action.needs.length > 0 ? prose(`after ${action.needs.join(", ")}`) : []),
-        ...(action.hazard === "none"
-          ? []
-          : prose(`${action.hazard}: done only when approved, --approve ${action.id}`)),
+        ...(action.hazard === "none" ? [] : prose(`${action.hazard}: ${approvalOf(action)}`)),
       ],
       paint,
     ),
@@ -116,14 +114,14 @@ function stepLines(step: Step, options: ExplainTextOptions, paint: Paint): strin
       return wrapAfter(`${INDENT}here: `, printable(step.does), options.width);
     case "script":
       return [
-        `${INDENT}on ${step.host}${step.fed ? ", with what it needs on stdin" : ""}:`,
+        `${INDENT}on ${printable(step.host)}${step.fed ? ", with what it needs on stdin" : ""}:`,
         ...script(step.script),
       ];
     case "pipe":
       return [
-        `${INDENT}from ${step.from}:`,
+        `${INDENT}from ${printable(step.from)}:`,
         ...script(step.source),
-        `${INDENT}in one pipe to ${step.to}:`,
+        `${INDENT}in one pipe to ${printable(step.to)}:`,
         ...script(step.sink),
       ];
   }

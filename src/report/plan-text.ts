@@ -81,7 +81,7 @@ function actionLines(action: Action, { verbose, width }: PlanTextOptions, paint:
   ];
 }
 
-const approvalOf = ({ approvedBy }: Action): string =>
+export const approvalOf = ({ approvedBy }: Action): string =>
   approvedBy === undefined ? "done only when approved" : `approved by ${approvedBy}`;
 
 /** `! - delete the snapshot dev@2025-12  [retention:dev@2025-12]`, the id on its own line where it does not fit. */

@@ -13,6 +13,7 @@ import type { Trouble } from "../../src/domain/trouble.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { recoveryPage } from "../../src/recovery/page.ts";
 import { checksText } from "../../src/report/checks-text.ts";
+import { explainText } from "../../src/report/explain-text.ts";
 import { reportPage } from "../../src/report/html/page.ts";
 import { importText } from "../../src/report/import-text.ts";
 import { keysText } from "../../src/report/keys-text.ts";
@@ -81,6 +82,29 @@ const planWith = (text: string): Plan => {
 
 /** Each tells whoever reads it what came from a host, a bucket, a file or the YAML. */
 const PRINTERS: Readonly<Record<string, (text: string, color: boolean) => string | Promise<string>>> = {
+  "an explanation": (text, color) =>
+    planWith(text)
+      .actions.map((one) =>
+        explainText(
+          {
+            action: one,
+            does: text,
+            asked: [
+              { key: text, at: text, text },
+              { key: text, at: null, text: null },
+            ],
+            found: [{ what: text, is: text }],
+            steps: [
+              { kind: "here", does: text },
+              { kind: "script", host: host(text), script: text, fed: true },
+              { kind: "pipe", from: host(text), source: text, to: host(text), sink: text },
+            ],
+            open: text,
+          },
+          { color, width: 80, verbose: true },
+        ),
+      )
+      .join(""),
   "a plan": (text, color) => planText(planWith(text), { color, width: 80, verbose: true, command: text }),
   "a plan without problems": (text, color) =>
     planText({ ...planWith(text), problems: [] }, { color, width: 80, verbose: true, command: text }),
