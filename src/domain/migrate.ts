@@ -193,4 +193,4 @@ const leave = ({ row, path }: Matched, why: string, damaged: boolean): Unmigrate
 
 const typeOf = ({ parent }: ArtifactRef): "full" | "incr" => (parent === null ? "full" : "incr");
 
-const nameOf = ({ file, label, line }: OlderRow): string => file ?? label ?? `line ${line}`;
+const nameOf = ({ file, label, strange }: OlderRow): string => file ?? label ?? strange[0] ?? "no name";

@@ -122,12 +122,13 @@ function byHeading(
   return { of, strange: [] };
 }
 
-/** Each value is given to the first column that is still free and could hold it. */
+/** Each value is given to the first column that is still free and could hold it; no label stands behind what is none. */
 function byShape(fields: readonly string[], dataset: DatasetName): Values {
   const of = new Map<Column, string>();
   const strange: string[] = [];
   for (const field of fields.filter((each) => !isNothing(each))) {
-    const column = COLUMNS.find((each) => !of.has(each) && HAS_SHAPE[each](field, dataset));
+    const free = COLUMNS.filter((each) => !of.has(each) && !(each === "label" && strange.length > 0));
+    const column = free.find((each) => HAS_SHAPE[each](field, dataset));
     if (column === undefined) strange.push(field);
     else of.set(column, field);
   }

@@ -137,7 +137,7 @@ const CASES: readonly {
     rows: [],
     leftOut: [
       "1 photos@2024-01.full: photos@2024-01.full.send.zst.age is no name of an artifact of dev",
-      "2 line 2: it names neither a label nor a file",
+      "2 no name: it names neither a label nor a file",
       "- dev@2024-01.full: no row speaks of it (sound)",
     ],
   },

@@ -77,6 +77,11 @@ const CASES: readonly { name: string; text: string; rows: readonly string[] | nu
     text: `2024-01-31T03:00:00Z\t2024-01\tanchor\t\t1\tdeadbeef\t${AT}/${FULL}\t\n`,
     rows: ["2024-01-31T03:00 2024-01 full - 1 - dev@2024-01.full - ?deadbeef"],
   },
+  {
+    name: "what stands behind a label that is none is not taken for it",
+    text: "label\ttype\tparent\n2024-02x\tincr\t2024-01\n2024-02\tincr\t2024-01\n",
+    rows: ["- - incr 2024-01 - - - - ?2024-02x", "- 2024-02 incr 2024-01 - - - -"],
+  },
   { name: "a heading alone", text: "ts\tlbel\ttype\tparent\n", rows: [] },
   { name: "nothing", text: "\n", rows: null },
   { name: "another file", text: "PATH=/bin\nkey\tvalue\n", rows: null },

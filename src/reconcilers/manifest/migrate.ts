@@ -85,7 +85,7 @@ export function migrateAction(
   const onSha256 = file === manifestFile(spec) ? sha256 : (stands?.sha256 ?? null);
   const { leftOut, from } = migrated;
   const keepAs = formatStamp(takenAt);
-  const moves = [...from].filter(([label, path]) => path !== placeOf(migrated, label));
+  const moved = migrated.rows.filter((row) => from.get(row.label) !== row.localPath);
   return propose("migrate", spec, {
     id: actionId("migrate", spec.name),
     host: spec.server,
@@ -99,7 +99,12 @@ export function migrateAction(
       file === manifestFile(spec)
         ? `what stands there is kept as ${file}.before-${keepAs}`
         : `${file} stays as it is`,
-      ...moves.map(([label, path]) => `${path} is moved to ${placeOf(migrated, label)}`),
+      ...moved
+        .slice(0, 1)
+        .map(
+          (row) =>
+            `moved to where they belong: ${plural(moved.length, "artifact")}, ${from.get(row.label)} to ${row.localPath}`,
+        ),
     ],
     needs: [layoutId(spec, spec.server), keyId(spec), signKeyId(spec)],
     assumes: { manifest: onSha256 },
@@ -140,6 +145,3 @@ f=${from} t=${to}
 [ ! -e "$t" ] || { echo "$t is there already" >&2; exit 1; }
 mv -T -n -- "$f" "$t"; [ ! -e "$f" ]
 sync "$(dirname -- "$t")"`;
-
-const placeOf = ({ rows }: Migration, label: string): string =>
-  rows.find((row) => row.label === label)?.localPath ?? "";

@@ -9,7 +9,8 @@ export interface DownloadRequest {
   readonly file: AbsolutePath;
   /** Of the whole object. */
   readonly sizeBytes: number;
-  readonly sha256: Sha256;
+  /** Null where nothing tells what it has to be: then it is whole by its size, and of one object by its ETag. */
+  readonly sha256: Sha256 | null;
   readonly signal?: AbortSignal;
   /** Called about once a second with the bytes that are there, those of an earlier run included. */
   readonly onProgress?: (bytes: number) => void;

@@ -122,6 +122,15 @@ for (const { name, start, skip } of STORES) {
       assert.equal(existsSync(request.file), false);
     });
 
+    test("where nothing tells what it has to be, it is taken anew, whatever an earlier run has left", async (t) => {
+      const { source, request } = await stored("without-a-note", 2 * MIB);
+      await writeFile(request.file, Buffer.alloc(MIB));
+      const { far } = await through(t);
+      const done = await far.download(host, { ...request, sha256: null });
+      assert.deepEqual(done, { sizeBytes: 2 * MIB, resumedBytes: 0 });
+      assert.ok(await sameFiles(source, request));
+    });
+
     test("a beginning of other bytes is no damage of the object", async (t) => {
       const { source, request } = await stored("other-beginning", 3 * MIB);
       const { proxy, far } = await through(t);
