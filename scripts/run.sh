@@ -1,8 +1,8 @@
 #!/bin/sh
-# run.sh unit|test|demo|bench|torture|fuzz [ARGUMENTS]: what `npm run` of that name does, from a fresh clone on.
+# run.sh unit|test|demo|bench|torture|fuzz|package [ARGUMENTS]: what `npm run` of that name does, from a fresh clone on.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?unit, test, demo, bench, torture or fuzz}
+what=${1:?unit, test, demo, bench, torture, fuzz or package}
 shift
 sh scripts/setup.sh "$what"
 
@@ -35,8 +35,8 @@ test)
   node scripts/build.mjs
   as_root node --import tsx test/run.ts all "$@"
   ;;
-fuzz)
-  node --import tsx scripts/fuzz.ts "$@"
+fuzz | package)
+  node --import tsx "scripts/$what.ts" "$@"
   ;;
 demo | bench | torture)
   node scripts/build.mjs

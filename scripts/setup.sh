@@ -1,6 +1,6 @@
 #!/bin/sh
-# setup.sh unit|test|demo|bench|torture|fuzz: installs what is missing on a Debian or Ubuntu machine, and nothing else:
-# apt packages (as root or through sudo; not for unit and fuzz) and the npm packages of package-lock.json.
+# setup.sh unit|test|demo|bench|torture|fuzz|package: installs what is missing on a Debian or Ubuntu machine, and nothing else:
+# apt packages (as root or through sudo; not for unit, fuzz and package) and the npm packages of package-lock.json.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,7 +11,7 @@ grep -qs '^ID=debian' /etc/os-release && TEST="$TEST chromium"
 SWIFT="swift-proxy swift-account swift-container swift-object memcached" # a second S3 server for the tests, and a quick one for the benchmarks
 
 case ${1:-} in
-unit | fuzz) wanted= ;;
+unit | fuzz | package) wanted= ;;
 test) wanted="$LAB $TEST $SWIFT" ;;
 demo) wanted=$LAB ;;
 bench | torture) wanted="$LAB $SWIFT" ;;

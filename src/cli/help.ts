@@ -42,11 +42,13 @@ function exampleLines(command: ProgramCommand): string[] {
   return examples.length === 0 ? [] : ["", "Examples:", ...examples];
 }
 
+/** From dist/, from where this file lies, and from where the Debian package puts the executable. */
+const DOCUMENTS = ["../docs", "../../docs", "../share/doc/devbackup/docs"];
+
 /** Nothing where the program was installed without its documents, as a schedule does. */
 function manualLines(): string[] {
-  // one folder up from dist/, two from where this file lies
-  const found = ["..", "../.."]
-    .map((up) => join(import.meta.dirname, up, "docs/manual.md"))
-    .find((file) => existsSync(file));
+  const found = DOCUMENTS.map((folder) => join(import.meta.dirname, folder, "manual.md")).find((file) =>
+    existsSync(file),
+  );
   return found === undefined ? [] : [`The manual: ${found}`];
 }

@@ -2,26 +2,23 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { access, readFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
+import { isSea } from "node:sea";
 import { pipeline } from "node:stream/promises";
 import type { Sha256 } from "../domain/names.ts";
-import { NODE } from "../reconcilers/schedule/program.ts";
+import { NODE, STARTER } from "../reconcilers/schedule/program.ts";
 import type { ProgramFile } from "../reconcilers/schedule/wanted.ts";
 
 declare const DEVBACKUP_VERSION: string;
 
 const ENTRY = "devbackup.mjs";
 
-/** This very program and the Node that runs it, under a name that its contents make; null where it was not built. */
+/** This very program, under a name that its contents make; null where it was not built. */
 export async function ownProgram(): Promise<{
   readonly name: string;
   readonly files: readonly ProgramFile[];
 } | null> {
-  const root = await rootOf(import.meta.dirname);
-  if (root === null) return null;
-  const parts = [
-    ...(await reachedFrom(root)).map((here) => ({ path: relative(root, here), here })),
-    { path: NODE, here: process.execPath },
-  ];
+  const parts = isSea() ? [{ path: STARTER, here: process.execPath }] : await bundleAndNode();
+  if (parts === null) return null;
   const files = await Promise.all(
     parts.map(async (part) => ({ ...part, sha256: await sha256OfFile(part.here) })),
   );
@@ -29,6 +26,17 @@ export async function ownProgram(): Promise<{
   const contents = createHash("sha256");
   for (const { path, sha256 } of files) contents.update(`${sha256}  ${path}\n`);
   return { name: `${DEVBACKUP_VERSION}-${contents.digest("hex").slice(0, 12)}`, files };
+}
+
+/** What the build has made, and the Node that runs it. */
+async function bundleAndNode(): Promise<readonly Omit<ProgramFile, "sha256">[] | null> {
+  const root = await rootOf(import.meta.dirname);
+  if (root === null) return null;
+  return [
+    ...(await reachedFrom(root)).map((here) => ({ path: relative(root, here), here })),
+    { path: STARTER, here: join(root, STARTER) },
+    { path: NODE, here: process.execPath },
+  ];
 }
 
 /** The entry lies beside the folder of what it loads later, and this may be either's code. */

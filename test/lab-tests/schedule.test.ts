@@ -7,7 +7,7 @@ import { actionIn, expectExit, manifestOf, planned } from "../lab/expect.ts";
 import { type Changes, type Lab, type Machine, startLab, whyNoLab } from "../lab/lab.ts";
 
 /** As a scheduled run calls the program that was installed. */
-const INSTALLED = "/usr/local/lib/devbackup/current/node /usr/local/lib/devbackup/current/devbackup.mjs";
+const INSTALLED = "/usr/local/lib/devbackup/current/devbackup";
 
 /** All that a schedule puts on a machine, and what lies around it. */
 const AROUND = `find /usr/local/lib /var/lib/systemd/timers/*devbackup* /var/lib/devbackup* /etc/systemd/system /etc/devbackup ~dev/.ssh \\

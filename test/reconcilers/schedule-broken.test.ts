@@ -9,14 +9,13 @@ import { IDENTITY, NAME, WHOLE } from "./schedule-world.ts";
 
 const OWN = "/usr/local/lib/devbackup";
 const CREDENTIALS = "/etc/devbackup/schedule/credentials";
-const NODE = `${OWN}/${NAME}/node`;
+const STARTER = `${OWN}/${NAME}/devbackup`;
 
-/** All of it there and whole, with a `node` that sh runs, and a systemd-creds that decrypts what says so. */
+/** All of it there and whole, with a starter that sh runs, and a systemd-creds that decrypts what says so. */
 async function makeSchedule(context: TestContext) {
   const host = makeHost(context);
-  host.put(NODE, '#!/bin/sh\n[ -z "$SECRET" ] && grep -q whole "$1"\n');
-  chmodSync(host.folder + NODE, 0o755);
-  host.put(`${OWN}/${NAME}/devbackup.mjs`, "whole");
+  host.put(STARTER, '#!/bin/sh\n[ -z "$SECRET" ] && [ "$*" = --version ]\n');
+  chmodSync(host.folder + STARTER, 0o755);
   symlinkSync(NAME, `${host.folder}${OWN}/current`);
   for (const name of ["notify-0", "cloud-key"]) {
     host.put(`${CREDENTIALS}/${name}`, `sealed as ${name}`);
@@ -48,10 +47,10 @@ test("of what is whole, nothing is broken; nor of what is not there", { skip: no
 
 test("a program that does not run is told with what it ends with", { skip: noRoot }, async (context) => {
   const { folder, look } = await makeSchedule(context);
-  writeFileSync(`${folder}${OWN}/${NAME}/devbackup.mjs`, "cut off");
+  writeFileSync(folder + STARTER, "#!/bin/sh\nexit 1\n");
   assert.deepEqual(await look(), { ...WHOLE, programExit: 1 });
   // an executable of which the rest is gone
-  writeFileSync(folder + NODE, readFileSync(process.execPath).subarray(0, 1000));
+  writeFileSync(folder + STARTER, readFileSync(process.execPath).subarray(0, 1000));
   const { programExit } = await look();
   assert.ok(programExit !== null && programExit > 100, String(programExit));
 });

@@ -24,7 +24,7 @@ export const DAMAGED = "damaged";
 export const brokenScript: string = sh`
 p=${`${OWN_FOLDER}/current`} c=${`${SCHEDULE_FOLDER}/credentials`} k=${SCHEDULE_IDENTITY}
 if [ -e "$p" ]; then
-  code=0; { (ulimit -c 0; exec env -i timeout -k 5 20 "$p/node" "$p/devbackup.mjs" --version) </dev/null >/dev/null || code=$?; } 2>/dev/null
+  code=0; { (ulimit -c 0; exec env -i timeout -k 5 20 "$p/devbackup" --version) </dev/null >/dev/null || code=$?; } 2>/dev/null
   [ "$code" = 0 ] || printf 'broken-program %s\n' "$code"
 fi
 for f in "$c"/*.digest; do

@@ -129,15 +129,19 @@ async function administered(host: Host): Promise<Host> {
   return administrator === undefined ? host : { ...host, shellArgv: administrator.shellArgv };
 }
 
-/** Node may have another name here, and each lies in a folder of its own. */
+/** Each file may lie in a folder of its own here, and Node or the executable may have another name. */
 const packScript = (files: readonly ProgramFile[]): string => {
-  const from = files.flatMap(({ path, here }) => {
-    const inside = path === NODE ? fileName(here) : path;
-    return ["-C", here.slice(0, -inside.length) || "/", inside];
+  const from = files.flatMap((file) => {
+    const inside = packedAs(file);
+    return ["-C", file.here.slice(0, -inside.length) || "/", inside];
   });
   return sh`set -e; tar -chf - ${from} | gzip -1`;
 };
 
+const packedAs = ({ path, here }: ProgramFile): string => (here.endsWith(`/${path}`) ? path : fileName(here));
+
+/** What a schedule runs: the executable, or what hands `devbackup.mjs` to the Node beside it. */
+export const STARTER = "devbackup";
 export const NODE = "node";
 
 /** Beside those that stand, under a name that nobody takes for one of them. */
@@ -148,19 +152,24 @@ tar -xzof -`;
 
 /** Whole, and fit to run there: only then does `current` lead to it, in one step, and only then are others removed. */
 const stand = (name: string, files: readonly ProgramFile[], former: readonly string[]): string => {
-  const node = fileName(files.find(({ path }) => path === NODE)?.here ?? NODE);
+  const named = files
+    .filter((file) => packedAs(file) !== file.path)
+    .map((file) => sh`mv -T -- ${`./${packedAs(file)}`} ${`./${file.path}`}\n`);
+  const run = files.flatMap(({ path }) => (path === STARTER || path === NODE ? [`./${path}`] : []));
   return sh`cd ${`${OWN_FOLDER}/${name}.new`}
-[ ${node} = ${NODE} ] || mv -T -- ./${node} ./${NODE}
-sha256sum --quiet -c - >&2
-chown -R root:root .; chmod -R u=rwX,go=rX .; chmod 755 ./${NODE}
-./${NODE} --version >/dev/null
-./${NODE} ./devbackup.mjs --version >/dev/null
+`.concat(
+    ...named,
+    sh`sha256sum --quiet -c - >&2
+chown -R root:root .; chmod -R u=rwX,go=rX .; chmod 755 ${run}
+./${STARTER} --version >/dev/null
 sync -f .
 cd ${OWN_FOLDER}
 rm -rf -- ./${name}; mv -T -- ${`./${name}.new`} ./${name}
 ln -sfn -- ${name} current.new; mv -T -- current.new current; sync -f .
 for d in ${former} [0-9]*.new; do rm -rf -- "./$d"; done
-`.concat(FORGET_FAILURE);
+`,
+    FORGET_FAILURE,
+  );
 };
 
 const installFailed = (host: HostName, why: string): DevbackupError =>

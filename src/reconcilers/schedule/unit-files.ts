@@ -6,7 +6,7 @@ import type { WantedSchedule } from "./wanted.ts";
 export const CREDENTIALS = `${SCHEDULE_FOLDER}/credentials`;
 
 /** The program as systemd and people call it there. */
-const PROGRAM = `${OWN_FOLDER}/current/node ${OWN_FOLDER}/current/devbackup.mjs`;
+const PROGRAM = `${OWN_FOLDER}/current/devbackup`;
 const CONFIG = `--config ${SCHEDULE_FOLDER}/desired-state`;
 
 /**
