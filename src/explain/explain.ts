@@ -22,6 +22,9 @@ export interface Written {
   readonly lineAt: (position: Position) => string;
 }
 
+/** Kinds whose scripts tell one secret from another, for root alone to read. */
+const HOLDS_DIGESTS: ReadonlySet<string> = new Set(["schedule"]);
+
 /** What a plan is made from. */
 interface Given {
   readonly desired: DesiredState;
@@ -45,7 +48,7 @@ export async function explain(action: Action, asked: Given, written: Written): P
     ],
     found: views.flatMap((view) => factsFor(action, words, view).map((name) => foundOf(name, view, action))),
     steps,
-    open: whole ? null : whyOpen(action),
+    open: whole ? null : whyOpen(action, steps.length > 0),
   };
 }
 
@@ -57,12 +60,13 @@ async function stepsOf(action: Action, asked: Given): Promise<Awaited<ReturnType
   const { desired, observed, request } = asked;
   const recorded = (one: Action) =>
     record(reconcilerOf(one.kind), one, { cloud: desired.cloud, now: observed.takenAt });
-  const now = await recorded(action);
+  const found = await recorded(action);
+  const now = HOLDS_DIGESTS.has(action.kind) ? { ...found, steps: found.steps.map(withoutHashes) } : found;
   if (now.steps.length > 0 || now.whole) return now;
   for (const later of laterOn(desired, observed, request)) {
     const then = planFrom(desired, later, request).actions.find(({ id }) => id === action.id);
-    const found = then === undefined ? now : await recorded(then);
-    if (found.steps.length > 0) return { ...found, steps: found.steps.map(withoutHashes) };
+    const told = then === undefined ? now : await recorded(then);
+    if (told.steps.length > 0) return { ...told, steps: told.steps.map(withoutHashes) };
   }
   return now;
 }
@@ -113,7 +117,5 @@ function factsFor({ host, kind }: Action, { follows }: KindWords, { spec, recove
   });
 }
 
-const whyOpen = ({ needs }: Action): string =>
-  needs.length > 0
-    ? "more, by what the hosts answer and by what the actions before it bring about"
-    : "more, by what the hosts answer";
+const whyOpen = ({ needs }: Action, shown: boolean): string =>
+  `${shown ? "… more, by" : "nothing that could be shown yet: it goes by"} what the hosts answer${needs.length > 0 ? `, and what ${needs.join(", ")} ${needs.length === 1 ? "brings" : "bring"} about` : ""}`;

@@ -42,5 +42,5 @@ export type Step =
   /** Something that this machine does by itself, or asks of the bucket. */
   | { readonly kind: "here"; readonly does: string };
 
-/** What stands in a script for what only the run will tell. */
-export const KNOWN_LATER = { sha256: "SHA256", bytes: "BYTES" } as const;
+/** What stands in a script for what only the run will tell, and for digests of secrets. */
+export const KNOWN_LATER = { sha256: "SHA256", bytes: "BYTES", etag: "ETAG" } as const;

@@ -52,7 +52,12 @@ function recordingTools(steps: Step[], cloud: CloudSpec | null, now: Date): Tool
     trust: async (_, signer) =>
       here(`remember from now on whose signature the manifest must have: ${signer}`),
     keepEscrow: async () => here("keep that copy of the escrow in the controller's own folder"),
-    scheduled: async () => ({ files: [], secret: async () => "" }),
+    scheduled: async () => {
+      here(
+        "take this very program with its Node, and the secrets that its runs need; they go to the script on stdin",
+      );
+      return { files: [], secret: async () => "" };
+    },
     now: () => now,
     signal: new AbortController().signal,
     progress: () => {},
@@ -115,7 +120,7 @@ function recordingBucket(cloud: CloudSpec | null, here: (does: string) => void):
     },
     download: async (host, { file, key, sizeBytes }) => {
       here(`get ${key} out of the bucket: ${signed}`);
-      await host.run(download.getScript({ file, sizeBytes, etag: "ETAG", limits }), { stdin: "-" });
+      await host.run(download.getScript({ file, sizeBytes, etag: KNOWN_LATER.etag, limits }), { stdin: "-" });
       return { sizeBytes, resumedBytes: 0 };
     },
   };
@@ -126,7 +131,7 @@ const asShown = (step: Step): Step =>
     script.replaceAll(SHA256, KNOWN_LATER.sha256).replaceAll(String(BYTES), KNOWN_LATER.bytes).trim(),
   );
 
-/** Of a step in which stand-ins were hashed: no hash in it means anything. */
+/** Of a step in which stand-ins were hashed, and no hash means anything, or that holds digests of secrets. */
 export const withoutHashes = (step: Step): Step =>
   inScripts(step, (script) => script.replaceAll(/\b[0-9a-f]{64}\b/g, KNOWN_LATER.sha256));
 

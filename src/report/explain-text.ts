@@ -13,63 +13,53 @@ const INDENT = "  ";
 const FUNCTION = /^\w+\(\) (?:[{(]\n[\s\S]*?\n[})]|[{(].*[})])\n/gm;
 const REMARK = /^ *(?:#.*)?\n/gm;
 const MOST_LINES = 18;
-const { sha256: SHA256, bytes: BYTES } = KNOWN_LATER;
-const LATER = new RegExp(`\\b(?:${SHA256}|${BYTES})\\b`);
 
 /** An explanation for a person, a screen long where that can be; ends with a newline. */
 export function explainText(explanation: Explanation, options: ExplainTextOptions): string {
-  const { action, does, asked, found, steps, open } = explanation;
+  const { action, does, asked, found } = explanation;
+  const { width } = options;
   const paint = painter(options.color);
-  const prose = (text: string): string[] => wrap(printable(text), options.width, INDENT);
-  const folded =
-    !options.verbose && steps.some((step) => scriptsOf(step).some((each) => fold(each) !== each));
-  const standsIn = steps.some((step) => scriptsOf(step).some((each) => LATER.test(each)));
+  const about = wrap(printable(`on ${action.host}. Such an action ${does}.`), width, "    ");
+  const facts = found.map(({ what, is }) => [what, is] as const);
   const blocks = [
-    [
-      ...titleLines(action, options.width, paint),
-      ...wrap(printable(`on ${action.host}. Such an action ${does}.`), options.width, "    ").map((line) =>
-        paint("dim", line),
-      ),
-    ],
+    [...titleLines(action, width, paint), ...about.map((line) => paint("dim", line))],
     headed("Asked for", columns(asked.map(askedLine), options, paint), paint),
-    headed(
-      "Found",
-      columns(
-        found.map(({ what, is }) => [what, is]),
-        options,
-        paint,
-      ),
-      paint,
-    ),
-    headed(
-      "Difference",
-      [
-        ...prose(action.reason),
-        ...assumed(action).flatMap(prose),
-        ...(action.needs.length > 0 ? prose(`after ${action.needs.join(", ")}`) : []),
-        ...(action.hazard === "none" ? [] : prose(`${action.hazard}: ${approvalOf(action)}`)),
-      ],
-      paint,
-    ),
-    headed(
-      "apply would",
-      [
-        ...(steps.length === 0
-          ? prose("run no script for it")
-          : steps.flatMap((step) => stepLines(step, options, paint))),
-        ...(open === null || steps.length === 0 ? [] : prose(`… ${open}`)),
-      ],
-      paint,
-    ),
-    [
-      ...(standsIn ? [`${SHA256}, ${BYTES}: what only the run will tell.`] : []),
-      ...(folded ? ["Scripts are shortened: --verbose shows them whole."] : []),
-    ].map((line) => paint("dim", line)),
+    headed("Found", columns(facts, options, paint), paint),
+    headed("Difference", differenceLines(action, width), paint),
+    headed("apply would", doneLines(explanation, options, paint), paint),
+    footLines(explanation, options).map((line) => paint("dim", line)),
   ];
   return blocks
     .filter((block) => block.length > 0)
     .map((block) => `${block.join("\n")}\n`)
     .join("\n");
+}
+
+const differenceLines = (action: Explanation["action"], width: number): string[] =>
+  [
+    action.reason,
+    ...assumed(action),
+    ...(action.needs.length > 0 ? [`after ${action.needs.join(", ")}`] : []),
+    ...(action.hazard === "none" ? [] : [`${action.hazard}: ${approvalOf(action)}`]),
+  ].flatMap((text) => wrap(printable(text), width, INDENT));
+
+function doneLines({ steps, open }: Explanation, options: ExplainTextOptions, paint: Paint): string[] {
+  const done = steps.flatMap((step) => stepLines(step, options, paint));
+  if (open !== null) done.push(...wrap(printable(open), options.width, INDENT));
+  return done.length > 0 ? done : [`${INDENT}run nothing for it`];
+}
+
+function footLines({ steps }: Explanation, { verbose }: ExplainTextOptions): string[] {
+  const scripts = steps.flatMap(scriptsOf);
+  const later = Object.values(KNOWN_LATER).filter((name) =>
+    scripts.some((script) => new RegExp(`\\b${name}\\b`).test(script)),
+  );
+  return [
+    ...(later.length > 0 ? [`${later.join(", ")}: what only the run will tell, or what is not shown.`] : []),
+    ...(!verbose && scripts.some((script) => fold(script) !== script)
+      ? ["Scripts are shortened: --verbose shows them whole."]
+      : []),
+  ];
 }
 
 const headed = (heading: string, lines: readonly string[], paint: Paint): string[] =>

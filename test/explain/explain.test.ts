@@ -18,7 +18,7 @@ import { localHost } from "../../src/transport/local-host.ts";
 import { pipe } from "../../src/transport/pipe.ts";
 import { label } from "../domain/history.ts";
 import { facts, objects, source, store, THREE, without } from "../reconcilers/rows.ts";
-import { BARE, lettingInFor, ls, seenWith, setUpOn } from "../reconcilers/schedule-world.ts";
+import { BARE, DIGEST, lettingInFor, ls, seenWith, setUpOn } from "../reconcilers/schedule-world.ts";
 import { recovered, SERVER_WIPED, WORKSTATION_WIPED } from "../reconcilers/wiped.ts";
 import {
   type Case,
@@ -254,9 +254,16 @@ describe("what only the run will tell", () => {
   test("is not known before the artifact is made, and is named so in the scripts that need it", () => {
     const [hydrate] = explained("hydrate").filter(({ action }) => action.label === "2026-04");
     const text = verboseText(hydrate ?? assert.fail());
-    assert.match(text, /SHA256, BYTES: what only the run will tell\./);
+    assert.match(text, /SHA256.*: what only the run will tell, or what is not shown\./);
     assert.doesNotMatch(text, /\b[0-9a-f]{64}\b/);
   });
+});
+
+test("a digest of a secret is not shown", () => {
+  const [schedule = assert.fail()] = explained("schedule");
+  const text = verboseText(schedule);
+  assert.match(text, /printf '%s\\n' SHA256 >"\$f\.digest\.new"/);
+  assert.ok(!text.includes(DIGEST));
 });
 
 describe("the recorder", () => {
