@@ -1,7 +1,7 @@
 import type { DesiredState } from "../../desired-state/desired-state.ts";
 import { fileName, type HostName } from "../../domain/names.ts";
 import { plural } from "../../domain/units.ts";
-import type { Problem, Warning } from "../../plan/plan.ts";
+import type { Warning } from "../../plan/plan.ts";
 import { sha256Of } from "../../transport/hash.ts";
 import { sh } from "../../transport/quote.ts";
 import { type Answer, actionId, together, UNKNOWN_STATE } from "../answer.ts";
@@ -33,7 +33,7 @@ export const scripts: Reconciler<Input> = {
             return wantedScripts(desired, host).length === 0 ||
               ![spec.server, spec.workstation].includes(host)
               ? {}
-              : { problems: [notLookedAt(host, facts.kind === "unknown" ? facts.why : "no answer")] };
+              : { warnings: [notLookedAt(host, facts.kind === "unknown" ? facts.why : "no answer")] };
           }),
         ),
   run: async ({ host, input: { put, former } }, tools) => {
@@ -47,19 +47,22 @@ export const scripts: Reconciler<Input> = {
 };
 
 function onHost(host: HostName, { files, ours }: ScriptsFacts, desired: DesiredState): Answer<Input> {
-  const wanted = wantedScripts(desired, host);
   const whole = desired.partOf ?? desired;
-  const isAnothers = (path: string) =>
-    ours.has(path) && whoseIs(whole, ours.get(path) ?? []) === "another" && (ours.get(path) ?? []).length > 0;
-  const inTheWay = wanted.flatMap(({ path }) => {
-    if (files.has(path) && !ours.has(path)) return [foreign(host, path)];
-    return isAnothers(path) ? [anothers(host, path, ours.get(path) ?? [])] : [];
-  });
-  if (inTheWay.length > 0) return { problems: inTheWay };
-  const paths = new Set(wanted.map(({ path }) => path));
+  const of = (path: string) => ours.get(path) ?? [];
+  const isAnothers = (path: string) => of(path).length > 0 && whoseIs(whole, of(path)) === "another";
+  const declared = wantedScripts(desired, host);
+  const foreign = declared.filter(({ path }) => files.has(path) && !ours.has(path));
+  const anothers = declared.filter(({ path }) => isAnothers(path));
+  const inTheWay = new Set([...foreign, ...anothers]);
+  const warnings = [
+    ...(foreign.length > 0 ? [notOurs(host, foreign)] : []),
+    ...(anothers.length > 0 ? [ofAnother(host, anothers, of(anothers[0]?.path ?? ""))] : []),
+  ];
+  const paths = new Set(declared.map(({ path }) => path));
+  const wanted = declared.filter((one) => !inTheWay.has(one));
   const put = wanted.filter((one) => differencesOf([one], files).length > 0);
   const former = [...ours.keys()].filter((path) => !paths.has(path) && !isAnothers(path));
-  if (put.length + former.length === 0) return {};
+  if (put.length + former.length === 0) return { warnings };
   const missing = put.filter(({ path }) => !files.has(path));
   const why = [
     ...(missing.length === wanted.length && missing.length > 0
@@ -67,15 +70,17 @@ function onHost(host: HostName, { files, ours }: ScriptsFacts, desired: DesiredS
       : differencesOf(put, files)),
     ...(former.length > 0
       ? [
-          wanted.length === 0
+          declared.length === 0
             ? "they are there, and `scripts` is not declared"
             : former.map((path) => `${path} is no part of the desired state any more`).join("; "),
         ]
       : []),
   ];
   // a schedule's runs have no administrator's login
-  if (desired.hosts.get(host)?.restrict?.admin === null) return { warnings: [outdated(host, why)] };
+  if (desired.hosts.get(host)?.restrict?.admin === null)
+    return { warnings: [...warnings, outdated(host, why)] };
   return {
+    warnings,
     actions: [
       proposeOn<Input>("scripts", host, {
         id: actionId("scripts", host),
@@ -96,28 +101,29 @@ function onHost(host: HostName, { files, ours }: ScriptsFacts, desired: DesiredS
   };
 }
 
-const notLookedAt = (host: HostName, why: string): Problem => ({
+const notLookedAt = (host: HostName, why: string): Warning => ({
   code: UNKNOWN_STATE,
   host,
   dataset: null,
   text: `the scripts in ${OWN_FOLDER} could not be looked at: ${why}`,
-  next: "put that right and run the same command again; nothing has been changed",
 });
 
-const foreign = (host: HostName, path: string): Problem => ({
+type Some = readonly { readonly path: string }[];
+const named = (some: Some): string => some.map(({ path }) => path).join(" ");
+
+/** They hold up no backup: what is in the way is left alone, and told. */
+const notOurs = (host: HostName, some: Some): Warning => ({
   code: "script-of-another",
   host,
   dataset: null,
-  text: `${path} is there, and devbackup did not write it`,
-  next: `move it away, or leave scripts out of the desired state`,
+  text: `devbackup did not write ${named(some)}, which stays as it is: move it away, or leave scripts out of the desired state`,
 });
 
-const anothers = (host: HostName, path: string, datasets: readonly string[]): Problem => ({
+const ofAnother = (host: HostName, some: Some, datasets: readonly string[]): Warning => ({
   code: "script-of-another",
   host,
   dataset: null,
-  text: `${path} is another desired state's, of ${datasets.join(", ")}, and a host has one ${fileName(path)}`,
-  next: `put its datasets and these into one desired state, or leave scripts out of one of the two; where there is no other one any more: rm ${path} there`,
+  text: `${plural(some.length, "script")} there ${some.length === 1 ? "is" : "are"} another desired state's, of ${datasets.join(", ")}, and stay as they are: a host has one of each name. Put its datasets and these into one desired state, or leave scripts out of one of the two; where there is no other one any more: rm ${named(some)}`,
 });
 
 const outdated = (host: HostName, why: readonly string[]): Warning => ({

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import type { DatasetName } from "../../../src/domain/names.ts";
 import { type Standing, standing, streamFor, type Tools } from "./standing.ts";
 
 const LATEST = "ls_dev_latest_label.sh";
@@ -113,6 +114,21 @@ describe("LS_send.sh", () => {
     assert.deepEqual(bytes, streams(["2026-03"], ["2026-04", "2026-03"]));
     assert.deepEqual(there.run(SEND, ["2026-04", "2026-03"]).bytes, streams(["2026-04", "2026-03"]));
     assert.match(there.run(SEND, ["2026-04", "2026-01"]).stderr, /dev@2026-04 does not build on 2026-01/);
+  });
+
+  test("of several datasets, the one that is named", (context) => {
+    const there = standing(context, "dash", "www" as DatasetName);
+    assert.equal(there.run("ls_dev_register_artifact.sh", [there.artifact("2026-01")]).code, 0);
+    assert.deepEqual(there.run(SEND, ["dev@latest"]).bytes, streams(["2026-01"]));
+    for (const [given, says] of [
+      ["www@2026-01", /nothing is backed up yet/],
+      ["2026-01", /there is no dataset 2026-01 here/],
+      ["../dev@2026-01", /there is no dataset \.\.\/dev here/],
+    ] as const) {
+      const { code, stdout, stderr } = there.run(SEND, [given]);
+      assert.deepEqual([code, stdout], [1, ""]);
+      assert.match(stderr, says);
+    }
   });
 
   test("sends the snapshot where that stands here", (context) => {

@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import type { DatasetSpec, DesiredState } from "../../../src/desired-state/desired-state.ts";
 import { artifactFile } from "../../../src/domain/artifact.ts";
 import type { Label } from "../../../src/domain/label.ts";
-import { type AbsolutePath, fileName, type HostName } from "../../../src/domain/names.ts";
+import { type AbsolutePath, type DatasetName, fileName, type HostName } from "../../../src/domain/names.ts";
 import { identityFile } from "../../../src/reconcilers/keys/key-files.ts";
 import { signKeyFile } from "../../../src/reconcilers/keys/signature.ts";
 import { repositoryFolders } from "../../../src/reconcilers/machine/folders.ts";
@@ -54,12 +54,16 @@ export function declaring(spec: Partial<DatasetSpec> = {}): DesiredState {
 export const streamFor = (label: string, parent?: string): Buffer =>
   streamOf([parent === undefined ? "subvol" : "snapshot", `dev@${label}`], ["mkfile", `only-in-${label}`]);
 
-export function standing(context: TestContext, tools: Tools = "dash"): Standing {
+/** `beside`: another dataset of the same server, of which nothing is backed up yet. */
+export function standing(context: TestContext, tools: Tools = "dash", beside?: DatasetName): Standing {
   const folder = mkdtempSync("/tmp/scripts-");
   context.after(() => rmSync(folder, { recursive: true }));
   const repository = join(folder, "it's a repository") as AbsolutePath;
-  const [spec] = declaring({ repository }).datasets;
+  const all = declaring({ repository });
+  const [spec] = all.datasets;
   if (spec === undefined) throw new RangeError("no dataset");
+  const also =
+    beside === undefined ? [] : [{ ...spec, name: beside, repository: join(folder, beside) as AbsolutePath }];
   for (const { path } of repositoryFolders(spec)) mkdirSync(path, { recursive: true });
   shell('age-keygen -o "$1" 2>"$2"', identityFile(spec), join(folder, "recipient"));
   shell('ssh-keygen -q -t ed25519 -N "" -f "$1"', signKeyFile(spec));
@@ -69,7 +73,7 @@ export function standing(context: TestContext, tools: Tools = "dash"): Standing 
   const scripts = join(folder, "scripts");
   mkdirSync(scripts);
   for (const host of [ls, ws])
-    for (const { path, content } of wantedScripts(declaring({ repository }), host))
+    for (const { path, content } of wantedScripts({ ...all, datasets: [spec, ...also] }, host))
       writeFileSync(join(scripts, fileName(path)), content.replaceAll(OWN_FOLDER, scripts), { mode: 0o755 });
   return {
     spec,

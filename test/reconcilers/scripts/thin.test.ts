@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
+import type { DatasetName } from "../../../src/domain/names.ts";
 import { standing } from "./standing.ts";
 
 /** What each becomes, word by word; `$DIR` is a folder that is there. */
@@ -100,6 +101,13 @@ test("push_to_cloud.sh sends what is registered, whatever the calendar says by n
     );
   }
   assert.match(push("--dataset", "../x").stderr, /there is no dataset \.\.\/x here/);
+});
+
+test("push_to_cloud.sh goes through all datasets of the server, whatever becomes of one", (context) => {
+  const there = standing(context, "dash", "www" as DatasetName);
+  assert.equal(there.run("ls_dev_register_artifact.sh", [there.artifact("2026-01")]).code, 0);
+  const { code, stdout } = there.run("push_to_cloud.sh", [], { programs: { devbackup: "exit 4" } });
+  assert.deepEqual([code, stdout], [4, "Nothing of www is backed up yet.\n"]);
 });
 
 test("the folder of the older pull is nothing to store: what is pulled is in the repository", (context) => {
