@@ -75,20 +75,21 @@ test("an example with a slip in it would be seen", () => {
     assert.throws(() => parsed(slip), { code: "ERR_ASSERTION" }, slip);
 });
 
-const ROOT = join(import.meta.dirname, "../..");
-for (const page of ["README.md", "docs/manual.md", "docs/safety.md", "docs/security.md"])
-  test(`every option that ${page} names is one of the command that it names`, () => {
-    const text = readFileSync(join(ROOT, page), "utf8");
-    const named = everyCommand(buildProgram("0.0.0")).toReversed();
-    const wrong: string[] = [];
-    // as a line to type, or short in a sentence: `status --check`
-    for (const [, code = ""] of text.matchAll(/(?:`|^(?:# |\$ )?(?:sudo )?)([a-z][^`\n#]*)/gm)) {
-      const typed = code.startsWith("devbackup ") ? code : `devbackup ${code}`;
-      const found = named.find(({ words }) => `${typed} `.startsWith(`${words} `));
-      if (found === undefined || (found.words === "devbackup" && typed !== code)) continue;
-      const flags = typed.match(/(?<= )--[a-z][a-z-]*/g) ?? [];
-      const known = ["--help", "--version", ...found.command.options.map(({ long }) => long)];
-      wrong.push(...flags.filter((flag) => !known.includes(flag)).map((flag) => `${typed}: ${flag}`));
+test("flags that the manual names with a command's name alone (`status --check`) are that command's", () => {
+  const manual = readFileSync(join(import.meta.dirname, "../../docs/manual.md"), "utf8");
+  const every = everyCommand(buildProgram("0.0.0")).toReversed();
+  let count = 0;
+  for (const [, typed = ""] of manual.matchAll(/`([a-z][^`\n]* --[^`\n]*)`/g)) {
+    const found = every.find(
+      ({ words }) => `devbackup ${typed}`.startsWith(`${words} `) && words !== "devbackup",
+    );
+    for (const flag of found === undefined ? [] : (typed.match(/(?<= )--[a-z][a-z-]*/g) ?? [])) {
+      assert.ok(
+        found?.command.options.some(({ long }) => long === flag),
+        typed,
+      );
+      count += 1;
     }
-    assert.deepEqual(wrong, []);
-  });
+  }
+  assert.ok(count > 5, String(count));
+});
