@@ -1,5 +1,6 @@
 import type { Trouble } from "../domain/trouble.ts";
 import type { NewHostKey } from "../transport/ssh/new-host-key.ts";
+import { NO_KEY } from "../transport/ssh/trouble.ts";
 
 /** Who logs in, and what stands behind `ssh` for it: `-p 2222 chuck@backup.lan`. */
 export interface Login {
@@ -9,14 +10,15 @@ export interface Login {
 }
 
 /** What to type where a machine is not reached, or root not become there; in one line. */
-export function adviceFor({ code, next = "" }: Trouble, { user, ssh }: Login): string {
-  const there = ssh === undefined ? "In another terminal" : "There";
+export function adviceFor({ code, why, next = "" }: Trouble, { user, ssh }: Login): string {
   switch (code) {
     case "login-refused":
-      return `In another terminal: ssh-copy-id ${ssh} (if you have no key yet, ssh-keygen -t ed25519 first)`;
+      return `In another terminal: ${why === NO_KEY ? "ssh-keygen -t ed25519 && " : ""}ssh-copy-id ${ssh}`;
     case "sudo-password":
-    case "sudo-refused":
-      return `${there}: sudo visudo -f /etc/sudoers.d/devbackup, and in it the line: ${user} ALL=(root) NOPASSWD: ALL`;
+    case "sudo-refused": {
+      const allow = `echo '${user} ALL=(root) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/devbackup`;
+      return `In another terminal: ${ssh === undefined ? allow : `ssh -t ${ssh} "${allow}"`}`;
+    }
     default:
       return next;
   }

@@ -45,7 +45,7 @@ export async function reach(role: Role, answer: HostAnswer, desk: Desk): Promise
     }
     if (error instanceof HostKeyUnknown) {
       if (await takeIn(called, error, desk)) continue;
-    } else await explain(role, answer, error.trouble, desk);
+    } else await explain(role, answer, called, error.trouble, desk);
     const what = await choose("What now?", choicesFor(answer), "again");
     if (what === "again") {
       await host?.close();
@@ -95,7 +95,7 @@ async function tryOut(spec: HostSpec, desk: Desk): Promise<Tried> {
 /** Whether the key was taken in. */
 async function takeIn(called: string, { key }: HostKeyUnknown, desk: Desk): Promise<boolean> {
   const { shown, compare } = ofHostKey(key);
-  desk.say("mind", `host key of ${called}, not known here yet: ${shown}`);
+  desk.say("mind", `host key of ${called}, new here: ${shown}`);
   if (key.others.length > 0)
     desk.say(
       "bad",
@@ -115,8 +115,15 @@ async function takeIn(called: string, { key }: HostKeyUnknown, desk: Desk): Prom
   }
 }
 
-async function explain(role: Role, answer: HostAnswer, trouble: Trouble, desk: Desk): Promise<void> {
-  desk.say("bad", trouble.why === undefined ? trouble.what : `${trouble.what}: ${trouble.why}`);
+async function explain(
+  role: Role,
+  answer: HostAnswer,
+  called: string,
+  trouble: Trouble,
+  desk: Desk,
+): Promise<void> {
+  const what = `${called}: ${trouble.what}`;
+  desk.say("bad", trouble.why === undefined ? what : `${what}: ${trouble.why}`);
   const login = await loginOf(role, answer, desk);
   desk.say("plain", adviceFor(trouble, login));
 }

@@ -28,7 +28,7 @@ export function judgePath(
     return { kind: "mind", text: `${at} holds nothing yet: the first apply makes an empty subvolume there` };
   return {
     kind: "mind",
-    text: `${at} is a plain directory${whose} on Btrfs: the first apply makes it a subvolume, after you have typed its id`,
+    text: `${at} is a plain directory${whose}: apply makes it a subvolume, if you approve`,
   };
 }
 

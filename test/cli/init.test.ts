@@ -124,12 +124,12 @@ suite("init on a terminal, with a real sshd and Btrfs", { skip: noSudo || whyNoD
     // as it was before it was broken into lines
     const flat = screen.replaceAll(/\n {4}(?! )/g, " ");
     for (const line of [
-      `! host key of backup, not known here yet: ED25519 ${shown}`,
+      `! host key of backup, new here: ED25519 ${shown}`,
       "To compare, on backup itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
-      `In another terminal: ssh-copy-id -p ${sshd.port} ${user}@backup (`,
-      `There: sudo visudo -f /etc/sudoers.d/devbackup, and in it the line: ${user} ALL=(root) NOPASSWD: ALL`,
+      `In another terminal: ssh-copy-id -p ${sshd.port} ${user}@backup\n`,
+      `In another terminal: ssh -t -p ${sshd.port} ${user}@backup "echo '${user} ALL=(root) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/devbackup"`,
       "✓ backup: login and sudo work; Btrfs at ",
-      `! ${disk}/code is a plain directory of ${user} on Btrfs`,
+      `! ${disk}/code is a plain directory of ${user}: apply makes it a subvolume`,
       `✓ ${disk}/snapshots is on the same Btrfs`,
       `, on the disk that it backs up: one broken disk would take both`,
       "! bucket dev-backups is not tried yet: R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY not set",

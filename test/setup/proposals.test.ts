@@ -104,7 +104,7 @@ suite("a path is held against what is there", () => {
     {
       name: "a directory",
       verdict: () => judgePath("/x", facts({ kind: "directory" }), machine),
-      is: "mind: /x is a plain directory of ann on Btrfs: the first apply makes it a subvolume, after you have typed its id",
+      is: "mind: /x is a plain directory of ann: apply makes it a subvolume, if you approve",
     },
     {
       name: "nothing",

@@ -76,7 +76,7 @@ export function sshTrouble(host: HostName, ssh: ResolvedSsh): SshTrouble {
 
     loginRefused: ({ tried, skipped }) => {
       const why = [
-        tried.length === 0 ? "there is no key to log in with" : `refused: ${tried.join("; ")}`,
+        tried.length === 0 ? NO_KEY : `refused: ${tried.join("; ")}`,
         ...(skipped.length === 0 ? [] : [`not usable: ${skipped.join("; ")}`]),
       ].join("; ");
       return about({
@@ -113,6 +113,9 @@ export function sshTrouble(host: HostName, ssh: ResolvedSsh): SshTrouble {
       ),
   };
 }
+
+/** What a refused login begins its `why` with where none was tried. */
+export const NO_KEY = "there is no key to log in with";
 
 /** The codes of {@link SshTrouble.notReached}: the machine is off or asleep, or its network is away. */
 export const NOT_REACHED: ReadonlySet<string> = new Set([
