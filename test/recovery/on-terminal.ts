@@ -16,7 +16,7 @@ export type Answer = readonly [prompt: string, typed: string | ((screen: string)
 export function onTerminal(argv: readonly string[], answers: readonly Answer[]): Promise<Terminal> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, TERM: "xterm", COLUMNS: "200" };
-    const child = execFile("python3", ["-c", PTY, ...argv], { env, timeout: 60_000 }, (error, _out, why) => {
+    const child = execFile("python3", ["-c", PTY, ...argv], { env, timeout: 180_000 }, (error, _out, why) => {
       const exitCode = error === null ? 0 : error.code;
       if (typeof exitCode !== "number" || left.length > 0)
         reject(new Error(`${argv.join(" ")}: ${why}\nwaited for ${left[0]?.[0]}; on the screen:\n${screen}`));
