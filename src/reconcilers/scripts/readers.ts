@@ -44,9 +44,9 @@ export const sender = (own: readonly DatasetSpec[], all: readonly DatasetSpec[])
   script(
     "LS_send.sh",
     all,
-    `LS_send.sh ${own.length > 1 ? "NAME@" : ""}LABEL [PARENT]: writes LABEL as a stream for btrfs receive to stdout, to a machine that has PARENT:
+    `LS_send.sh ${own.length > 1 ? "NAME@" : ""}LABEL [PARENT]: writes LABEL, or latest, as a stream for btrfs receive to stdout, to a machine that has PARENT:
 
-  ssh SERVER sudo ${OWN_FOLDER}/LS_send.sh LABEL | btrfs receive DIR
+  set -o pipefail; ssh SERVER sudo ${OWN_FOLDER}/LS_send.sh LABEL | btrfs receive DIR
 
 It is the snapshot that stands here, or else the artifacts that it is made of, each proven first, one stream behind the
 other. What was received counts where both ends ended with 0, and not before.`,
@@ -88,15 +88,15 @@ done 3<"$w/chain"
 `;
 
 /**
- * Lines of sh. \`$state\` is what \`state.env\` says of the manifest, "" where there is none; what the server has not signed is not
- * read. \`chain LABEL\` prints \`LABEL PARENT SHA256 PATH\` of what a label is made of, the anchor first.
+ * Lines of sh. `$state` is what `state.env` says of the manifest, "" where there is none; what the server has not signed is not
+ * read. `chain LABEL` prints `LABEL PARENT SHA256 PATH` of what a label is made of, the anchor first.
  */
 export const readManifest = (spec: DatasetSpec): string =>
   `${enterRepository(spec)}${signatureFunctions(spec)}${stateEnvScript(spec.name)}${sh`
 m=${manifestFile(spec)} tab=$(printf '\t')
 `}${SIGNATURE_STATE}${SIGNED}${CHAIN}`;
 
-/** Shell function \`refuse WHAT\`: what is stored is in doubt. And nobody but root gets further. */
+/** Shell function `refuse WHAT`: what is stored is in doubt. And nobody but root gets further. */
 export const enterRepository = (spec: DatasetSpec): string => sh`
 refuse() { stop 6 "$1" "Nothing was changed." "next: devbackup plan, where you apply from, says what is wrong and what mends it"; }
 [ ! -e ${spec.repository} ] || (cd ${spec.repository} && { [ ! -e manifests ] || [ -r manifests ]; }) 2>/dev/null || stop 1 ${`${spec.repository} is root's`} "Nothing was changed." "next: the same behind sudo"

@@ -50,7 +50,7 @@ plain() {
 plain "$@"
 `;
 
-/** A shell function, behind those: `label WORD`: goes on where that could be a label, or is \`latest\`. */
+/** A shell function, behind those: `label WORD`: goes on where that could be a label, or is `latest`. */
 export const LABEL = `
 label() {
   case $1 in

@@ -185,7 +185,7 @@ plain "$from"; shift
 `;
 
 /**
- * Shell functions, behind those of a script. \`run WORD…\`: devbackup as it is on this machine, or else that of its schedule,
+ * Shell functions, behind those of a script. `run WORD…`: devbackup as it is on this machine, or else that of its schedule,
  * which has the desired state, the ways to the other hosts and the secrets that only systemd hands out; where there is
  * neither, what to type instead.
  */
