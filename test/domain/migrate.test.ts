@@ -73,6 +73,25 @@ const CASES: readonly {
     rows: ["2026-05-05 2024-01 - 100"],
   },
   {
+    name: "of two files of one name, the one in its place is meant; where neither is, it can't be told",
+    text: "2024-01\tfull\n2024-02\tincr\n",
+    files: [
+      holding("artifacts/dev@2024-01.full.send.zst.age", {
+        kind: "damaged",
+        why: "cut off",
+      } as Partial<ArtifactReading>),
+      holding(FULL),
+      holding("artifacts/dev@2024-02.incr.from_2024-01.send.zst.age"),
+      holding("artifacts/more/dev@2024-02.incr.from_2024-01.send.zst.age"),
+    ],
+    rows: ["2026-05-05 2024-01 - 100"],
+    leftOut: [
+      "2 2024-02: it may be any of artifacts/dev@2024-02.incr.from_2024-01.send.zst.age, artifacts/more/dev@2024-02.incr.from_2024-01.send.zst.age",
+      "- dev@2024-02.incr.from_2024-01: no row speaks of it (sound)",
+      "- dev@2024-02.incr.from_2024-01: no row speaks of it (sound)",
+    ],
+  },
+  {
     name: "a label twice is what its last row says",
     text: `2024-01\tfull\t${"cd".repeat(32)}\n2024-01\tfull\t${SHA}\n`,
     files: [holding(FULL)],
