@@ -74,6 +74,7 @@ describe("no plaintext and no private key gets out", { skip: whyNoLab() }, () =>
       ["plan", ...args],
       ["plan", "--json", "--verbose", ...args],
       ["plan", "--out", saved, ...args],
+      ["explain", "upload:dev@2026-01", "--json", ...args],
       ["apply", "--yes", "--json", "--verbose", "--config", config[1] ?? "", saved],
     ]) {
       const { exitCode, stdout, stderr } = await lab.devbackup(command);
