@@ -198,14 +198,14 @@ word() {
 }
 run() {
   if command -v devbackup >/dev/null; then exec devbackup "$@"; fi
-  if [ -e ${OWN_FOLDER}/current/devbackup.mjs ]; then scheduled "$@"; fi
+  if [ -e ${OWN_FOLDER}/current/devbackup ]; then scheduled "$@"; fi
   typed=devbackup
   for each; do typed="$typed $(word "$each")"; done
   stop 1 "devbackup is not on this machine" "Nothing was changed." "next: where you apply from: $typed"
 }
 ${sh`scheduled() {
   [ "$(id -u)" = 0 ] || stop 1 "the devbackup of this machine's schedule is root's" "Nothing was changed." "next: the same behind sudo"
-  set -- ${[`${OWN_FOLDER}/current/node`, `${OWN_FOLDER}/current/devbackup.mjs`]} "$@" --config ${`${SCHEDULE_FOLDER}/desired-state`}
+  set -- ${`${OWN_FOLDER}/current/devbackup`} "$@" --config ${`${SCHEDULE_FOLDER}/desired-state`}
   # systemd puts variables in for what begins with a dollar sign
   for each; do shift; set -- "$@" "$(printf '%s' "$each" | sed 's/\$/$$/g')"; done
   for f in ${CREDENTIALS}/*.digest; do
