@@ -1,4 +1,5 @@
 import { keepMemoryOutOfCoreDumps } from "./core-dump.ts";
+import { inTodaysWords } from "./earlier-tool.ts";
 import { heedSignals } from "./interrupt.ts";
 import { buildProgram } from "./program.ts";
 
@@ -10,8 +11,11 @@ const NEVER_ENDED = 13;
 keepMemoryOutOfCoreDumps();
 heedSignals();
 process.exitCode = NEVER_ENDED;
-void buildProgram(DEVBACKUP_VERSION)
-  .parseAsync()
+void inTodaysWords(process.argv.slice(2))
+  .then(async (words) => {
+    if (typeof words === "number") process.exitCode = words;
+    else await buildProgram(DEVBACKUP_VERSION).parseAsync(words, { from: "user" });
+  })
   .then(() => {
     if (process.exitCode === NEVER_ENDED) process.exitCode = 0;
   });

@@ -16,15 +16,19 @@ describe("what a label is made from, and where that stands", { skip: whyNoLab() 
     await lab.must("ws", "btrfs -q subvolume create code && head -c 2M /dev/urandom >code/photo.raw", {
       user: "dev",
     });
+    for (const words of ["init ls", "init ws"]) await earlier(words);
     for (const label of ["2090-01", "2090-02", "2090-03"]) {
       await lab.must("ws", `echo ${label} >code/note`, { user: "dev" });
-      await expectExit(lab, 0, ["apply", "--yes", "--label", label, "--config", config]);
+      await earlier(`ws run-month --label ${label}`);
     }
     // nothing of all this needs the workstation
     await lab.cut("ws");
   });
   after(() => lab?.stop());
 
+  /** Words of the earlier tool, which took its configuration in front. */
+  const earlier = (words: string): Promise<string> =>
+    expectExit(lab, 0, ["--config", config, ...words.split(" "), "--yes"]);
   const chain = (exitCode: number, label: string): Promise<string> =>
     expectExit(lab, exitCode, ["manifest", "chain", label, "--no-color", "--config", config]);
   const pathOf = async (label: string): Promise<string> => {
@@ -39,16 +43,30 @@ describe("what a label is made from, and where that stands", { skip: whyNoLab() 
     assert.match(text, /2090-03 is hydrated: a restore fetches and receives nothing\./);
   });
 
-  test("what the server has lost comes from the bucket, up from the nearest hydrated snapshot", async () => {
+  const lose = async (): Promise<void> => {
     await lab.must(
       "ls",
-      `cd ${HYDRATED} && btrfs -q subvolume delete dev@2090-02 dev@2090-03 && rm ${REPOSITORY}/${await pathOf("2090-03")}`,
+      `cd ${HYDRATED} && btrfs -q subvolume delete dev@2090-02 dev@2090-03 && rm -f ${REPOSITORY}/${await pathOf("2090-03")}`,
     );
+  };
+
+  test("what the server has lost comes from the bucket, up from the nearest hydrated snapshot", async () => {
+    await lose();
     const text = await chain(0, "2090-03");
     assert.match(text, /^● +2090-01 .* ✓ +✓ +✓ +-/m);
     assert.match(text, /^├─ +2090-02 .* ✓ +no +✓ +server/m);
     assert.match(text, /^└─ +2090-03 .* missing +no +✓ +bucket/m);
     assert.match(text, /2090-03: costs 2090-03 \(1 label\); the only copy is in the bucket/);
+  });
+
+  test("in the words of the earlier tool: its artifacts first, then what is made from them, and nothing else", async () => {
+    await earlier("sync pull --label 2090-03");
+    const pulled = await chain(0, "2090-03");
+    assert.match(pulled, /^├─ +2090-02 .* ✓ +no +✓ +server/m);
+    assert.match(pulled, /^└─ +2090-03 .* ✓ +no +✓ +server/m);
+    await earlier("restore hydrate --label 2090-03");
+    assert.match(await chain(0, "2090-03"), /2090-03 is hydrated: a restore fetches and receives nothing\./);
+    await lose();
   });
 
   test("a snapshot that was made writable is not hydrated, and a hole ends with exit code 6", async () => {
