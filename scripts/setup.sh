@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 LAB="debootstrap systemd-container btrfs-progs openssh-client iproute2 python3 zstd age openssl curl ca-certificates"
-TEST="openssh-server sudo acl attr busybox rclone zsh fish mandoc"
+TEST="openssh-server sudo acl attr busybox rclone rsync zsh fish mandoc"
 # looks at the report; Ubuntu's is a snap
 grep -qs '^ID=debian' /etc/os-release && TEST="$TEST chromium"
 SWIFT="swift-proxy swift-account swift-container swift-object memcached" # a second S3 server for the tests, and a quick one for the benchmarks

@@ -12,6 +12,8 @@ import { within } from "./within.ts";
 
 /** `source` and `sink` are POSIX sh. The source's stdin is empty, the sink's is what the source writes to its stdout. */
 export interface PipeOptions extends Piping {
+  /** What the sink writes to stdout goes to the source's stdin, and nothing of it comes here: the ends talk with each other. */
+  readonly back?: true;
   readonly signal?: AbortSignal;
   /** See {@link START_TIMEOUT_MS}. */
   readonly startTimeoutMs?: number;
@@ -61,7 +63,8 @@ export async function pipe(options: PipeOptions): Promise<Piped> {
   signal?.throwIfAborted();
   const noting = from.notePipe ?? to.notePipe;
   if (noting !== undefined) return noting({ from, source, to, sink });
-  const child = spawn("sh", ["-c", pipeline(from.shellArgv(), to.shellArgv())], {
+  const line = (options.back === true ? bothWays : pipeline)(from.shellArgv(), to.shellArgv());
+  const child = spawn("sh", ["-c", line], {
     env,
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
@@ -120,6 +123,25 @@ const pipeline = (source: readonly string[], sink: readonly string[]): string =>
     `{ cat <&4 && ${command(source)} <&3 2>&6 3<&- 4<&- 5>&- 6>&-; echo "source $?" >&5; }`,
     `{ ${command(sink)} 5>&-; echo "sink $?" >&5; } 3<&- 4<&- 6>&-`,
   ].join(" | ");
+
+/**
+ * The way back is a named pipe that has lost its name: 8 reads from it, 9 writes to it. No shell keeps an end that it only hands
+ * on, or nobody would ever see its end: of a source that has failed, the sink is to hear at once.
+ */
+const bothWays = (source: readonly string[], sink: readonly string[]): string =>
+  `d=$(mktemp -d) && mkfifo "$d/back" && exec 7<>"$d/back" && rm -r "$d" && exec 8</proc/self/fd/7 9>/proc/self/fd/7 7>&- || exit 125
+{
+  exec 9>&-
+  cat <&4 && exec 7>&1 >&-
+  { cat <&3 && exec cat <&8; } 4<&- 5>&- 6>&- 7>&- | { ${command(source)} >&7 2>&6 3<&- 4<&- 5>&- 6>&- 7>&- 8<&-; echo "source $?" >&5; } &
+  exec 3<&- 4<&- 5>&- 6>&- 7>&- 8<&-
+  wait
+} | {
+  exec 3<&- 4<&- 6>&- 8<&-
+  ${command(sink)} >&9 5>&- 9>&-; echo "sink $?" >&5
+} &
+exec >&- 3<&- 4<&- 5>&- 6>&- 8<&- 9>&-
+wait`;
 
 function send(child: ChildProcess, descriptor: number, script: string): void {
   const to = stream(child, descriptor);

@@ -21,14 +21,12 @@ describe("what a label is made from, and where that stands", { skip: whyNoLab() 
       await lab.must("ws", `echo ${label} >code/note`, { user: "dev" });
       await earlier(`ws run-month --label ${label}`);
     }
-    // nothing of all this needs the workstation
-    await lab.cut("ws");
   });
   after(() => lab?.stop());
 
   /** Words of the earlier tool, which took its configuration in front. */
   const earlier = (words: string): Promise<string> =>
-    expectExit(lab, 0, ["--config", config, ...words.split(" "), "--yes"]);
+    expectExit(lab, 0, ["--config", config, ...words.split(" "), "--yes", "--approve", "snapshot"]);
   const chain = (exitCode: number, label: string): Promise<string> =>
     expectExit(lab, exitCode, ["manifest", "chain", label, "--no-color", "--config", config]);
   const pathOf = async (label: string): Promise<string> => {
@@ -36,7 +34,38 @@ describe("what a label is made from, and where that stands", { skip: whyNoLab() 
     return row?.localPath ?? assert.fail(`${label} has no row`);
   };
 
+  test("what was edited in the working copy comes back to the workstation by hand, shown first", async () => {
+    await lab.must(
+      "ls",
+      "echo there >/srv/work/dev/note; rm /srv/work/dev/photo.raw; echo new >'/srv/work/dev/a b'",
+      {
+        user: "dev",
+      },
+    );
+    const syncBack = (...more: string[]) => expectExit(lab, 0, ["sync-back", ...more, "--config", config]);
+    const here = () => lab.must("ws", "cd code && ls -A1 && cat note", { user: "dev" });
+    const without = await lab.devbackup(["sync-back", "--config", config]);
+    assert.match(
+      without.stderr,
+      /rsync is not installed there[\s\S]*\[rsync-missing\][\s\S]*apt-get install rsync/,
+    );
+    for (const machine of ["ws", "ls"] as const)
+      await lab.must(machine, "apt-get -qq update && apt-get -qq -y install rsync >/dev/null");
+    const shown = await syncBack("--delete");
+    assert.match(shown, /\+ a b\n {2}. note\n/);
+    assert.match(shown, /1 added, 1 changed, 1 deleted\./);
+    assert.match(shown, /devbackup sync-back --delete .*--approve sync-back:dev/);
+    assert.equal(await here(), "note\nphoto.raw\n2090-03\n", "shown, and not done");
+    await syncBack("note", "--approve", "sync-back");
+    assert.equal(await here(), "note\nphoto.raw\nthere\n");
+    await syncBack("--delete", "--approve", "sync-back:dev");
+    assert.equal(await here(), "a b\nnote\nthere\n");
+    assert.match(await syncBack("--delete"), /Nothing to do/);
+  });
+
   test("after a backup it stands everywhere, and nothing has to be fetched", async () => {
+    // from here on nothing needs the workstation
+    await lab.cut("ws");
     const text = await chain(0, "2090-03");
     for (const label of ["2090-01", "2090-02", "2090-03"])
       assert.match(text, new RegExp(`^\\S+ +${label} .* ✓ +✓ +✓ +-`, "m"));

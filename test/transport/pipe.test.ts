@@ -34,7 +34,7 @@ suite("bulk pipes, against a real sshd", { skip: noSshd }, () => {
     await sshd.stop();
   });
 
-  const between = (ends: Way, scripts: Pick<PipeOptions, "source" | "sink" | "signal">) => {
+  const between = (ends: Way, scripts: Pick<PipeOptions, "source" | "sink" | "signal" | "back">) => {
     const [from, to] = {
       up: [local, remote],
       down: [remote, local],
@@ -56,6 +56,26 @@ suite("bulk pipes, against a real sshd", { skip: noSshd }, () => {
         source: { exitCode: 3, stderr: "from-source\n" },
         sink: { exitCode: 4, stdout: "   a  \\0   b  \\n\n", stderr: "from-sink\n" },
       });
+    });
+
+    test(`${way}: with a way back the ends talk with each other, and both exit codes arrive`, async () => {
+      const result = await between(way, {
+        back: true,
+        source: 'read a; echo "$a two"; read b; echo "source heard $b" >&2; exit 3',
+        sink: 'echo one; read c; echo "$c three"; cat; echo "sink heard $c" >&2; exit 4',
+      });
+      assert.deepEqual(result, {
+        source: { exitCode: 3, stderr: "source heard one two three\n" },
+        sink: { exitCode: 4, stdout: "", stderr: "sink heard one two\n" },
+      });
+    });
+
+    test(`${way}: of one that fails, the other hears the end at once`, async () => {
+      const [failing, waiting] = ["exit 3", "cat >/dev/null; echo heard >&2"];
+      const ended = await between(way, { back: true, source: failing, sink: waiting });
+      assert.deepEqual([ended.source.exitCode, ended.sink.stderr], [3, "heard\n"]);
+      const left = await between(way, { back: true, source: waiting, sink: failing });
+      assert.deepEqual([left.source.stderr, left.sink.exitCode], ["heard\n", 3]);
     });
   }
 

@@ -1,7 +1,7 @@
-import { common, run } from "./declare.ts";
+import { collect, common, run } from "./declare.ts";
 import type { ProgramCommand } from "./program-command.ts";
 
-/** For those who come from the earlier program. */
+/** What came from the earlier tools. */
 export function addEarlier(program: ProgramCommand): void {
   common(program.command("import-config"))
     .argument("<config.toml>", "the configuration of the earlier program")
@@ -25,5 +25,22 @@ export function addEarlier(program: ProgramCommand): void {
     )
     .action((config, flags) =>
       run(flags, async () => (await import("../import-config.ts")).importConfigCommand(config, flags)),
+    );
+
+  common(program.command("sync-back"))
+    .argument("[paths...]", "files and folders inside the dataset (default: all of it)")
+    .description(
+      "bring what was edited in the working copy back to the workstation; shows it first, by a dry run",
+    )
+    .option("--dataset <name>", "of which dataset, where there are several")
+    .option("--delete", "delete on the workstation what the working copy has no more")
+    .option("--update", "leave what is newer on the workstation")
+    .option("-y, --yes", "do not ask whether to go on")
+    .option("--approve <id>", "let it through: sync-back", collect)
+    .example("devbackup sync-back", "what would be added and changed; asks for the id before it does it")
+    .example("devbackup sync-back src docs/notes.md --update", "of these alone, and not over what is newer")
+    .example("devbackup sync-back --delete --approve sync-back", "off a terminal, deletions too")
+    .action((paths, flags) =>
+      run(flags, async () => (await import("../sync-back.ts")).syncBackCommand(paths, flags)),
     );
 }

@@ -1,0 +1,174 @@
+import { snapshotName } from "../domain/artifact.ts";
+import { DevbackupError } from "../domain/trouble.ts";
+import { formatAgo } from "../domain/units.ts";
+import { type Approval, approveCommand, isApproved, parseApproval } from "../plan/approval.ts";
+import type { Action } from "../plan/plan.ts";
+import { pathInside } from "../reconcilers/receive/extract.ts";
+import {
+  type Brought,
+  bring,
+  CHANGES,
+  type Ends,
+  refuseUnready,
+  syncBackAction,
+} from "../reconcilers/receive/sync-back.ts";
+import { rsyncOptions, type SyncBack } from "../reconcilers/receive/sync-back-script.ts";
+import { labelOfCopy } from "../reconcilers/receive/working-copy.ts";
+import type { View } from "../reconcilers/view.ts";
+import { type SyncBackReport, syncBackText } from "../report/sync-back-text.ts";
+import { command, quote } from "../transport/quote.ts";
+import { confirm, confirmHazards } from "./confirm.ts";
+import { type OnServer, type OnServerFlags, onServer, planOf } from "./on-server.ts";
+
+export interface SyncBackFlags extends OnServerFlags {
+  readonly delete?: boolean;
+  readonly update?: boolean;
+  readonly approve?: readonly string[];
+}
+
+/**
+ * `devbackup sync-back [PATH…]`: what was edited in the server's working copy, back to the workstation, by rsync between the
+ * two; first shown, then done on approval. Under the lock: no backup replaces the copy meanwhile.
+ */
+export async function syncBackCommand(paths: readonly string[], flags: SyncBackFlags): Promise<number> {
+  const own = [
+    ...paths.map(quote),
+    ...(flags.delete ? ["--delete"] : []),
+    ...(flags.update ? ["--update"] : []),
+  ];
+  return onServer(["devbackup sync-back", ...own].join(" "), flags, async (there) => {
+    const view = await there.look(false);
+    const { session, tools } = there;
+    const { spec } = view;
+    const back: SyncBack = {
+      dataset: spec,
+      paths: paths.map((path) => inside(view, path)),
+      delete: flags.delete ?? false,
+      update: flags.update ?? false,
+    };
+    // a restricted login gives nothing out
+    const server = await session.host(spec.server);
+    const ends: Ends = {
+      server: (await server.administrator?.()) ?? server,
+      workstation: await session.host(spec.workstation),
+    };
+    await refuseUnready(view, ends);
+    const preview = await bring(back, ends, true, tools.signal);
+    const older =
+      back.update || preview.counts.changed === 0
+        ? preview
+        : await bring({ ...back, update: true }, ends, true, tools.signal);
+    const report = reportOf(view, back, preview, preview.counts.changed - older.counts.changed);
+    return settle(view, there, { back, ends, report }, preview, flags);
+  });
+}
+
+function inside({ spec }: View, path: string): string {
+  const found = pathInside(spec, path);
+  if (found !== undefined) return found;
+  throw new DevbackupError({
+    code: "wrong-flag",
+    exitCode: 1,
+    what: `${path} names nothing inside ${spec.path}`,
+    state: "Nothing was changed",
+    next: "name files and folders as they lie in the dataset, or none for all of it",
+  });
+}
+
+function reportOf(view: View, back: SyncBack, preview: Brought, newer: number): SyncBackReport {
+  const { spec, facts, course, takenAt } = view;
+  const copy = facts.workingCopy.kind === "known" ? facts.workingCopy.value : null;
+  const at = copy === null ? null : labelOfCopy(view, copy);
+  const newest = course.rows.at(-1);
+  return {
+    from: `the working copy ${spec.workingCopy} of ${spec.server}${at === null ? "" : `, made of ${snapshotName(spec.name, at)}`}`,
+    to: `${spec.path} of ${spec.workstation}`,
+    where: `on ${spec.workstation}, as ${spec.owner}`,
+    command: `${command(["rsync", ...rsyncOptions(back)])} ${wordsOf(back)} ${quote(`${spec.path}/`)}`,
+    newer,
+    newestLabel:
+      newest === undefined
+        ? null
+        : `${snapshotName(spec.name, newest.label)}, of ${formatAgo(takenAt.getTime() - Date.parse(newest.ts))}`,
+    ...preview,
+  };
+}
+
+const wordsOf = ({ dataset, paths }: SyncBack): string =>
+  (paths.length === 0 ? [""] : paths)
+    .map((path) => quote(`${dataset.server}:${dataset.workingCopy}/${paths.length === 0 ? "" : `./${path}`}`))
+    .join(" ");
+
+interface Asked {
+  readonly back: SyncBack;
+  readonly ends: Ends;
+  readonly report: SyncBackReport;
+}
+
+async function settle(
+  view: View,
+  there: OnServer,
+  { back, ends, report }: Asked,
+  preview: Brought,
+  flags: SyncBackFlags,
+): Promise<number> {
+  const { terminal } = there;
+  const action = syncBackAction(back, preview);
+  const said = (result: string): Promise<void> | undefined =>
+    terminal.json
+      ? terminal.document({
+          formatVersion: 1,
+          dataset: view.spec.name,
+          result,
+          ...report,
+          approve: result === "unapproved" ? approveCommand(action.id, there.command) : null,
+        })
+      : undefined;
+  const asks = terminal.interactive && flags.yes !== true;
+  (asks ? terminal.answer : terminal.say)(syncBackText(report, terminal));
+  if (CHANGES.every((kind) => preview.counts[kind] === 0)) {
+    await said("nothing-to-do");
+    terminal.say(
+      `Nothing to do: ${view.spec.workstation} has all that the working copy has${back.delete ? ", and no more" : ""}.\n`,
+    );
+    return preview.trouble === "" ? 0 : 1;
+  }
+  const approval = await agreed(view, there, action, flags);
+  if (approval === null || !isApproved(action, approval)) {
+    await said("unapproved");
+    terminal.say(`Nothing was changed. To go on:\n    ${approveCommand(action.id, there.command)}\n`);
+    return 0;
+  }
+  let brought = preview;
+  const run = async (): Promise<string> => {
+    brought = await bring(back, ends, false, there.tools.signal);
+    return CHANGES.map((kind) => `${brought.counts[kind]} ${kind}`).join(", ");
+  };
+  // what was edited on either side meanwhile is no failure of it
+  await there.carryOut(action, run, () => ({ actions: [], problems: [] }));
+  await said("done");
+  if (brought.trouble === "") return 0;
+  throw new DevbackupError({
+    code: "sync-back-failed",
+    exitCode: 1,
+    host: view.spec.workstation,
+    what: "some of it could not be brought back",
+    why: brought.trouble,
+    state: "The rest stands there; it is safe to run again",
+    next: `what is not ${view.spec.owner}'s to read or to replace is an administrator's to bring`,
+  });
+}
+
+/** As a restore asks: whether to go on, then for the id; off a terminal for nothing. Null where the user says no. */
+async function agreed(
+  view: View,
+  { terminal }: OnServer,
+  action: Action,
+  flags: SyncBackFlags,
+): Promise<Approval | null> {
+  const asked = parseApproval(flags.approve ?? []);
+  if (!terminal.interactive) return asked;
+  if (flags.yes !== true && !(await confirm("Carry this out?"))) return null;
+  const typed = await confirmHazards(planOf(view, [action]), asked);
+  return { ...asked, named: new Set([...asked.named, ...typed]) };
+}

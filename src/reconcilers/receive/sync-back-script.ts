@@ -1,0 +1,103 @@
+import type { DatasetSpec } from "../../desired-state/desired-state.ts";
+import { sh } from "../../transport/quote.ts";
+import { SCRATCH } from "../run-script.ts";
+
+/** How the working copy is brought back. */
+export interface SyncBack {
+  readonly dataset: DatasetSpec;
+  /** Relative to the dataset; none for all of it. */
+  readonly paths: readonly string[];
+  /** What the working copy has no more goes from the workstation, too. */
+  readonly delete: boolean;
+  /** What is newer on the workstation stays. */
+  readonly update: boolean;
+}
+
+/** As many as are named; the rest are counted. */
+export const MOST_ITEMS = 200;
+
+/**
+ * rsync(1), as the owner has it by hand: links, hard links, rights, times, ACLs and extended attributes; not the owner, who is
+ * the same, and not beyond the file system, so that subvolumes and mounts inside the dataset stay as they are.
+ */
+export const rsyncOptions = ({ delete: deletes, update, paths }: SyncBack): readonly string[] => [
+  "--recursive",
+  "--links",
+  "--hard-links",
+  "--perms",
+  "--acls",
+  "--xattrs",
+  "--times",
+  "--omit-dir-times",
+  "--one-file-system",
+  ...(deletes ? ["--delete"] : []),
+  ...(update ? ["--update"] : []),
+  ...(paths.length === 0 ? [] : ["--relative"]),
+];
+
+/** Lines of sh: as the dataset's owner, who can do no more there than by hand. A login without root is that owner itself. */
+const AS_OWNER = `as_owner() {
+  if [ "$(id -u)" != 0 ]; then "$@"; return; fi
+  group=$(id -g -- "$owner") && setpriv --reuid "$owner" --regid "$group" --init-groups --inh-caps=-all -- "$@"
+}
+`;
+
+/** Prints whether rsync is there, and the owner. */
+export const readinessScript = ({ owner }: DatasetSpec): string => sh`
+if command -v rsync >/dev/null; then echo rsync; fi
+if id -u -- ${owner} >/dev/null 2>&1; then echo owner; fi`;
+
+/**
+ * On the server: an rsync that speaks on stdin and stdout, and gives out the working copy, read-only: rsyncd.conf(5) holds the
+ * workstation to that, whatever it asks for.
+ */
+export const giveScript = ({ owner, workingCopy }: DatasetSpec): string =>
+  `${SCRATCH}
+set -eu
+${sh`owner=${owner} copy=${workingCopy ?? ""}`}
+${AS_OWNER}
+chmod 711 "$w"
+printf '%s\\n' 'use chroot = no' 'munge symlinks = no' 'read only = yes' 'list = no' "log file = $w/log" 'reverse lookup = no' '[copy]' "path = $copy" >"$w/rsyncd.conf"
+chmod 644 "$w/rsyncd.conf"
+: >"$w/log"; [ "$(id -u)" != 0 ] || chown -- "$owner" "$w/log"
+code=0; as_owner rsync --server --daemon --config="$w/rsyncd.conf" . || code=$?
+# to the other end it says only that something was wrong
+sed -n 's/.*\\(rsync: .*\\)/said \\1/p' "$w/log" | tail -c 4000 >&2
+exit "$code"`;
+
+/**
+ * On the workstation: an rsync that takes from the one behind stdin and stdout. On stderr at last, a line each: `said …` of
+ * rsync, `item KIND PATH`, `count KIND N` and `code N`. Paths are printable: rsync(1) escapes what is not.
+ */
+export function takeScript(back: SyncBack, dryRun: boolean): string {
+  const { dataset, paths } = back;
+  const dry = dryRun ? ["--dry-run"] : [];
+  const options = [...rsyncOptions(back), ...dry, "--no-motd", "--out-format=%i %n"];
+  const [names, from] =
+    paths.length === 0 ? [":", []] : [sh`printf '%s\0' ${paths}`, ["--files-from=-", "--from0"]];
+  return `${SCRATCH}
+set -u
+${sh`owner=${dataset.owner} most=${MOST_ITEMS}`}
+${AS_OWNER}
+exec 3<&0 4>&1 </dev/null >&2
+${sh`cd ${dataset.path}`} || exit 1
+${names} | ${sh`as_owner rsync ${options} ${from} --rsh=${RELAY} devbackup::copy/ ./`} >"$w/items" 2>"$w/said"
+code=$?
+exec 3<&- 4>&-
+tail -c 4000 "$w/said" | sed 's/^/said /' >&2
+awk -v most="$most" -v shown="$w/shown" '
+  { kind = "" }
+  /^[<>ch.][fdLDS]/ { kind = /^..\\+\\+\\+/ ? "added" : "changed" }
+  /^\\*deleting/ { kind = "deleted" }
+  kind != "" { if (n++ < most) print "item", kind, substr($0, 13) >shown; count[kind]++ }
+  END { for (kind in count) print "count", kind, count[kind] }' "$w/items" >&2
+[ ! -e "$w/shown" ] || head -c 40000 "$w/shown" >&2
+echo "
+code $code" >&2`;
+}
+
+/**
+ * What rsync takes for its remote shell: the descriptors that the script was given. It ends when the other end does, as ssh
+ * would: rsync waits for that, and lets go of its own end only then.
+ */
+const RELAY = "sh -c 'exec 5<&0; cat <&5 >&4 3<&- 5<&- & cat <&3 4>&- 5<&-; kill $!'";
