@@ -5,12 +5,12 @@ import { type Earlier, earlierWords, todaysWords } from "./earlier-words.ts";
 import type { CommonFlags } from "./terminal.ts";
 
 /**
- * What was typed, in today's words; words of the earlier tool are said to be such, in a line on stderr. An exit code where
- * they can't be carried over, and why has been said.
+ * What was typed in the earlier tool's words, in today's, which a line on stderr says; null where it was not, and an exit code
+ * where it can't be carried over, and why has been said.
  */
-export async function inTodaysWords(argv: readonly string[]): Promise<readonly string[] | number> {
+export async function inTodaysWords(argv: readonly string[]): Promise<readonly string[] | number | null> {
   const earlier = earlierWords(argv);
-  if (earlier === undefined) return argv;
+  if (earlier === undefined) return null;
   const flags = flagsOf(earlier);
   try {
     const today = await todaysWords(earlier, (role) => nameOfHost(role, flags));

@@ -14,6 +14,7 @@ process.exitCode = NEVER_ENDED;
 void inTodaysWords(process.argv.slice(2))
   .then(async (words) => {
     if (typeof words === "number") process.exitCode = words;
+    else if (words === null) await buildProgram(DEVBACKUP_VERSION).parseAsync();
     else await buildProgram(DEVBACKUP_VERSION).parseAsync(words, { from: "user" });
   })
   .then(() => {
