@@ -20,10 +20,7 @@ describe("the earlier tool's words, as they were typed", () => {
     ["init ws", "apply --only provision --host ws1"],
     ["ws run-month --label 2026-03", "apply --label 2026-03"],
     ["sync push", "apply --only cloud"],
-    [
-      "sync pull --label 2026-03",
-      "apply --restore 2026-03 --only provision,artifact,register --host ls1",
-    ],
+    ["sync pull --label 2026-03", "apply --restore 2026-03 --only provision,artifact,register --host ls1"],
     ["restore plan 2026-03", "plan --restore 2026-03"],
     ["restore hydrate --label latest", "apply --restore latest --only hydrate --host ls1"],
     ["restore apply --label latest", "apply --restore latest"],
@@ -35,7 +32,10 @@ describe("the earlier tool's words, as they were typed", () => {
       const program = buildProgram("0.0.0");
       let ran = "";
       for (const { words, command } of everyCommand(program))
-        if (command.commands.length === 0) command.action(() => void (ran = words)).exitOverride();
+        if (command.commands.length === 0)
+          command.exitOverride().action(() => {
+            ran = words;
+          });
       program.parse(is.split(" "), { from: "user" });
       assert.equal(ran, `devbackup ${is.split(" ")[0]}`);
     });
