@@ -76,7 +76,8 @@ function keysFor(output: string, answers: readonly Answer[], isPending: boolean)
   if (isPending && !output.includes(DONE)) return undefined;
   const at = output.lastIndexOf(OPEN);
   const ours = at >= 0 && at > output.lastIndexOf(DONE);
-  const asked = plainly(ours ? output.slice(at) : output.slice(output.lastIndexOf(DONE) + 1));
+  // another program's question is a line that has no end yet
+  const asked = plainly(output.slice(ours ? at : output.lastIndexOf("\n") + 1));
   const found = answers.find(([question]) => question.test(asked));
   if (found === undefined) return ours ? "\r" : undefined;
   const [question, keys] = found;
