@@ -8,7 +8,7 @@ import { planFrom, viewOf } from "../reconcilers/diff-all.ts";
 import type { Observation } from "../reconcilers/facts.ts";
 import type { Request } from "../reconcilers/request.ts";
 import type { View } from "../reconcilers/view.ts";
-import type { Asked, Explanation } from "./explanation.ts";
+import type { Asked, Explanation, Found } from "./explanation.ts";
 import { type FactName, foundOf } from "./found.ts";
 import { KINDS, type KindWords } from "./kinds.ts";
 import { laterOn } from "./later.ts";
@@ -46,7 +46,7 @@ export async function explain(action: Action, asked: Given, written: Written): P
       ...restoreAsked(asked.request),
       ...(spec === undefined ? [] : askedBy(words, spec, action, written)),
     ],
-    found: views.flatMap((view) => factsFor(action, words, view).map((name) => foundOf(name, view, action))),
+    found: foundIn(views, action, words),
     steps,
     open: whole ? null : whyOpen(action, steps.length > 0),
   };
@@ -108,6 +108,14 @@ const askedBy = (words: KindWords, spec: DatasetSpec, action: Action, written: W
           text: written.lineAt(position).trim(),
         };
   });
+
+/** What several datasets have in common, a host's tools say, is told once. */
+function foundIn(views: readonly View[], action: Action, words: KindWords): Found[] {
+  const all = views.flatMap((view) =>
+    factsFor(action, words, view).map((name) => foundOf(name, view, action)),
+  );
+  return all.filter(({ what }, index) => all.findIndex((other) => other.what === what) === index);
+}
 
 /** Of a layout, that of its own host; of an identity, nothing that nobody opened. */
 function factsFor({ host, kind }: Action, { follows }: KindWords, { spec, recovered }: View): FactName[] {

@@ -47,7 +47,7 @@ function recordingTools(steps: Step[], cloud: CloudSpec | null, now: Date): Tool
       here(
         "take the key out of the escrow, which the recovery identity opens; it goes to the script on stdin",
       );
-      return { backupKeyFile: "", signKeyFile: "" };
+      return { backupKeyFile: "-", signKeyFile: "-" };
     },
     trust: async (_, signer) =>
       here(`remember from now on whose signature the manifest must have: ${signer}`),

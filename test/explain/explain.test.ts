@@ -332,6 +332,31 @@ describe("an explanation for a person", () => {
   });
 });
 
+test("what two datasets have in common is told once", async () => {
+  const { desired, observed, request } = look({ tools: new Set(["btrfs", "flock"]) });
+  const [dev = assert.fail()] = desired.datasets;
+  const notes = { ...dev, name: "notes" as typeof dev.name };
+  const two = {
+    desired: { ...desired, datasets: [dev, notes] },
+    observed: {
+      ...observed,
+      datasets: new Map([dev, notes].map(({ name }) => [name, facts] as const)),
+      buckets: new Map([dev, notes].map(({ name }) => [name, known({ objects, unfinished })] as const)),
+    },
+    request: {
+      ...request,
+      labels: new Map([dev, notes].map(({ name }) => [name, label("2026-03")] as const)),
+    },
+  };
+  const plan = planFrom(two.desired, two.observed, two.request);
+  const packages = plan.actions.find(({ id }) => id === "packages:ls") ?? assert.fail();
+  const { found } = await explain(packages, two, written);
+  assert.deepEqual(
+    found.map(({ what }) => what),
+    ["tools on ls"],
+  );
+});
+
 describe("an id that is not in the plan", () => {
   const { desired, observed, request } = WORLDS["a new month"];
   const plan = planFrom(desired, observed, request);
