@@ -105,7 +105,7 @@ export async function bring(
       change: change as Change,
       path,
     })),
-    trouble: PARTIAL.get(code) === "vanished" ? "" : code === 0 ? "" : said,
+    trouble: PARTIAL.get(code) === "partial" ? said : "",
   };
 }
 
