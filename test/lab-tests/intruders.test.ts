@@ -219,7 +219,7 @@ describe("what an intruder can and cannot do", { skip: whyNoLab() }, () => {
     assert.equal(refused.exitCode, 1);
     assert.match(
       refused.stderr.replace(/\s+/g, " "),
-      /somebody else could have written it It belongs to user 4242/i,
+      /somebody else could have written it \[not-ours\] It belongs to user 4242/i,
     );
     assert.equal(await ran(), false);
     await lab.devbackup(["validate"], { cwd: folder, env: { DEVBACKUP_CONFIG: folder } });
