@@ -150,7 +150,11 @@ describe("a restore that is refused says why, and changes nothing", {
           () => it.whole(ESCROW).subarray(0, 1000),
           /is damaged \[escrow-damaged\] the copy in the bucket: it was cut off/,
         ],
-        ["a bit of it flipped", bitFlipped, /is damaged \[escrow-damaged\] the copy in the bucket: it was cut off or changed/],
+        [
+          "a bit of it flipped",
+          bitFlipped,
+          /is damaged \[escrow-damaged\] the copy in the bucket: it was cut off or changed/,
+        ],
         ["another dataset's", () => escrowOf("photos"), /the escrow of another dataset, photos/],
         [
           "made by a writer in the bucket",
