@@ -17,16 +17,19 @@ export interface AnewFlags extends OnServerFlags {
   readonly approve?: readonly string[];
 }
 
+/** `looked-at`: what it does not tell is an unknown that the command itself deals with. */
+type OfBucket = "needed" | "looked-at" | "left-out";
+
 /** Keys and folders that have to be there first. Null where they are not, and nobody agreed to put them there. */
 export async function prepared(
   there: OnServer,
   flags: AnewFlags,
-  withBucket: boolean,
+  bucket: OfBucket,
   said: (view: View, actions: readonly Action[]) => Promise<void>,
 ): Promise<View | null> {
-  const view = await there.look(withBucket);
+  const view = await there.look(bucket !== "left-out");
   const { actions, problems } = preparations(view, there.command);
-  refuse(view, there, problems[0], withBucket);
+  refuse(view, there, problems[0], bucket === "needed");
   if (actions.length === 0) return view;
   const plan = planOf(view, actions);
   const approval = await agreed(plan, there, flags);
@@ -41,7 +44,7 @@ export async function prepared(
       (each, tools) => reconcilerOf(each.kind).run(each, tools),
       (now) => preparations(now, there.command),
     );
-  return there.look(withBucket);
+  return there.look(bucket !== "left-out");
 }
 
 /** Nothing is decided on an unknown, and nothing done while there is a problem. */

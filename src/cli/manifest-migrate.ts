@@ -9,6 +9,7 @@ import {
   matchOnServer,
   migrateAction,
   migration,
+  notToMigrate,
   type OlderManifest,
   readMatched,
   readOlder,
@@ -28,10 +29,11 @@ import { type OnServer, onServer, planOf } from "./on-server.ts";
  */
 export async function manifestMigrateCommand(flags: AnewFlags): Promise<number> {
   return onServer(MIGRATE, flags, async (there) => {
-    const first = await there.look(false);
-    refuse(first, there, undefined, false);
+    const first = await there.look(true);
+    refuse(first, there, notToMigrate(first), false);
     if ((await olderOf(first, there)) === null) return nothingToDo(there, first);
-    const view = await prepared(there, flags, false, (seen, actions) =>
+    // what the bucket can't tell is for the person to decide, and keeps nobody from looking
+    const view = await prepared(there, flags, "looked-at", (seen, actions) =>
       said(there, seen, "unprepared", null, actions),
     );
     const older = view === null ? null : await olderOf(view, there);

@@ -43,7 +43,7 @@ export async function manifestRebuildCommand(flags: RebuildFlags): Promise<numbe
     });
   const typed = `devbackup manifest rebuild${from === "all" ? "" : ` --from ${from}`}`;
   return onServer(typed, flags, async (there) => {
-    const view = await prepared(there, flags, from !== "server", (seen, actions) =>
+    const view = await prepared(there, flags, from === "server" ? "left-out" : "needed", (seen, actions) =>
       said(there, seen, "unprepared", null, actions),
     );
     if (view === null) return 0;

@@ -7,7 +7,7 @@ import type { ManifestFacts } from "../../src/reconcilers/manifest/store.ts";
 import { DEV, history } from "../domain/history.ts";
 import { bucketWith, OTHER, ROWS, seen, told } from "./damages.ts";
 import { monthOf, store, THREE } from "./rows.ts";
-import { filesOf, M1, planOf, remembered } from "./world.ts";
+import { filesOf, M1, planOf } from "./world.ts";
 
 const TEXT = renderManifest(ROWS);
 const LINES = TEXT.split("\n");
@@ -204,23 +204,67 @@ const OLDER: ManifestFacts = {
   older: true,
 };
 
+const EMPTY = bucketWith(undefined, new Map());
+const LEFT_OVER = { manifest: absent, store: known({ ...store, older: true as const }) };
+
 describe("a manifest of an older tool", () => {
   told([
     {
       damage: "in the place of ours: what upgrades it is named",
       change: { ...NEVER_SIGNED, manifest: known(OLDER) },
-      memory: remembered({ signer: null, newest: null }),
+      bucket: EMPTY,
       refused: "manifest-older",
       named: /manifests\/snapshots_v2\.tsv is the manifest of an older tool/,
       next: /^devbackup manifest migrate --dataset dev /,
     },
     {
       damage: "under its own name, beside artifacts and no manifest of ours: the same",
-      change: { ...NEVER_SIGNED, manifest: absent, store: known({ ...store, older: true }) },
-      memory: remembered({ signer: null, newest: null }),
+      change: { ...NEVER_SIGNED, ...LEFT_OVER },
+      bucket: EMPTY,
       refused: "manifest-older",
       named: /manifests\/snapshots\.tsv is the manifest of an older tool/,
       next: /^devbackup manifest migrate --dataset dev /,
+    },
+    {
+      damage: "and a key that is younger than it, and has signed nothing: the same",
+      change: { manifest: absent, store: known({ ...store, older: true, keyIsYounger: true }) },
+      bucket: EMPTY,
+      refused: "manifest-older",
+      named: /manifests\/snapshots\.tsv is the manifest of an older tool/,
+    },
+    {
+      damage: "left over where ours is lost, with a key that signs: rebuilt from the artifacts, not migrated",
+      change: LEFT_OVER,
+      bucket: unknown("timed out"),
+      refused: "manifest-lost",
+      named:
+        /is gone, .*timed out; \S+snapshots\.tsv is of an older tool and of before it: a key that signs it is/,
+      next: /devbackup manifest rebuild/,
+    },
+    {
+      damage: "the same, with a signature alone",
+      change: {
+        ...{ ...NEVER_SIGNED, manifest: absent },
+        store: known({ ...store, older: true, signature: true }),
+      },
+      bucket: EMPTY,
+      refused: "manifest-lost",
+      named: /of before it: its signature is there/,
+      next: /devbackup manifest rebuild/,
+    },
+    {
+      damage: "the same, on a server without its keys, and the bucket holds a signed one",
+      change: { ...NEVER_SIGNED, ...LEFT_OVER },
+      refused: "manifest-lost",
+      named: /of before it: the bucket holds one that was signed/,
+      next: /devbackup manifest rebuild/,
+    },
+    {
+      damage: "in the place of ours, and the bucket holds a signed one: that is damage",
+      change: { ...NEVER_SIGNED, manifest: known(OLDER) },
+      refused: "manifest-damaged",
+      named: /the first line is not.*of before it: the bucket holds one that was signed/,
+      next: /devbackup manifest rebuild/,
     },
     {
       damage: "where this server has signed one before: that is damage, and no matter of its age",
@@ -231,6 +275,17 @@ describe("a manifest of an older tool", () => {
       next: /devbackup manifest rebuild --dataset dev/,
     },
   ]);
+
+  test("left over where this machine has seen a signed one: that it is older than that is told, too", () => {
+    const { problems } = planOf({
+      ...{ rows: THREE, target: "2026-03", bucket: EMPTY, memory: seen("2026-03") },
+      change: { ...NEVER_SIGNED, ...LEFT_OVER },
+    });
+    assert.deepEqual(
+      problems.map(({ code }) => code).filter((code) => code.startsWith("manifest-")),
+      ["manifest-rolled-back", "manifest-lost"],
+    );
+  });
 
   test("beside a manifest of ours with rows, it is of no account any more", () => {
     const change = { store: known({ ...store, older: true as const }) };

@@ -5,7 +5,7 @@ import { sh } from "../../transport/quote.ts";
 import { actionId, damage, propose, unknownProblem } from "../answer.ts";
 import { layoutId } from "../machine/layout.ts";
 import { packagesId } from "../machine/packages.ts";
-import { manifestFile } from "../manifest/store.ts";
+import { manifestFile, olderManifestFile } from "../manifest/store.ts";
 import type { Reconciler } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import type { View } from "../view.ts";
@@ -143,7 +143,7 @@ const scriptOf = (how: KeyMaking["how"], spec: DatasetSpec): string => {
     how,
     ...signKeyFiles(spec),
     make: sh`m=${manifestFile(spec)} s=${signatureFile(spec)}
-if [ -e "$m" ] && [ ! -e "$s" ]; then : >"$s"${FIRST_SUFFIX}; sync "$s"${FIRST_SUFFIX}; fi
+if { [ -e "$m" ] || [ -s ${olderManifestFile(spec)} ]; } && [ ! -e "$s" ]; then : >"$s"${FIRST_SUFFIX}; sync "$s"${FIRST_SUFFIX}; fi
 rm -f -- "$k.new" "$k.new.pub"
 ssh-keygen -q -t ed25519 -N '' -C ${comment} -f "$k.new"; rm -f -- "$k.new.pub"`,
     tell: sh`by=$(ssh-keygen -y -P '' -f "$1") && printf '%s %s\n' "$(printf '%s' "$by" | cut -d' ' -f1,2)" ${comment}`,

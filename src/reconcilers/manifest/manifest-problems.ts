@@ -3,7 +3,7 @@ import { plural } from "../../domain/units.ts";
 import type { Problem } from "../../plan/plan.ts";
 import { damage, problem, unknownProblem } from "../answer.ts";
 import type { View } from "../view.ts";
-import { olderThere } from "./older.ts";
+import { olderLeftOver, olderThere } from "./older.ts";
 import type { Replacement } from "./replacement.ts";
 import { looksLikeArtifact, manifestFile, strangers } from "./store.ts";
 
@@ -17,9 +17,12 @@ export function manifestProblems(view: View, replacement: Replacement | null): P
       : view.cloud?.bucket.kind === "unknown"
         ? `; the bucket could not be looked at: ${view.cloud.bucket.why}`
         : "";
+  const leftOver = olderLeftOver(view);
+  const notIt =
+    leftOver === null ? "" : `; ${leftOver.file} is of an older tool and of before it: ${leftOver.why}`;
+  const older = olderThere(view);
   if (manifest.kind === "unknown") return [unknownProblem(spec, spec.server, "the manifest", manifest)];
   if (store.kind === "unknown") return [unknownProblem(spec, spec.server, "the artifacts", store)];
-  const older = olderThere(view);
   if (older !== null && !(manifest.kind === "absent" && restore !== null))
     return [
       problem(
@@ -37,7 +40,7 @@ export function manifestProblems(view: View, replacement: Replacement | null): P
         "manifest-damaged",
         spec,
         spec.server,
-        `${manifestFile(spec)}:${line}: ${why}${bucket}`,
+        `${manifestFile(spec)}:${line}: ${why}${bucket}${notIt}`,
         `put back a good copy, or make it again from the artifacts: devbackup manifest rebuild --dataset ${spec.name}; nothing is done on the strength of a damaged one`,
       ),
     ];
@@ -53,7 +56,7 @@ export function manifestProblems(view: View, replacement: Replacement | null): P
       "manifest-lost",
       spec,
       spec.server,
-      `${manifestFile(spec)} is gone, and ${plural(orphans.length, "artifact")} (${orphans[0]}${orphans.length === 1 ? ") is" : ", …) are"} there${bucket}`,
+      `${manifestFile(spec)} is gone, and ${plural(orphans.length, "artifact")} (${orphans[0]}${orphans.length === 1 ? ") is" : ", …) are"} there${bucket}${notIt}`,
       "devbackup apply --restore latest --identity FILE puts it back from the bucket, devbackup manifest rebuild makes it from the artifacts; a new chain is not begun over the old one",
     ),
   ];

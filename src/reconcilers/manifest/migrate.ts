@@ -6,18 +6,20 @@ import { type AbsolutePath, joinPath, parseSha256, type Sha256 } from "../../dom
 import { type OlderRow, parseOlderManifest } from "../../domain/older-manifest.ts";
 import type { Finding } from "../../domain/rebuild.ts";
 import { formatStamp, plural } from "../../domain/units.ts";
-import type { Action } from "../../plan/plan.ts";
+import type { Action, Problem } from "../../plan/plan.ts";
 import { sha256Of } from "../../transport/hash.ts";
 import { sh } from "../../transport/quote.ts";
-import { actionId, propose } from "../answer.ts";
+import { actionId, damage, propose } from "../answer.ts";
 import { damagedMark } from "../artifact/prove-script.ts";
 import { readArtifact } from "../artifact/read-artifact.ts";
 import { keyId } from "../keys/keys.ts";
+import { memoryProblems } from "../keys/memory.ts";
 import { signKeyId } from "../keys/sign-key.ts";
 import { layoutId } from "../machine/layout.ts";
 import type { Tools } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import type { View } from "../view.ts";
+import { olderFile, olderLeftOver } from "./older.ts";
 import { manifestFile } from "./store.ts";
 import { writeManifest } from "./write-manifest.ts";
 
@@ -30,6 +32,29 @@ export interface OlderManifest {
   /** Of the file, as it was read. */
   readonly sha256: Sha256;
   readonly rows: readonly OlderRow[];
+}
+
+/**
+ * What keeps an older tool's manifest from taking the place of ours: what this machine has seen is not to be had back from
+ * it, and one that was signed here, or is in the bucket, has rows that it never had.
+ */
+export function notToMigrate(view: View): Problem | undefined {
+  const { spec, facts } = view;
+  const leftOver = olderLeftOver(view);
+  const { manifest } = facts;
+  const refused =
+    leftOver === null || (manifest.kind === "known" && manifest.value.reading.kind === "valid")
+      ? []
+      : [
+          damage(
+            manifest.kind === "absent" ? "manifest-lost" : "manifest-damaged",
+            spec,
+            spec.server,
+            `${leftOver.file} is of an older tool, and no longer the manifest of ${spec.name}: ${leftOver.why}`,
+            `devbackup plan --dataset ${spec.name} says what can take its place; from the artifacts: devbackup manifest rebuild --dataset ${spec.name}`,
+          ),
+        ];
+  return [...memoryProblems(view), ...refused][0];
 }
 
 /** Reads it. Null where there is none, or what is there is no manifest. */
@@ -72,30 +97,34 @@ interface Input {
   readonly keepAs: string;
 }
 
-/** Null where the manifest that stands says the same already. */
+/** Null where the manifest that stands says the same already, or one was signed by now that is no older tool's. */
 export function migrateAction(
   view: View,
   { file, sha256, rows }: OlderManifest,
   migrated: Migration,
 ): Action<Input> | null {
-  const { spec, facts, takenAt } = view;
+  const { spec, facts, takenAt, cloud } = view;
   const stands = facts.manifest.kind === "known" ? facts.manifest.value : null;
-  if (stands?.sha256 === sha256Of(renderManifest(migrated.rows))) return null;
+  if (olderFile(view) !== file || stands?.sha256 === sha256Of(renderManifest(migrated.rows))) return null;
   // of the very bytes that were read, where these are what stands there
   const onSha256 = file === manifestFile(spec) ? sha256 : (stands?.sha256 ?? null);
   const { leftOut, from } = migrated;
   const keepAs = formatStamp(takenAt);
   const moved = migrated.rows.filter((row) => from.get(row.label) !== row.localPath);
+  const unseen = cloud?.bucket.kind === "unknown" ? cloud.bucket.why : null;
   return propose("migrate", spec, {
     id: actionId("migrate", spec.name),
     host: spec.server,
     stage: "register",
     change: stands === null ? "create" : "update",
     // what every row and its file agree on is signed as a first manifest is: without a question
-    hazard: leftOut.length === 0 ? "none" : "destructive",
+    hazard: leftOut.length === 0 && unseen === null ? "none" : "destructive",
     summary: `write the manifest of ${spec.name} in this version, with ${plural(migrated.rows.length, "row")}, and sign it`,
     reason: `${file} is of an older tool: ${plural(rows.length, "row")}${leftOut.length === 0 ? ", and each agrees with its file" : `; ${leftOut.length} left out, as listed`}`,
     details: [
+      ...(unseen === null
+        ? []
+        : [`whether the bucket holds one that was signed since can't be told: ${unseen}`]),
       file === manifestFile(spec)
         ? `what stands there is kept as ${file}.before-${keepAs}`
         : `${file} stays as it is`,

@@ -12,7 +12,13 @@ import {
 import { type AbsolutePath, fileName, joinPath, parseSha256, type Sha256 } from "../../domain/names.ts";
 import { parseOlderManifest } from "../../domain/older-manifest.ts";
 import { sh } from "../../transport/quote.ts";
-import { SIGNATURE_STATE, type SignatureState, signatureFunctions } from "../keys/signature.ts";
+import {
+  FIRST_SUFFIX,
+  SIGNATURE_STATE,
+  type SignatureState,
+  signatureFile,
+  signatureFunctions,
+} from "../keys/signature.ts";
 import type { Probe } from "../probe.ts";
 
 /** The artifact files on the server, and what is on its way to becoming one. */
@@ -29,6 +35,10 @@ export interface StoreFacts {
   readonly damaged: ReadonlyMap<string, string>;
   /** There is a manifest under the name that older tools gave it before the one of now. */
   readonly older?: true;
+  /** The key that signs is younger than what lies in `manifests/`, and has signed nothing since. */
+  readonly keyIsYounger?: true;
+  /** There is a signature of a manifest, whatever has become of that. */
+  readonly signature?: true;
 }
 
 export interface ManifestFacts {
@@ -125,6 +135,7 @@ cd ${spec.repository} || exit 1
 # no artifact has such a name, and a line end in one could pass for another file's line
 if [ -d artifacts ]; then find artifacts -type f ! -path '*[[:cntrl:]]*' -printf 'file %s %p\n' || exit 1; fi
 [ ! -s manifests/snapshots.tsv ] || echo 'older manifest'
+if [ -e ${signatureFile(spec)} ]; then echo 'signature there'; elif [ -e ${`${signatureFile(spec)}${FIRST_SUFFIX}`} ]; then echo 'key younger'; fi
 [ -d tmp ] || exit 0
 for f in tmp/*${ROW_SUFFIX}; do [ -e "$f" ] && printf 'row %s\n' "$(head -n 1 -- "$f")"; done
 for f in tmp/*${UPLOAD_SUFFIX}; do [ -e "$f" ] && { printf 'upload %s\n' "$f"; sed 's/^/| /' -- "$f"; }; done
@@ -144,11 +155,11 @@ done
     const fetched = new Map<string, number>();
     const damaged = new Map<string, string>();
     let upload = "";
-    let older = false;
+    const words = new Set<string>();
     for (const line of stdout.split("\n")) {
       const [, word = "", rest = ""] = /^(\S+) (.*)$/.exec(line) ?? [];
       if (word === "file") files.set(rest.slice(rest.indexOf(" ") + 1), Number.parseInt(rest, 10));
-      if (word === "older") older = true;
+      words.add(word);
       if (word === "row") {
         const row = parseRow(rest, spec.name);
         if (typeof row !== "string") rows.push(row);
@@ -163,7 +174,12 @@ done
       if (word === "|") uploads.set(upload, `${uploads.get(upload)}${rest}\n`);
     }
     const made = rows.filter((row) => files.get(row.localPath) === row.sizeBytes);
-    return known({ files, made, begunUploads: uploads, fetched, damaged, ...(older && { older }) });
+    return known({
+      ...{ files, made, begunUploads: uploads, fetched, damaged },
+      ...(words.has("older") && { older: true as const }),
+      ...(words.has("key") && { keyIsYounger: true as const }),
+      ...(words.has("signature") && { signature: true as const }),
+    });
   },
 });
 
