@@ -87,6 +87,9 @@ export function earlierConfig(source: TomlSource): EarlierConfig {
 
 /** What was ignored then is ignored now, but not in silence. */
 function unknownKey(path: string): string {
+  const known = KEYS.find((key) => path.startsWith(`${key}.`));
+  // what stands below one that is a string may be a secret without its equals sign
+  if (known !== undefined) return `${known} is no string here, and nothing was made of what stands below it`;
   const near = nearest(path, KEYS);
   const meant = near === undefined ? "" : `. Was ${near} meant?`;
   return `the earlier program knew no key ${path}, and nothing was made of it${meant}`;

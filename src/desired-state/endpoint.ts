@@ -21,8 +21,9 @@ export function parseEndpoint(text: string): Endpoint {
   if (!URL.canParse(text)) return refused("is no URL", "a URL, for example https://s3.example.com");
   const url = new URL(text);
   if (url.protocol !== "https:" && url.protocol !== "http:") {
+    // not with what: that may be the user of a login
     return refused(
-      `begins with ${url.protocol}//`,
+      "begins with neither https:// nor http://",
       "https:// (http:// for loopback and private addresses only)",
     );
   }

@@ -1,5 +1,5 @@
 import { type AST, ParseError, parseTOML } from "toml-eslint-parser";
-import { privateKeysIn, type Range } from "./hide-secrets.ts";
+import { hiddenInToml } from "./hidden-toml.ts";
 import { problemAt, type StateProblem } from "./problem.ts";
 import { readText } from "./read-text.ts";
 import type { SourceText } from "./source.ts";
@@ -32,7 +32,7 @@ export function readToml(path: string, file: string): ReadToml {
 }
 
 export function parseToml(file: string, text: string): ReadToml {
-  const source: SourceText = { file, text, hidden: hiddenIn(text), secrets: [] };
+  const source: SourceText = { file, text, hidden: hiddenInToml(text), secrets: [] };
   try {
     const found = collect(parseTOML(text, { tomlVersion: "1.0" }).body[0].body, []);
     return { kind: "read", source: { ...source, ...found } };
@@ -70,16 +70,3 @@ function collect(
   }
   return { entries, tables };
 }
-
-/** A line from a word on that sounds like a secret, and the lines below it up to the next key or table. */
-const SECRET_LINES =
-  /(?:secret|passw|passphrase|token|credential|access|private)[^\n]*(?:\n(?![ \t]*(?:\[|["']?[\w.-]+["']?[ \t]*=))[^\n]*)*/gi;
-
-/** Hides too much rather than too little: the file may be broken, and what follows a secret may belong to it. */
-const hiddenIn = (text: string): readonly Range[] => [
-  ...privateKeysIn(text),
-  ...[...text.matchAll(SECRET_LINES)].map(({ index, 0: whole }) => {
-    const value = /=/.exec(whole)?.index ?? 0;
-    return { start: index + (value === 0 ? 0 : value + 2), end: index + whole.length };
-  }),
-];

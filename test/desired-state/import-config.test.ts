@@ -115,6 +115,44 @@ describe("import-config", () => {
     }
   });
 
+  test("nor is one in another shape, wherever something else is wrong", () => {
+    const at = (endpoint: string) => `${PATHS}[cloud]\nendpoint = "${endpoint}"\nbucket = "b!b"\n`;
+    const logins = ["AKID:HUNTER2-token@s3.example.com", "AKID:HUN/TER2@s3.example.com", "AKID:HUNTER2"];
+    for (const broken of [
+      ...logins.flatMap((login) => [at(`https://${login}`), at(login), at(login).replace('= "', "= ")]),
+      at("https://s3.example.com/?X=HUNTER2"),
+      // lines of a string or an array that look like a key
+      `[cloud]\nsecret_key = """\nfirst\nbucket = HUNTER2"\\q\n"""`,
+      `[cloud]\nsecret_key = '''\nfirst\nbucket = HUNTER2\n`,
+      `[cloud]\nsecret_key = """\n[cloud]\nbucket = HUNTER2\\`,
+      `[cloud]\nsecret_key = ["x",\n["HUNTER2"],\nbucket = HUNTER2,\n]`,
+      `[cloud]\nbucket = """\nHUNTER2\\q"""`,
+      // a key or a table that is not known, or has no value
+      `[cloud]\nkey_id = "HUNTER2\\q"`,
+      `[cloud]\nscrt = """\nbucket = "HUNTER2"\\q\n"""`,
+      `[cloud.secrets]\nbucket = "HUNTER2\\q"`,
+      "[cloud\nbucket = HUNTER2",
+      "[cloud]\nsecret_key HUNTER2",
+      "[cloud]\nsecret_key\n=\nHUNTER2",
+      "[cloud]\n'bucket'.HUNTER2 = !",
+      // what stands beside a value that may be shown
+      '[cloud]\nbucket = "b" HUNTER2, the token',
+      "[cloud]\nbucket = b # the password is HUNTER2",
+    ]) {
+      const { problems } = outcome(broken);
+      assert.match(problems, /^config\.toml:\d+:\d+: /, broken);
+      assert.doesNotMatch(problems, /HUN|TER2|akid/i, broken);
+    }
+    const noted = outcome(`${PATHS}[cloud]\nsecret_key.HUNTER2 = 1\n`);
+    assert.doesNotMatch(`${noted.notes.join()}${noted.problems}`, /HUNTER2/);
+    // and what is none is shown
+    assert.match(outcome("[cloud]\nbucket = dev-backups").problems, /bucket = dev-backups\n/);
+    assert.match(
+      outcome(at("http://s3.example.com:9000")).problems,
+      /endpoint = "http:\/\/s3\.example\.com:9000"\n/,
+    );
+  });
+
   test("a server that is left out, or localhost, is this machine: no working copy over the dataset, and a note", () => {
     for (const toml of [PATHS, `${PATHS}[remote]\nls_host = "localhost"\nls_user = "chuck"\n`]) {
       const { hosts, datasets } = stateOf(toml);
