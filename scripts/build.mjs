@@ -11,8 +11,16 @@ const DIST = fileURLToPath(new URL("../dist", import.meta.url));
 const asked = process.argv.indexOf("--into");
 const into = asked < 0 ? DIST : resolve(process.argv[asked + 1]);
 
-/** What a schedule's unit runs, where program and Node lie beside each other. */
-const STARTER = `#!/bin/sh\nexec "\${0%/*}/node" "\${0%/*}/devbackup.mjs" "$@"\n`;
+/**
+ * What a schedule's unit runs, where program and Node lie beside each other, also by a link to it; in dist/, where no Node
+ * lies, it is what bin/devbackup is.
+ */
+const STARTER = `#!/bin/sh
+self=$(readlink -f -- "$0") || exit 1
+here=\${self%/*}
+[ -x "$here/node" ] || exec "$here/../bin/devbackup" "$@"
+exec "$here/node" "$here/devbackup.mjs" "$@"
+`;
 
 const { asModules } = await import("./bundle.mjs").catch(async (error) => {
   if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;

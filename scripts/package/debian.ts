@@ -13,11 +13,12 @@ import {
 import { dirname, join, relative } from "node:path";
 import { gzipSync } from "node:zlib";
 import { SCRIPTS } from "../../src/cli/completion/scripts.ts";
+// @ts-expect-error: plain JavaScript, since `npm pack` runs it with whatever Node there is
+import { handedOut } from "../handed-out.mjs";
 import {
   type Arch,
   copyInto,
   DEBIAN_ARCHITECTURES,
-  handedOut,
   isDocument,
   ROOT,
   sourceDate,

@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { copyInto, handedOut, ROOT, sourceDate } from "./sources.ts";
+// @ts-expect-error: plain JavaScript, since `npm pack` runs it with whatever Node there is
+import { handedOut } from "../handed-out.mjs";
+import { copyInto, ROOT, sourceDate } from "./sources.ts";
 
 /** What `npm pack` makes, without what is for a clone alone, and built apart from dist/, which something may be running from; gives the folder that was packed. */
 export function makeNpmPackage(to: string, work: string): string {

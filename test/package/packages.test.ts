@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -11,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Command } from "commander";
 import { makeDebianPackage } from "../../scripts/package/debian.ts";
@@ -104,6 +105,44 @@ describe("what a release hands out", () => {
     );
     assert.deepEqual(run(byNpm, ["--version"]), { status: 0, stdout: `${VERSION}\n`, stderr: "" });
     rmSync(join(installed, "node_modules"), { recursive: true });
+  });
+
+  test("what a schedule runs finds the program and the Node beside it, by whatever link it is started", () => {
+    const own = join(folder, "lib/devbackup");
+    const version = join(own, `${VERSION}-0123abcd`);
+    cpSync(join(installed, "dist"), version, { recursive: true });
+    symlinkSync(process.execPath, join(version, "node"));
+    symlinkSync(basename(version), join(own, "current"));
+    const links = join(folder, "links");
+    mkdirSync(links);
+    // not this one
+    writeFileSync(join(links, "node"), "#!/bin/sh\nexit 9\n", { mode: 0o755 });
+    symlinkSync(join(own, "current/devbackup"), join(links, "absolute"));
+    symlinkSync("absolute", join(links, "to-a-link"));
+    symlinkSync("../lib/devbackup/current/devbackup", join(links, "relative"));
+    const started = ["absolute", "to-a-link", "relative"].map((name) => join(links, name));
+    for (const path of [join(own, "current/devbackup"), ...started])
+      assert.deepEqual(run(path, ["--version"]), { status: 0, stdout: `${VERSION}\n`, stderr: "" }, path);
+    // by its name alone, as a shell starts it from the folder that it lies in
+    const env = { PATH: tools, HOME: home };
+    const { stdout, stderr } = spawnSync("sh", ["devbackup", "--version"], {
+      cwd: version,
+      encoding: "utf8",
+      env,
+    });
+    assert.deepEqual([stdout, stderr], [`${VERSION}\n`, ""]);
+  });
+
+  test("in dist/, where no Node lies beside it, it finds the one that the command finds", () => {
+    const link = join(folder, "to-dist");
+    symlinkSync(join(installed, "dist/devbackup"), link);
+    const path = `${tools}:${join(ROOT, "node_modules/.bin")}`;
+    for (const program of [link, join(installed, "dist/devbackup")])
+      assert.deepEqual(run(program, ["--version"], path), {
+        status: 0,
+        stdout: `${VERSION}\n`,
+        stderr: "",
+      });
   });
 
   test("every form says the same of every command", () => {
