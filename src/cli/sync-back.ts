@@ -4,14 +4,8 @@ import { formatAgo } from "../domain/units.ts";
 import { type Approval, approveCommand, isApproved, parseApproval } from "../plan/approval.ts";
 import type { Action } from "../plan/plan.ts";
 import { pathInside } from "../reconcilers/receive/extract.ts";
-import {
-  type Brought,
-  bring,
-  CHANGES,
-  type Ends,
-  refuseUnready,
-  syncBackAction,
-} from "../reconcilers/receive/sync-back.ts";
+import { bring, preview, type Shown, standingOf, syncBackAction } from "../reconcilers/receive/sync-back.ts";
+import { type Ends, refuseUnready } from "../reconcilers/receive/sync-back-ready.ts";
 import { rsyncOptions, type SyncBack } from "../reconcilers/receive/sync-back-script.ts";
 import { labelOfCopy } from "../reconcilers/receive/working-copy.ts";
 import type { View } from "../reconcilers/view.ts";
@@ -45,6 +39,7 @@ export async function syncBackCommand(paths: readonly string[], flags: SyncBackF
       paths: paths.map((path) => inside(view, path)),
       delete: flags.delete ?? false,
       update: flags.update ?? false,
+      leave: [],
     };
     // a restricted login gives nothing out
     const server = await session.host(spec.server);
@@ -53,13 +48,8 @@ export async function syncBackCommand(paths: readonly string[], flags: SyncBackF
       workstation: await session.host(spec.workstation),
     };
     await refuseUnready(view, ends);
-    const preview = await bring(back, ends, true, tools.signal);
-    const older =
-      back.update || preview.counts.changed === 0
-        ? preview
-        : await bring({ ...back, update: true }, ends, true, tools.signal);
-    const report = reportOf(view, back, preview, preview.counts.changed - older.counts.changed);
-    return settle(view, there, { back, ends, report }, preview, flags);
+    const shown = await preview(back, ends, tools.signal);
+    return settle(view, there, ends, shown, flags);
   });
 }
 
@@ -75,7 +65,7 @@ function inside({ spec }: View, path: string): string {
   });
 }
 
-function reportOf(view: View, back: SyncBack, preview: Brought, newer: number): SyncBackReport {
+function reportOf(view: View, { back, counts, newer, items, left, trouble }: Shown): SyncBackReport {
   const { spec, facts, course, takenAt } = view;
   const copy = facts.workingCopy.kind === "known" ? facts.workingCopy.value : null;
   const at = copy === null ? null : labelOfCopy(view, copy);
@@ -85,12 +75,15 @@ function reportOf(view: View, back: SyncBack, preview: Brought, newer: number): 
     to: `${spec.path} of ${spec.workstation}`,
     where: `on ${spec.workstation}, as ${spec.owner}`,
     command: `${command(["rsync", ...rsyncOptions(back)])} ${wordsOf(back)} ${quote(`${spec.path}/`)}`,
+    counts,
+    items,
     newer,
+    left,
+    trouble,
     newestLabel:
       newest === undefined
         ? null
         : `${snapshotName(spec.name, newest.label)}, of ${formatAgo(takenAt.getTime() - Date.parse(newest.ts))}`,
-    ...preview,
   };
 }
 
@@ -99,21 +92,16 @@ const wordsOf = ({ dataset, paths }: SyncBack): string =>
     .map((path) => quote(`${dataset.server}:${dataset.workingCopy}/${paths.length === 0 ? "" : `./${path}`}`))
     .join(" ");
 
-interface Asked {
-  readonly back: SyncBack;
-  readonly ends: Ends;
-  readonly report: SyncBackReport;
-}
-
 async function settle(
   view: View,
   there: OnServer,
-  { back, ends, report }: Asked,
-  preview: Brought,
+  ends: Ends,
+  shown: Shown,
   flags: SyncBackFlags,
 ): Promise<number> {
   const { terminal } = there;
-  const action = syncBackAction(back, preview);
+  const action = syncBackAction(shown);
+  const report = reportOf(view, shown);
   const said = (result: string): Promise<void> | undefined =>
     terminal.json
       ? terminal.document({
@@ -126,12 +114,16 @@ async function settle(
       : undefined;
   const asks = terminal.interactive && flags.yes !== true;
   (asks ? terminal.answer : terminal.say)(syncBackText(report, terminal));
-  if (CHANGES.every((kind) => preview.counts[kind] === 0)) {
-    await said("nothing-to-do");
+  const standing = standingOf(shown);
+  if (standing !== "to-do") await said(standing);
+  if (standing === "incomplete") throw notAll(view, shown.trouble, "Nothing was changed");
+  if (standing === "nothing-to-do") {
+    const besides = shown.left.length > 0 ? ", apart from what stays as it is" : "";
+    const orNewer = shown.back.update ? ", or newer" : "";
     terminal.say(
-      `Nothing to do: ${view.spec.workstation} has all that the working copy has${back.delete ? ", and no more" : ""}.\n`,
+      `Nothing to do: ${view.spec.workstation} has all that the working copy has${orNewer}${shown.back.delete ? ", and no more" : ""}${besides}.\n`,
     );
-    return preview.trouble === "" ? 0 : 1;
+    return 0;
   }
   const approval = await agreed(view, there, action, flags);
   if (approval === null || !isApproved(action, approval)) {
@@ -139,25 +131,29 @@ async function settle(
     terminal.say(`Nothing was changed. To go on:\n    ${approveCommand(action.id, there.command)}\n`);
     return 0;
   }
-  let brought = preview;
+  let trouble = "";
   const run = async (): Promise<string> => {
-    brought = await bring(back, ends, false, there.tools.signal);
-    return CHANGES.map((kind) => `${brought.counts[kind]} ${kind}`).join(", ");
+    const done = await bring(shown, ends, there.tools.signal);
+    trouble = done.trouble;
+    return `${done.brought} brought${shown.back.delete ? `, ${done.deleted} deleted` : ""}`;
   };
   // what was edited on either side meanwhile is no failure of it
   await there.carryOut(action, run, () => ({ actions: [], problems: [] }));
   await said("done");
-  if (brought.trouble === "") return 0;
-  throw new DevbackupError({
+  if (trouble === "") return 0;
+  throw notAll(view, trouble, "The rest stands there; it is safe to run again");
+}
+
+const notAll = ({ spec }: View, why: string, state: string): DevbackupError =>
+  new DevbackupError({
     code: "sync-back-failed",
     exitCode: 1,
-    host: view.spec.workstation,
+    host: spec.workstation,
     what: "some of it could not be brought back",
-    why: brought.trouble,
-    state: "The rest stands there; it is safe to run again",
-    next: `what is not ${view.spec.owner}'s to read or to replace is an administrator's to bring`,
+    why,
+    state,
+    next: `what is not ${spec.owner}'s to read or to replace is an administrator's to bring`,
   });
-}
 
 /** As a restore asks: whether to go on, then for the id; off a terminal for nothing. Null where the user says no. */
 async function agreed(

@@ -5,6 +5,8 @@ import { painter, type TextOptions, wrap } from "./lines.ts";
 const KINDS = ["added", "changed", "deleted"] as const;
 const SIGNS = { added: ["+", "green"], changed: ["~", "yellow"], deleted: ["-", "red"] } as const;
 
+const STAYS = { apart: "a subvolume or mount of its own", newer: "newer on the workstation" } as const;
+
 /** What a working copy would bring to the workstation, and what that would cost. */
 export interface SyncBackReport {
   readonly from: string;
@@ -16,6 +18,8 @@ export interface SyncBackReport {
   readonly items: readonly { readonly change: (typeof KINDS)[number]; readonly path: string }[];
   /** Of those that change, as many are newer on the workstation. */
   readonly newer: number;
+  /** What stays as it is: on a file system of its own, or newer. */
+  readonly left: readonly { readonly why: "apart" | "newer"; readonly path: string }[];
   /** `dev@2026-03, of 4 days ago`; null where there is none. */
   readonly newestLabel: string | null;
   /** What could not be read there. */
@@ -24,7 +28,7 @@ export interface SyncBackReport {
 
 /** File by file, as far as they are named; ends with an empty line. */
 export function syncBackText(report: SyncBackReport, { color, width }: TextOptions): string {
-  const { counts, items, newer, newestLabel, trouble } = report;
+  const { counts, items, newer, left, newestLabel, trouble } = report;
   const paint = painter(color);
   const total = KINDS.reduce((sum, kind) => sum + counts[kind], 0);
   const lines = [`${paint("bold", report.from)} to ${paint("bold", report.to)}`, ""];
@@ -34,6 +38,7 @@ export function syncBackText(report: SyncBackReport, { color, width }: TextOptio
     lines.push(`  ${paint(style, `${sign} ${printable(path)}`)}`);
   }
   if (total > items.length) lines.push(`  … and ${total - items.length} more`);
+  for (const { why, path } of left) lines.push(`  = ${printable(path)} stays: ${STAYS[why]}`);
   if (total > 0) {
     const said = KINDS.filter((kind) => counts[kind] > 0).map((kind) => `${counts[kind]} ${kind}`);
     lines.push("", ...wrap(`${said.join(", ")}.`, width, ""));

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
 import { DevbackupError } from "../../src/domain/trouble.ts";
-import { type Brought, bring } from "../../src/reconcilers/receive/sync-back.ts";
+import {
+  bring,
+  preview,
+  type Shown,
+  standingOf,
+  syncBackAction,
+} from "../../src/reconcilers/receive/sync-back.ts";
 import { MOST_ITEMS, type SyncBack } from "../../src/reconcilers/receive/sync-back-script.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 import { shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
@@ -20,7 +26,12 @@ interface Machines {
   readonly copy: string;
   /** As the owner. */
   sh(script: string): void;
-  bring(how?: Partial<SyncBack>, dryRun?: boolean): Promise<Brought>;
+  /** A dry run. */
+  show(how?: Partial<SyncBack>): Promise<Shown>;
+  /** What was shown. */
+  carryOut(shown: Shown): ReturnType<typeof bring>;
+  /** One after the other. */
+  bring(how?: Partial<SyncBack>): Promise<Shown & { readonly done: Awaited<ReturnType<typeof bring>> }>;
 }
 
 /** A dataset and a working copy that was made of it; `in` names a folder to have them in. */
@@ -42,17 +53,21 @@ function machines(context: TestContext, top = mkdtempSync("/tmp/sync-back-")): M
     path: workstation as AbsolutePath,
     workingCopy: copy as AbsolutePath,
   };
+  const ends = { server: host("ls"), workstation: host("ws") };
+  const { signal } = new AbortController();
+  const show = (how: Partial<SyncBack> = {}) =>
+    preview({ dataset, paths: [], delete: false, update: false, leave: [], ...how }, ends, signal);
+  const carryOut = (shown: Shown) => bring(shown, ends, signal);
   return {
     workstation,
     copy,
     sh,
-    bring: (how = {}, dryRun = false) =>
-      bring(
-        { dataset, paths: [], delete: false, update: false, ...how },
-        { server: host("ls"), workstation: host("ws") },
-        dryRun,
-        new AbortController().signal,
-      ),
+    show,
+    carryOut,
+    bring: async (how) => {
+      const shown = await show(how);
+      return { ...shown, done: await carryOut(shown) };
+    },
   };
 }
 const none = { added: 0, changed: 0, deleted: 0 };
@@ -61,14 +76,18 @@ const CHANGE = "cd copy; echo edited >src/one; echo new >'docs/a b'; rm src/two;
 describe("the working copy is brought back", { skip: whyNoDisk() }, () => {
   test("where nothing was changed, nothing is", async (context) => {
     const both = machines(context);
-    assert.deepEqual(await both.bring(), { counts: none, items: [], trouble: "" });
+    const { counts, items, left, trouble, done } = await both.bring();
+    assert.deepEqual(
+      { counts, items, left, trouble, done },
+      { counts: none, items: [], left: [], trouble: "", done: { brought: 0, deleted: 0, trouble: "" } },
+    );
   });
 
   test("a dry run says what would be done, file by file, and does nothing of it", async (context) => {
     const both = machines(context);
     both.sh(CHANGE);
     const before = execFileSync("ls", ["-lR", both.workstation], { encoding: "utf8" });
-    const { counts, items } = await both.bring({ delete: true }, true);
+    const { counts, items } = await both.show({ delete: true });
     assert.deepEqual(counts, { added: 1, changed: 2, deleted: 1 });
     assert.deepEqual(items.map(({ change, path }) => `${change} ${path}`).sort(), [
       "added docs/a b",
@@ -82,8 +101,9 @@ describe("the working copy is brought back", { skip: whyNoDisk() }, () => {
   test("what was edited there stands here, byte for byte, its links as they were; what is gone stays unless --delete", async (context) => {
     const both = machines(context);
     both.sh(CHANGE);
-    const { counts } = await both.bring();
+    const { counts, done } = await both.bring();
     assert.deepEqual(counts, { added: 1, changed: 2, deleted: 0 });
+    assert.deepEqual(done, { brought: 3, deleted: 0, trouble: "" });
     assert.equal(readFileSync(join(both.workstation, "src/hard"), "utf8"), "edited\n");
     assert.equal(readFileSync(join(both.workstation, "src/two"), "utf8"), "two\n");
     await both.bring({ delete: true });
@@ -114,6 +134,147 @@ describe("the working copy is brought back", { skip: whyNoDisk() }, () => {
     assert.equal(readFileSync(join(both.workstation, "src/one"), "utf8"), "newer\n");
   });
 
+  const paths = ({ items }: Shown) => items.map(({ change, path }) => `${change} ${path}`).sort();
+  const NEWER = `cd "work station"; for n in folder link 'a*b[\\c' "$(printf 'two\\nlines')" "$(printf 'u\\342\\200\\250count leave 0')"; do echo mine >"src/$n"; done
+    ln -sfn mine link; rm src/one; echo mine >src/one; mkdir src/dir; echo mine >src/dir/in
+    cd ../copy; mkdir src/folder 'src/a*b[\\c'; ln -s x src/link; ln -s x "src/$(printf 'two\\nlines')"; ln -s x "src/$(printf 'u\\342\\200\\250count leave 0')"; echo y >src/dir
+    touch src/folder/below; touch -h -d 2020-01-01 src/folder 'src/a*b[\\c' src/link src/two?lines src/u* src/dir link`;
+  const MINE = [
+    "src/folder",
+    "src/link",
+    "src/a*b[\\c",
+    "src/two\nlines",
+    "src/u\u2028count leave 0",
+    "src/one",
+    "src/dir/in",
+  ];
+  const mine = (both: Machines) => {
+    for (const path of MINE) assert.equal(readFileSync(join(both.workstation, path), "utf8"), "mine\n", path);
+    assert.equal(readlinkSync(join(both.workstation, "link")), "mine");
+  };
+
+  test("--update leaves what is newer here also where it is a link, a hard link there, or something else there", async (context) => {
+    for (const how of [
+      {},
+      { delete: true },
+      { paths: ["src/one", "src/link", "src/folder/below", "src", "link"] },
+    ]) {
+      const both = machines(context);
+      both.sh(NEWER);
+      const shown = await both.show({ update: true, ...how });
+      assert.deepEqual(paths(shown), []);
+      assert.deepEqual(new Set(shown.left.map(({ why }) => why)), new Set(["newer"]));
+      assert.deepEqual(
+        shown.left.map(({ path }) => path).sort(),
+        // without --delete rsync leaves a folder that is not empty by itself, and says so
+        [...MINE.slice(0, 6), "link", ...("delete" in how ? ["src/dir"] : [])].sort(),
+      );
+      const { trouble, ...done } = await both.carryOut(shown);
+      assert.deepEqual(done, { brought: 0, deleted: 0 });
+      assert.match(trouble, "delete" in how ? /^$/ : /could not make way .* src\/dir/);
+      mine(both);
+    }
+  });
+
+  test("with --update what is older here is brought, also another type, and beside what stays", async (context) => {
+    const both = machines(context);
+    both.sh(
+      `${NEWER}; cd "../work station"; touch -h -d 2019-01-01 src/link src/folder link; rm ../copy/src/dir; echo there >../copy/src/new`,
+    );
+    const { done } = await both.bring({ update: true });
+    assert.equal(readlinkSync(join(both.workstation, "src/link")), "x");
+    assert.equal(readlinkSync(join(both.workstation, "link")), "/etc/passwd");
+    assert.deepEqual(readdirSync(join(both.workstation, "src/folder")), ["below"]);
+    assert.equal(readFileSync(join(both.workstation, "src/one"), "utf8"), "mine\n");
+    assert.deepEqual(done, { brought: 5, deleted: 0, trouble: "" });
+  });
+
+  test("without --update what is newer here is counted, and what is replaced is never called added", async (context) => {
+    const both = machines(context);
+    both.sh(NEWER);
+    const shown = await both.show({ delete: true });
+    assert.equal(shown.newer, 8);
+    assert.deepEqual(paths(shown), [
+      "added src/folder/below",
+      "changed link",
+      "changed src/a*b[\\c/",
+      "changed src/dir",
+      "changed src/folder/",
+      "changed src/link",
+      "changed src/one",
+      "changed src/two\\#012lines",
+      "changed src/u\u2028count leave 0",
+      "deleted src/dir/in",
+    ]);
+  });
+
+  const changed = (error: unknown) =>
+    error instanceof DevbackupError && error.trouble.code === "drift" && error.trouble.exitCode === 5;
+
+  test("nothing is done where something else would be done than was shown", async (context) => {
+    for (const [meanwhile, how] of [
+      ["rm -r copy/src", { delete: true }],
+      ["echo more >'work station/src/new'", { delete: true }],
+      ["echo edited again >'work station/src/one'", {}],
+      ["echo edited again >copy/src/one", {}],
+      ["echo there >copy/src/new", {}],
+      ["echo here >'work station/docs/a b'", {}],
+      ["echo newer >'work station/src/one'", { update: true }],
+    ] as const) {
+      const both = machines(context);
+      both.sh(CHANGE);
+      const shown = await both.show(how);
+      both.sh(meanwhile);
+      const before = execFileSync("ls", ["-lR", both.workstation], { encoding: "utf8" });
+      await assert.rejects(both.carryOut(shown), changed, meanwhile);
+      assert.equal(execFileSync("ls", ["-lR", both.workstation], { encoding: "utf8" }), before, meanwhile);
+    }
+  });
+
+  test("no more is deleted than was shown, whatever becomes of the working copy after the second look", async (context) => {
+    const both = machines(context);
+    both.sh("rm copy/src/one copy/src/two");
+    const shown = await both.show({ delete: true });
+    assert.equal(shown.counts.deleted, 2);
+    await assert.rejects(both.carryOut({ ...shown, counts: { ...shown.counts, deleted: 1 } }), changed);
+    assert.equal(readdirSync(join(both.workstation, "src")).length, 2);
+  });
+
+  test("--delete is destructive, whatever there is to be deleted when it is shown", async (context) => {
+    const both = machines(context);
+    assert.equal(syncBackAction(await both.show({ delete: true })).hazard, "destructive");
+    assert.equal(syncBackAction(await both.show()).hazard, "disruptive");
+  });
+
+  test("what lies in a subvolume of its own here is neither replaced nor deleted nor added to, and is told", async (context) => {
+    const { path } = smallDisk(context);
+    const top = join(path, "home");
+    shell('chmod 755 "$1" "$1/.."', path);
+    shell(
+      `mkdir "$1"; cd "$1"; btrfs -q subvolume create "work station"; mkdir "work station/a" "work station/b" copy
+      for s in a/inner b/inner c "d e"; do btrfs -q subvolume create "work station/$s"; echo kept >"work station/$s/file"; done
+      chown -R nobody .`,
+      top,
+    );
+    const both = machines(context, top);
+    both.sh(
+      `cd copy; rm -rf a b; echo x >b; mkdir -p c/deep "d e"; echo other-longer >c/file; echo new >c/deep/new; echo new >'d e/file'`,
+    );
+    for (const how of [{ delete: true }, { paths: ["c/deep", "c/file", "d e"] }, {}]) {
+      const shown = await both.show(how);
+      const { left } = shown;
+      assert.ok(
+        left.some((one) => one.path === "c" && one.why === "apart"),
+        JSON.stringify(left),
+      );
+      await both.carryOut(shown);
+      for (const folder of ["a/inner", "b/inner", "c", "d e"]) {
+        assert.equal(readFileSync(join(both.workstation, folder, "file"), "utf8"), "kept\n");
+        assert.deepEqual(readdirSync(join(both.workstation, folder)), ["file"]);
+      }
+    }
+  });
+
   test("a subvolume inside the dataset, of which the copy has an empty folder, is not emptied by --delete", async (context) => {
     const { path } = smallDisk(context);
     const top = join(path, "home");
@@ -135,16 +296,28 @@ describe("the working copy is brought back", { skip: whyNoDisk() }, () => {
     const both = machines(context);
     both.sh("cd copy; echo edited >src/one");
     shell('echo secret >"$1/root"; chmod 600 "$1/root"', both.copy);
-    const { trouble } = await both.bring();
-    assert.match(trouble, /root.*Permission denied/);
+    const { done } = await both.bring();
+    assert.match(done.trouble, /root.*Permission denied/);
     assert.equal(readFileSync(join(both.workstation, "src/one"), "utf8"), "edited\n");
     assert.deepEqual(readdirSync(both.workstation).includes("root"), false);
+  });
+
+  test("where a folder could not be read, it is not said that there is nothing to do", async (context) => {
+    const both = machines(context);
+    assert.equal(standingOf(await both.show()), "nothing-to-do");
+    shell('chown root "$1/docs"; chmod 700 "$1/docs"; chmod 700 "$2/docs"', both.copy, both.workstation);
+    const shown = await both.show();
+    assert.deepEqual(shown.counts, none);
+    assert.match(shown.trouble, /docs.*Permission denied/);
+    assert.equal(standingOf(shown), "incomplete");
+    both.sh("echo new >copy/src/new");
+    assert.equal(standingOf(await both.show()), "to-do");
   });
 
   test("of many, the first are named and all are counted", async (context) => {
     const both = machines(context);
     both.sh("cd copy; for n in $(seq 1000); do : >src/$n; done");
-    const { counts, items } = await both.bring({}, true);
+    const { counts, items } = await both.show();
     assert.equal(counts.added, 1000);
     assert.equal(items.length, MOST_ITEMS);
   });
@@ -155,7 +328,7 @@ describe("the working copy is brought back", { skip: whyNoDisk() }, () => {
     for (const gone of [both.copy, both.workstation]) {
       execFileSync("mv", [gone, `${gone}.away`]);
       await assert.rejects(
-        both.bring({}, true),
+        both.show(),
         (error) =>
           error instanceof DevbackupError &&
           error.trouble.code === "sync-back-failed" &&

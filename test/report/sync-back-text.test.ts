@@ -15,6 +15,7 @@ const REPORT: SyncBackReport = {
     { change: "deleted", path: "photo.raw" },
   ],
   newer: 1,
+  left: [{ why: "apart", path: "in\u001bner" }],
   newestLabel: "dev@2026-03, of 4 days ago",
   trouble: "",
 };
@@ -31,6 +32,7 @@ test("what would be brought, file by file, by which rsync, and what no snapshot 
   ~ note\\x1b[2J
   - photo.raw
   … and 1 more
+  = in\\x1bner stays: a subvolume or mount of its own
 
 1 added, 2 changed, 1 deleted.
 1 file of them is newer on the workstation than in the working copy, and would

@@ -1,6 +1,7 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { sh } from "../../transport/quote.ts";
 import { SCRATCH } from "../run-script.ts";
+import { LOOK, LOOK_FORMAT } from "./sync-back-look.ts";
 
 /** How the working copy is brought back. */
 export interface SyncBack {
@@ -11,6 +12,8 @@ export interface SyncBack {
   readonly delete: boolean;
   /** What is newer on the workstation stays. */
   readonly update: boolean;
+  /** What stays beside that, as paths below the dataset: on a file system of its own, or newer and no regular file. */
+  readonly leave: readonly string[];
 }
 
 /** As many as are named; the rest are counted. */
@@ -20,7 +23,7 @@ export const MOST_ITEMS = 200;
  * rsync(1), as the owner has it by hand: links, hard links, rights, times, ACLs and extended attributes; not the owner, who is
  * the same, and not beyond the file system, so that subvolumes and mounts inside the dataset stay as they are.
  */
-export const rsyncOptions = ({ delete: deletes, update, paths }: SyncBack): readonly string[] => [
+export const rsyncOptions = ({ delete: deletes, update, paths, leave }: SyncBack): readonly string[] => [
   "--recursive",
   "--links",
   "--hard-links",
@@ -32,6 +35,7 @@ export const rsyncOptions = ({ delete: deletes, update, paths }: SyncBack): read
   "--one-file-system",
   ...(deletes ? ["--delete"] : []),
   ...(update ? ["--update"] : []),
+  ...leave.map((path) => `--exclude=/${/[*?[]/.test(path) ? path.replace(/[*?[\\]/g, "\\$&") : path}`),
   ...(paths.length === 0 ? [] : ["--relative"]),
 ];
 
@@ -66,35 +70,40 @@ sed -n 's/.*\\(rsync: .*\\)/said \\1/p' "$w/log" | tail -c 4000 >&2
 exit "$code"`;
 
 /**
- * On the workstation: an rsync that takes from the one behind stdin and stdout. On stderr at last, a line each: `said …` of
- * rsync, `item KIND PATH`, `count KIND N` and `code N`. Paths are printable: rsync(1) escapes what is not.
+ * On the workstation: an rsync that takes from the one behind stdin and stdout; a dry one without `mostDeleted`, which is how many
+ * may be deleted. On stderr at last, a line each: `said …` of rsync, what {@link LOOK} says, or `count KIND N`, and `code N`.
  */
-export function takeScript(back: SyncBack, dryRun: boolean): string {
-  const { dataset, paths } = back;
-  const dry = dryRun ? ["--dry-run"] : [];
-  const options = [...rsyncOptions(back), ...dry, "--no-motd", "--out-format=%i %n"];
+export function takeScript(back: SyncBack, mostDeleted?: number): string {
+  const { dataset, paths, update } = back;
+  const options = [
+    ...rsyncOptions(back),
+    ...(mostDeleted === undefined ? ["--dry-run"] : []),
+    ...(mostDeleted !== undefined && back.delete ? [`--max-delete=${mostDeleted}`] : []),
+    "--no-motd",
+    "--8-bit-output",
+    `--out-format=${LOOK_FORMAT}`,
+  ];
   const [names, from] =
     paths.length === 0 ? [":", []] : [sh`printf '%s\0' ${paths}`, ["--files-from=-", "--from0"]];
   return `${SCRATCH}
 set -u
-${sh`owner=${dataset.owner} most=${MOST_ITEMS}`}
-${AS_OWNER}
+${sh`owner=${dataset.owner} most=${MOST_ITEMS} update=${update ? "yes" : ""}`}
+${AS_OWNER}${LOOK}
 exec 3<&0 4>&1 </dev/null >&2
 ${sh`cd ${dataset.path}`} || exit 1
-${names} | ${sh`as_owner rsync ${options} ${from} --rsh=${RELAY} devbackup::copy/ ./`} >"$w/items" 2>"$w/said"
+${names} | ${sh`as_owner env TZ=UTC rsync ${options} ${from} --rsh=${RELAY} devbackup::copy/ ./`} >"$w/items" 2>"$w/said"
 code=$?
 exec 3<&- 4>&-
 tail -c 4000 "$w/said" | sed 's/^/said /' >&2
-awk -v most="$most" -v shown="$w/shown" '
-  { kind = "" }
-  /^[<>ch.][fdLDS]/ { kind = /^..\\+\\+\\+/ ? "added" : "changed" }
-  /^\\*deleting/ { kind = "deleted" }
-  kind != "" { if (n++ < most) print "item", kind, substr($0, 13) >shown; count[kind]++ }
-  END { for (kind in count) print "count", kind, count[kind] }' "$w/items" >&2
-[ ! -e "$w/shown" ] || head -c 40000 "$w/shown" >&2
+${mostDeleted === undefined ? 'look || { echo "said what stands here could not be compared with it"; code=1; }' : COUNT}
 echo "
-code $code" >&2`;
+code $code"`;
 }
+
+const COUNT = `awk '
+  /^[<>ch.][fdLDS]/ { brought++ }
+  /^\\*deleting/ { deleted++ }
+  END { print "count brought", brought + 0; print "count deleted", deleted + 0 }' "$w/items"`;
 
 /**
  * What rsync takes for its remote shell: the descriptors that the script was given. It ends when the other end does, as ssh

@@ -1,113 +1,174 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
-import type { HostName } from "../../domain/names.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
 import type { Action } from "../../plan/plan.ts";
-import type { Host } from "../../transport/host.ts";
 import { failedEnd, pipe } from "../../transport/pipe.ts";
 import { actionId, propose } from "../answer.ts";
-import { expectSuccess } from "../run-script.ts";
-import type { View } from "../view.ts";
-import { giveScript, readinessScript, type SyncBack, takeScript } from "./sync-back-script.ts";
+import type { Ends } from "./sync-back-ready.ts";
+import { giveScript, type SyncBack, takeScript } from "./sync-back-script.ts";
 
 export const CHANGES = ["added", "changed", "deleted"] as const;
 export type Change = (typeof CHANGES)[number];
 
-/** What rsync has done, or would do. */
-export interface Brought {
+/** What rsync would do. */
+export interface Shown {
+  /** With what of it was left out. */
+  readonly back: SyncBack;
   readonly counts: Readonly<Record<Change, number>>;
+  /** Of those that change, as many are newer on the workstation. */
+  readonly newer: number;
   /** The first of them. */
   readonly items: readonly { readonly change: Change; readonly path: string }[];
+  /** What stays as it is, and why: in a subvolume or mount of its own, or newer. */
+  readonly left: readonly Left[];
+  /** Of all of it, and of what it would replace: where that is another, so is what would be done. */
+  readonly digest: string;
   /** What it could not do; empty where all went well. */
   readonly trouble: string;
 }
 
-/** The two ends: the server gives, the workstation takes. */
-export interface Ends {
-  readonly server: Host;
-  readonly workstation: Host;
+export interface Left {
+  readonly why: "apart" | "newer";
+  readonly path: string;
 }
 
-/** @throws DevbackupError where the server has no working copy of ours, or either end can't do it */
-export async function refuseUnready({ spec, facts }: View, { server, workstation }: Ends): Promise<void> {
-  const refuse = (
-    host: HostName,
-    code: "no-working-copy" | "rsync-missing" | "no-such-user",
-    what: string,
-    next: string,
-  ) => {
-    throw new DevbackupError({ code, exitCode: 1, host, what, state: "Nothing was changed", next });
-  };
-  const { workingCopy: copy } = facts;
-  if (
-    spec.workingCopy === null ||
-    copy.kind === "absent" ||
-    (copy.kind === "known" && copy.value.kind !== "subvolume")
-  )
-    refuse(
-      spec.server,
-      "no-working-copy",
-      spec.workingCopy === null
-        ? `no working copy of ${spec.name} is declared`
-        : `there is no working copy at ${spec.workingCopy}`,
-      spec.workingCopy === null
-        ? "for one: `working_copy: PATH` in the desired state, then: devbackup apply"
-        : "devbackup apply makes it",
-    );
-  for (const host of [server, workstation]) {
-    const { stdout } = await expectSuccess(host, readinessScript(spec), {
-      code: "sync-back-failed",
-      what: "it could not be looked at",
-      state: "Nothing was changed",
-    });
-    if (!/^rsync$/m.test(stdout))
-      refuse(
-        host.name,
-        "rsync-missing",
-        "rsync is not installed there, and nothing else needs it",
-        "on that host: apt-get install rsync (or with dnf, pacman, zypper)",
-      );
-    if (!/^owner$/m.test(stdout))
-      refuse(
-        host.name,
-        "no-such-user",
-        `there is no user ${spec.owner}, as whom it is done`,
-        "make that user there, or name another as `owner`",
-      );
+/** What rsync has done. */
+export interface Brought {
+  readonly brought: number;
+  readonly deleted: number;
+  /** What it could not do; empty where all went well. */
+  readonly trouble: string;
+}
+
+/** Where something is left out, something else can come up: the other of two hard links, say. */
+const MOST_ROUNDS = 5;
+
+/**
+ * A dry run. What lies on another file system of the workstation is left out, and with `update` what is newer there.
+ *
+ * @throws DevbackupError where it can't be told
+ */
+export async function preview(back: SyncBack, ends: Ends, signal: AbortSignal): Promise<Shown> {
+  let left: readonly Left[] = [];
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const paths = left.map(({ path }) => path);
+    const shown = await dryRun({ ...back, leave: [...back.leave, ...paths] }, ends, signal);
+    if (shown.left.length === 0) return { ...shown, left };
+    left = [...left, ...shown.left];
   }
+  throw failed(back.dataset, ends, "what is to stay there grows with every look at it", NOTHING);
 }
 
-/** @throws DevbackupError where nothing of it could be done */
-export async function bring(
+/**
+ * Does what was shown, where a second dry run says the same.
+ *
+ * @throws DevbackupError exit code 5 where it says something else, or rsync would delete more; else where it could not be done
+ */
+export async function bring(shown: Shown, ends: Ends, signal: AbortSignal): Promise<Brought> {
+  const { back, counts } = shown;
+  const again = await dryRun(back, ends, signal);
+  if (again.digest !== shown.digest || again.left.length > 0)
+    throw changedSince(back.dataset, "Nothing was changed");
+  if (withoutLeft(back) === null) return { brought: 0, deleted: 0, trouble: again.trouble };
+  const { lines, code, trouble } = await run(back, ends, signal, counts.deleted);
+  if (code === MOST_DELETED)
+    throw changedSince(
+      back.dataset,
+      `Deleted were at most the ${counts.deleted} that were shown; what was to be brought stands there`,
+    );
+  return { brought: countOf(lines, "brought"), deleted: countOf(lines, "deleted"), trouble };
+}
+
+async function dryRun(back: SyncBack, ends: Ends, signal: AbortSignal): Promise<Shown> {
+  if (withoutLeft(back) === null)
+    return {
+      back,
+      counts: { added: 0, changed: 0, deleted: 0 },
+      newer: 0,
+      items: [],
+      left: [],
+      digest: "",
+      trouble: "",
+    };
+  const { lines, trouble } = await run(back, ends, signal);
+  const digest = matches(lines, /^shown ([0-9a-f]{64})$/)[0]?.[1];
+  const left = matches(lines, /^leave (apart|newer) (.*)$/s).map(([, why, path = ""]) => ({
+    why: why as Left["why"],
+    path: unescaped(path),
+  }));
+  if (digest === undefined || left.length !== countOf(lines, "leave"))
+    throw failed(back.dataset, ends, "too much of it is to stay there; name what to bring instead", NOTHING);
+  return {
+    back,
+    counts: {
+      added: countOf(lines, "added"),
+      changed: countOf(lines, "changed"),
+      deleted: countOf(lines, "deleted"),
+    },
+    newer: countOf(lines, "newer"),
+    items: matches(lines, /^item (added|changed|deleted) (.*)$/s).map(([, change, path = ""]) => ({
+      change: change as Change,
+      path,
+    })),
+    left,
+    digest,
+    trouble,
+  };
+}
+
+/** An rsync between the two; dry, unless it is said how many may be deleted. */
+async function run(
   back: SyncBack,
   ends: Ends,
-  dryRun: boolean,
   signal: AbortSignal,
-): Promise<Brought> {
+  mostDeleted?: number,
+): Promise<{ readonly lines: readonly string[]; readonly code: number; readonly trouble: string }> {
   const result = await pipe({
     from: ends.server,
     source: giveScript(back.dataset),
     to: ends.workstation,
-    sink: takeScript(back, dryRun),
+    sink: takeScript(withoutLeft(back) ?? back, mostDeleted),
     back: true,
     signal,
   });
-  const { stderr } = result.sink;
-  const code = Number(/^code (\d+)$/m.exec(stderr)?.[1] ?? Number.NaN);
-  const said = [...`${stderr}\n${result.source.stderr}`.matchAll(/^said (.*)$/gm)]
+  const lines = result.sink.stderr.split("\n");
+  const code = Number(matches(lines, /^code (\d+)$/)[0]?.[1] ?? Number.NaN);
+  const said = matches([...lines, ...result.source.stderr.split("\n")], /^said (.*)$/s)
     .map(([, line = ""]) => line)
     .join("\n");
-  if (code !== 0 && !PARTIAL.has(code))
-    throw failed(back.dataset, ends, said || failedEnd(result)?.why, dryRun);
-  const count = (kind: Change) => Number(new RegExp(`^count ${kind} (\\d+)$`, "m").exec(stderr)?.[1] ?? 0);
-  return {
-    counts: { added: count("added"), changed: count("changed"), deleted: count("deleted") },
-    items: [...stderr.matchAll(/^item (added|changed|deleted) (.*)$/gm)].map(([, change, path = ""]) => ({
-      change: change as Change,
-      path,
-    })),
-    trouble: PARTIAL.get(code) === "partial" ? said : "",
-  };
+  if (code !== 0 && code !== MOST_DELETED && !PARTIAL.has(code))
+    throw failed(
+      back.dataset,
+      ends,
+      said || failedEnd(result)?.why,
+      mostDeleted === undefined
+        ? NOTHING
+        : "What was brought so far stays, each file whole; it is safe to run again",
+    );
+  return { lines, code, trouble: PARTIAL.get(code) === "partial" ? said : "" };
 }
+
+/** rsync refuses to be asked for what is left out; null where nothing remains. */
+function withoutLeft(back: SyncBack): SyncBack | null {
+  if (back.paths.length === 0) return back;
+  const paths = back.paths.filter(
+    (path) => !back.leave.some((left) => left === path || path.startsWith(`${left}/`)),
+  );
+  return paths.length === 0 ? null : { ...back, paths };
+}
+
+/** rsync(1) writes control characters of names as `\\#ooo`. */
+const unescaped = (path: string): string =>
+  path.replace(/\\#([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+
+/** Line by line: a name may have what a pattern takes for the end of one, U+2028 say. */
+const matches = (lines: readonly string[], pattern: RegExp): readonly (readonly string[])[] =>
+  lines.map((line) => pattern.exec(line)).filter((found) => found !== null);
+
+const countOf = (lines: readonly string[], kind: string): number =>
+  Number(matches(lines, new RegExp(`^count ${kind} (\\d+)$`))[0]?.[1] ?? 0);
+
+/** Exit code of rsync(1) where `--max-delete` has stopped it from deleting more. */
+const MOST_DELETED = 25;
 
 /** Exit codes of rsync(1) where it went on without some files: 24 where the server has deleted them meanwhile. */
 const PARTIAL: ReadonlyMap<number, "partial" | "vanished"> = new Map([
@@ -115,11 +176,13 @@ const PARTIAL: ReadonlyMap<number, "partial" | "vanished"> = new Map([
   [24, "vanished"],
 ]);
 
+const NOTHING = "Nothing was changed";
+
 const failed = (
   spec: DatasetSpec,
   { workstation }: Ends,
   why: string | undefined,
-  dryRun: boolean,
+  state: string,
 ): DevbackupError =>
   new DevbackupError({
     code: "sync-back-failed",
@@ -127,19 +190,31 @@ const failed = (
     host: workstation.name,
     what: `the working copy could not be brought back to ${spec.path}`,
     ...(why !== undefined && { why }),
-    state: dryRun
-      ? "Nothing was changed"
-      : "What was brought so far stays, each file whole; it is safe to run again",
+    state,
   });
 
+const changedSince = (spec: DatasetSpec, state: string): DevbackupError =>
+  new DevbackupError({
+    code: "drift",
+    exitCode: 5,
+    host: spec.workstation,
+    what: `what is there has changed since it was shown, in ${spec.path} or in the working copy`,
+    state,
+    next: "the same command again, which shows what it is now",
+  });
+
+/** A dry run that could not look everywhere does not say that there is nothing to do. */
+export const standingOf = ({ counts, trouble }: Shown): "to-do" | "nothing-to-do" | "incomplete" =>
+  CHANGES.some((kind) => counts[kind] > 0) ? "to-do" : trouble === "" ? "nothing-to-do" : "incomplete";
+
 /** What is asked for: it replaces what somebody may have worked on since. */
-export const syncBackAction = (back: SyncBack, { counts }: Brought): Action<SyncBack> =>
+export const syncBackAction = ({ back, counts }: Shown): Action<SyncBack> =>
   propose("sync-back", back.dataset, {
     id: actionId("sync-back", back.dataset.name),
     host: back.dataset.workstation,
     stage: "hydrate",
     change: "update",
-    hazard: counts.deleted > 0 ? "destructive" : "disruptive",
+    hazard: back.delete ? "destructive" : "disruptive",
     summary: `bring the working copy of ${back.dataset.server} back to ${back.dataset.path}`,
     reason: CHANGES.flatMap((kind) => (counts[kind] > 0 ? [`${counts[kind]} ${kind}`] : [])).join(", "),
     input: back,
