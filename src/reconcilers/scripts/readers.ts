@@ -96,10 +96,18 @@ export const readManifest = (spec: DatasetSpec): string =>
 m=${manifestFile(spec)} tab=$(printf '\t')
 `}${SIGNATURE_STATE}${SIGNED}${CHAIN}`;
 
-/** Shell function `refuse WHAT`: what is stored is in doubt. And nobody but root gets further. */
+/**
+ * Shell function `refuse WHAT`: what is stored is in doubt. And nobody but root gets further, nor anybody where the repository
+ * is not set up: of what can't be looked into, or lies on a disk that is not mounted, nobody knows that there is nothing.
+ */
 export const enterRepository = (spec: DatasetSpec): string => sh`
 refuse() { stop 6 "$1" "Nothing was changed." "next: devbackup plan, where you apply from, says what is wrong and what mends it"; }
-[ ! -e ${spec.repository} ] || (cd ${spec.repository} && { [ ! -e manifests ] || [ -r manifests ]; }) 2>/dev/null || stop 1 ${`${spec.repository} is root's`} "Nothing was changed." "next: the same behind sudo"
+[ -e ${spec.repository} ] || stop 1 ${`${spec.repository} is not there, or not yours to look at`} "Nothing was changed." "next: the same behind sudo; if it is missing then too, mount its disk, or set it up with devbackup apply, where you apply from"
+(cd ${spec.repository}) 2>/dev/null || stop 1 ${`${spec.repository} is root's`} "Nothing was changed." "next: the same behind sudo"
+for each in manifests artifacts; do
+  [ -e ${`${spec.repository}/`}"$each" ] || stop 1 ${`${spec.repository} is not set up: it has no `}"$each" "Nothing was changed." "next: mount its disk, if it has one; else devbackup apply, where you apply from"
+  (cd ${`${spec.repository}/`}"$each" && [ -r . ]) 2>/dev/null || stop 1 ${`${spec.repository} is root's`} "Nothing was changed." "next: the same behind sudo"
+done
 `;
 
 export const SIGNED = `state=

@@ -1,5 +1,6 @@
 import type { CloudSpec, DatasetSpec } from "../../desired-state/desired-state.ts";
 import { ARTIFACT_SUFFIX, datasetKeys } from "../../domain/artifact.ts";
+import { type Cadence, LABEL_SHAPE, PERIOD } from "../../domain/label.ts";
 import { renderManifest } from "../../domain/manifest.ts";
 import { takeLockScript } from "../../transport/lock-script.ts";
 import { sh } from "../../transport/quote.ts";
@@ -10,6 +11,7 @@ import { identityFile } from "../keys/key-files.ts";
 import { SIGNATURE_STATE, signatureFunctions } from "../keys/signature.ts";
 import { ENTER } from "../machine/enter.ts";
 import { hydratedFolder } from "../machine/folders.ts";
+import { RESERVE_BYTES } from "../machine/place.ts";
 import { stateEnvScript } from "../manifest/state-env-script.ts";
 import { manifestFile, ROW_SUFFIX, stateEnvFile } from "../manifest/store.ts";
 import { writingScript } from "../manifest/write-manifest.ts";
@@ -49,7 +51,7 @@ write() {
   ) <"$w/manifest"
   [ $? = 0 ] || stop 1 "the manifest could not be written" "Nothing that was complete has been touched; it is safe to run this again."
 }
-${isHydrated(spec)}${KNOWN_ALREADY(stateEnvFile(spec))}${TAKE_IN}`,
+${isHydrated(spec)}${GIVEN}${KNOWN_ALREADY(stateEnvFile(spec))}${OF_THIS_PERIOD(spec)}${TAKE_IN}`,
   );
 
 const ASKED = `
@@ -82,14 +84,26 @@ tell() {
 }
 `;
 
+/**
+ * Of the file, in a folder of whoever it is: `at_given` goes there, and ends the script where it is no file; `is_given`: there
+ * is something of its name. `given BYTES` prints that much of it; whoever asks for a byte more than it has sees that it has
+ * grown. It can be another one at any moment: so it is opened once, and neither a link that has come in its place is
+ * followed nor a writer of a FIFO waited for (open(2)).
+ */
+const GIVEN = `
+is_given() { [ -e "$source" ] || [ -L "$source" ]; }
+at_given() { enter "\${folder:-/}" && [ -f "./$file" ] && [ ! -L "./$file" ] || stop 1 "$source is no file" "Nothing was changed."; }
+given() { dd if="./$file" iflag=nofollow,nonblock,fullblock,count_bytes count="$1" bs=1M status=none; }
+`;
+
 /** A row stays as it is: the same artifact once more is nothing to do, another one of its name is refused. */
 const KNOWN_ALREADY = (stateEnv: string): string => `
 row=$([ ! -e "$m" ] || awk -F '\\t' -v label="$label" 'NR > 1 && $2 == label' "$m")
 if [ -n "$row" ]; then
   [ "$(printf '%s' "$row" | cut -f7)" = "$path" ] || stop 1 "$name@$label is registered already, as $(printf '%s' "$row" | cut -f7), and labels are never rewritten" "Nothing was changed."
-  if [ -e "$source" ]; then
-    enter "\${folder:-/}" && [ -f "./$file" ] && [ ! -L "./$file" ] || stop 1 "$source is no file" "Nothing was changed."
-    [ "./$file" -ef "$final" ] || [ "$(openssl dgst -sha256 -r <"./$file" | cut -c1-64)" = "$(printf '%s' "$row" | cut -f6)" ] ||
+  if is_given; then
+    at_given
+    [ "./$file" -ef "$final" ] || [ "$(given $(($(printf '%s' "$row" | cut -f5) + 1)) | openssl dgst -sha256 -r | cut -c1-64)" = "$(printf '%s' "$row" | cut -f6)" ] ||
       stop 6 "$source is not the artifact that is registered as $file" "Nothing was changed; labels are never rewritten."
   fi
   [ -e "$final" ] || stop 1 "$file is registered, and the repository has lost it" "Nothing was changed." "next: devbackup manifest import \${folder:-/}, which proves it and puts it back"
@@ -124,8 +138,25 @@ after_parent() {
 }
 `;
 
+/** As the shell writes them: what a label looks like, and how date(1) prints that of a moment. */
+const LABELS: Record<Cadence, readonly [pattern: string, format: string]> = {
+  monthly: ["[0-9][0-9][0-9][0-9]-[0-9][0-9]", "+%Y-%m"],
+  weekly: ["[0-9][0-9][0-9][0-9]-W[0-9][0-9]", "+%G-W%V"],
+  daily: ["[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]", "+%Y-%m-%d"],
+};
+
+/** Labels only grow: behind one of a period to come, no run would find a place for its own. */
+const OF_THIS_PERIOD = ({ cadence, timezone }: DatasetSpec): string => `
+of_this_period() {
+  case $label in ${LABELS[cadence][0]}) ;; *) stop 1 "$name has a label for each ${PERIOD[cadence]}, ${LABEL_SHAPE[cadence]}, and $label is none" "Nothing was registered." ;; esac
+  current=${sh`$(TZ=${timezone} date ${LABELS[cadence][1]})`}
+  [ "$(printf '%s\\n' "$label" "$current" | LC_ALL=C sort | tail -n 1)" = "$current" ] ||
+    stop 1 "$name@$label is of a ${PERIOD[cadence]} to come: by the clock here it is $current" "Nothing was registered. Labels only grow, and none before it could follow."
+}
+`;
+
 const TAKE_IN = `${STREAMS}
-[ -e "$source" ] || [ -e "$waiting" ] || stop 1 "there is no $source" "Nothing was changed."
+is_given || [ -e "$waiting" ] || stop 1 "there is no $source" "Nothing was changed."
 for r in "$tmp"/*${ROW_SUFFIX}; do
   [ "$r" = "$waiting" ] || [ ! -e "$r" ] || stop 1 "\${r##*/} waits for the manifest" "Nothing was changed." "next: devbackup apply, where you apply from, and then the same again"
 done
@@ -139,16 +170,22 @@ if [ -e "$final" ]; then
   # its row was written before it got its name: only the manifest is missing
   row=$(cat -- "$waiting")
 else
-  enter "\${folder:-/}" && [ -f "./$file" ] && [ ! -L "./$file" ] || stop 1 "$source is no file" "Nothing was changed."
+  of_this_period
+  at_given
   entered=yes
+  size=$(stat -c %s -- "./$file") || stop 1 "$source is no file" "Nothing was changed."
+  room=$(($(df -B1 --output=avail -- "$tmp" | tail -n 1) - ${RESERVE_BYTES}))
+  [ "$size" -le "$room" ] || stop 1 "there is no room for $source in $repository: it takes $size bytes, and $((room > 0 ? room : 0)) are left for it" "Nothing was registered." "next: free some space there, then the same again"
   rm -f -- "$waiting"
   t=$tmp/$file${IMPORT_SUFFIX}
   trap 'rm -rf "$w"; rm -f -- "$t"; : >"$held_by"' EXIT
-  (umask 077; rm -f -- "$t"; cp --reflink=auto -- "./$file" "$t" && sync "$t") || stop 1 "$source could not be copied into the repository" "Nothing was registered."
+  (umask 077; rm -f -- "$t"; given $((size + 1)) >"$t" && sync "$t") || stop 1 "$source could not be copied into the repository" "Nothing was registered."
+  [ "$(stat -c %s -- "$t")" = "$size" ] || stop 1 "$source changed while it was read" "Nothing was registered." "next: the same again, once nobody writes it"
   read_artifact "$t" || stop 1 "$source could not be read" "Nothing was registered."
+  # the words of age and zstd quote the file, which may be another one than whoever asks can read
   case $(word_of 2 1) in
     sha256) ;;
-    *) stop 6 "$source is damaged, or not encrypted to this server: $(printf '%s\\n' "$found" | sed -n '2s/^damaged //p' | tr -cd '[:print:]')" "Nothing was registered." ;;
+    *) stop 6 "$source is damaged, or not encrypted to this server" "Nothing was registered." ;;
   esac
   [ "$(printf '%s\\n' "$found" | wc -l)" = 3 ] && [ "$(word_of 3 2)" = "./$name@$label" ] || stop 6 "what $source holds is not the snapshot $name@$label" "Nothing was registered."
   case $type:$(word_of 3 1) in full:subvol | incr:snapshot) ;; *) stop 6 "$source is not of the kind that its name says" "Nothing was registered." ;; esac

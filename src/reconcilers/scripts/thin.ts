@@ -154,7 +154,7 @@ for name in $names; do
   latest=${OWN_FOLDER}/ls_\${name}_latest_label.sh
   case $name in *[!a-z0-9_-]*) latest= ;; esac
   [ -x "$latest" ] || stop 1 "there is no dataset $name here" "Nothing was sent."
-  newest=$("$latest") || exit
+  newest=$("$latest") || { code=$?; continue; }
   if [ "$newest" = none ]; then echo "Nothing of $name is backed up yet."; continue; fi
   (run ${command(["apply", "--only", "cloud", "--host", host])} --dataset "$name" --label "$newest" "$@") || code=$?
 done

@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import type { DatasetName } from "../../../src/domain/names.ts";
-import { type Standing, standing, streamFor, type Tools } from "./standing.ts";
+import { type How, type Standing, standing, streamFor, type Tools } from "./standing.ts";
 
 const LATEST = "ls_dev_latest_label.sh";
 const PLAN = "ls_dev_plan_restore.sh";
@@ -43,8 +52,6 @@ for (const tools of ["dash", "busybox"] as const)
     test("the newest label, or none", (context) => {
       const empty = standing(context, tools);
       assert.deepEqual([empty.run(LATEST).stdout, empty.run(LATEST).code], ["none\n", 0]);
-      rmSync(empty.path(), { recursive: true });
-      assert.equal(empty.run(LATEST).stdout, "none\n");
       assert.equal(backedUp(context, tools).run(LATEST).stdout, "2026-04\n");
     });
 
@@ -103,6 +110,44 @@ test("nothing is told of a manifest that the server has not signed, nor where it
   refused(/is gone, and artifacts are there/);
 });
 
+describe("of a repository that could not be looked into, nobody hears that it is empty", () => {
+  const unknown = (there: Standing, says: RegExp, how: How = {}) => {
+    for (const script of [LATEST, PLAN, SEND, "push_to_cloud.sh"]) {
+      const { code, stdout, stderr } = there.run(script, script === SEND ? ["latest"] : [], how);
+      assert.deepEqual([code, stdout], [1, ""], script);
+      assert.match(stderr, says);
+      assert.match(stderr, /next: /);
+    }
+  };
+
+  test("its disk is not mounted, or it was never set up", (context) => {
+    const there = backedUp(context);
+    renameSync(there.path(), `${there.path()}.away`);
+    unknown(there, /it's a repository is not there, or not yours to look at/);
+    // where the disk would be
+    mkdirSync(there.path());
+    unknown(there, /is not set up: it has no manifests/);
+    mkdirSync(there.path("manifests"));
+    unknown(there, /is not set up: it has no artifacts/);
+  });
+
+  test("it, a folder above it, or one in it is closed to whoever asks", (context) => {
+    const there = backedUp(context);
+    const top = dirname(there.path());
+    const closed = join(top, "closed");
+    chmodSync(top, 0o755);
+    for (const folder of [there.path("artifacts"), there.path("manifests"), there.path()]) {
+      chmodSync(folder, 0o700);
+      unknown(there, /is root's/, { nobodys: true });
+      chmodSync(folder, 0o755);
+    }
+    mkdirSync(closed, { mode: 0o700 });
+    renameSync(there.path(), join(closed, "dev"));
+    symlinkSync(join(closed, "dev"), there.path());
+    unknown(there, /is not there, or not yours to look at/, { nobodys: true });
+  });
+});
+
 describe("LS_send.sh", () => {
   const streams = (...of: readonly (readonly [label: string, parent?: string])[]) =>
     Buffer.concat(of.map(([label, parent]) => streamFor(label, parent)));
@@ -117,7 +162,7 @@ describe("LS_send.sh", () => {
   });
 
   test("of several datasets, the one that is named", (context) => {
-    const there = standing(context, "dash", "www" as DatasetName);
+    const there = standing(context, "dash", { beside: "www" as DatasetName });
     assert.equal(there.run("ls_dev_register_artifact.sh", [there.artifact("2026-01")]).code, 0);
     assert.deepEqual(there.run(SEND, ["dev@latest"]).bytes, streams(["2026-01"]));
     for (const [given, says] of [

@@ -8,6 +8,7 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -114,11 +115,21 @@ describe("what is refused, and leaves everything as it was", () => {
       says: /can't take dev@2026-04/,
       file: (there) => there.artifact("2026-04", "2026-03"),
     },
-    {
-      name: "no month of the calendar",
+    ...["2026-03-09", "2026-W11", "2026-3"].map((label) => ({
+      name: `${label}, where each month has a label`,
       code: 1,
-      says: /can't take dev@2026-13/,
-      file: (there) => there.artifact("2026-13", undefined, {}),
+      says: new RegExp(`dev has a label for each month, YYYY-MM, and ${label} is none`),
+      file: (there: Standing) => there.artifact(label),
+    })),
+    {
+      name: "what the disk has no room for",
+      code: 1,
+      says: /no room for .* it takes 8796093022208 bytes, and \d+ are left.*\n.*\n.*next: free/,
+      file: (there) => {
+        const file = there.artifact("2026-03");
+        truncateSync(file, 2 ** 43);
+        return file;
+      },
     },
     ...[
       "dev@2026-03.send.zst.age",
@@ -186,13 +197,87 @@ describe("what is refused, and leaves everything as it was", () => {
       const there = standing(context);
       ok(there.run(REGISTER, [there.artifact("2026-02")]));
       const given = file(there);
-      const before = existsSync(given) ? readFileSync(given) : null;
+      const content = () =>
+        existsSync(given) && statSync(given).size < 2 ** 20 ? readFileSync(given) : existsSync(given);
+      const before = content();
       const ran = there.run(REGISTER, [given]);
       assert.match(ran.stderr, says);
       assert.equal(ran.code, code);
       whole(there, ["2026-02"]);
-      assert.deepEqual(existsSync(given) ? readFileSync(given) : null, before);
+      assert.deepEqual(content(), before);
     });
+});
+
+test("no month of the calendar is refused", (context) => {
+  const there = standing(context);
+  const { code, stderr } = there.run(REGISTER, [there.artifact("2025-13")]);
+  assert.equal(code, 1);
+  assert.match(stderr, /can't take dev@2025-13/);
+  assert.ok(!existsSync(there.path(MANIFEST)));
+});
+
+describe("a period to come is refused: behind it none of those before could follow", () => {
+  for (const [cadence, timezone, now, current, next] of [
+    ["monthly", "UTC", "2026-01-31T23:30Z", "2026-01", "2026-02"],
+    ["monthly", "Europe/Berlin", "2026-01-31T23:30Z", "2026-02", "2026-03"],
+    ["weekly", "UTC", "2027-01-03T12:00Z", "2026-W53", "2027-W01"],
+    ["daily", "America/New_York", "2026-03-01T04:30Z", "2026-02-28", "2026-03-01"],
+  ] as const)
+    test(`${cadence}, ${timezone}`, (context) => {
+      const there = standing(context, "dash", { spec: { cadence, timezone } });
+      const programs = {
+        date: `PATH=\${PATH#*:}; case $1 in +*) set -- -d ${now} "$1" ;; esac; exec date "$@"`,
+      };
+      const { code, stderr } = there.run(REGISTER, [there.artifact(next)], { programs });
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        new RegExp(`dev@${next} is of a .* to come: by the clock here it is ${current}\n`),
+      );
+      assert.ok(!existsSync(there.path(MANIFEST)));
+      ok(there.run(REGISTER, [there.artifact(current)], { programs }));
+    });
+});
+
+/** What a user puts where the file was, in the moment before it is opened. */
+describe("root reads no other file than the one that is given", () => {
+  const SECRET = "ONLY-ROOT-READS-THIS";
+  for (const registered of [false, true])
+    for (const [name, put] of [
+      ["a link", 'ln -sf "$there/secret" "$given"'],
+      ["a FIFO", 'rm "$given"; mkfifo "$given"'],
+      [
+        "a FIFO that is written to",
+        'rm "$given"; mkfifo "$given"; exec 5<>"$given"; head -c 9999 /dev/zero >&5',
+      ],
+      ["a longer file", 'head -c 999999 /dev/zero >>"$given"'],
+      ["a file of its words", 'cat "$there/secret" >"$given"'],
+    ] as const)
+      test(`${name} comes instead${registered ? ", of one that is registered" : ""}`, (context) => {
+        const there = standing(context);
+        const given = there.artifact("2026-01");
+        if (registered) {
+          copyFileSync(given, `${given}.kept`);
+          ok(there.run(REGISTER, [given]));
+          copyFileSync(`${given}.kept`, given);
+        }
+        const before = registered ? manifestOf(there) : null;
+        writeFileSync(join(dirname(given), "secret"), `${SECRET}\n`, { mode: 0o600 });
+        // whichever of them opens it
+        const opens = (tool: string) => `there='${dirname(given)}' given='${given}'
+[ -e "$there/put" ] || { : >"$there/put"; ${put}; }
+PATH=\${PATH#*:}; timeout 20 ${tool} "$@"; code=$?
+[ "$code" != 124 ] || : >"$there/waited"; exit "$code"`;
+        const programs = Object.fromEntries(["cp", "dd"].map((tool) => [tool, opens(tool)]));
+        const { code, stdout, stderr } = there.run(REGISTER, [given], { programs });
+        assert.ok(existsSync(join(dirname(given), "put")), "nothing was put in its way");
+        assert.ok(!existsSync(join(dirname(given), "waited")), "a writer was waited for, under the lock");
+        assert.ok(code === 1 || code === 6, `${code}: ${stderr}`);
+        assert.doesNotMatch(stdout + stderr, new RegExp(SECRET));
+        assert.deepEqual(readdirSync(there.path("tmp")), []);
+        assert.equal(existsSync(there.path(MANIFEST)) ? manifestOf(there) : null, before);
+        assert.equal(readFileSync(there.path("locks/apply.lock"), "utf8"), "");
+      });
 });
 
 test("an increment on another snapshot than its parent could never be received, and is refused", (context) => {

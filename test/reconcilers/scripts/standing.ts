@@ -35,11 +35,13 @@ export interface Standing {
   readonly artifact: (label: string, parent?: string, how?: { as?: string; stream?: Buffer }) => string;
 }
 
-interface How {
+export interface How {
   /** Stands first in the PATH: programs by name, as scripts. */
   readonly programs?: Readonly<Record<string, string>>;
   /** In a session of its own: a kill of its process group ends all that it has started, and no more. */
   readonly apart?: boolean;
+  /** Nobody's: not root's. What stands there has to be open for that. */
+  readonly nobodys?: boolean;
 }
 
 export const ls = "ls" as HostName;
@@ -55,16 +57,21 @@ export const streamFor = (label: string, parent?: string): Buffer =>
   streamOf([parent === undefined ? "subvol" : "snapshot", `dev@${label}`], ["mkfile", `only-in-${label}`]);
 
 /** `beside`: another dataset of the same server, of which nothing is backed up yet. */
-export function standing(context: TestContext, tools: Tools = "dash", beside?: DatasetName): Standing {
+export function standing(
+  context: TestContext,
+  tools: Tools = "dash",
+  { beside, spec: more = {} }: { beside?: DatasetName; spec?: Partial<DatasetSpec> } = {},
+): Standing {
   const folder = mkdtempSync("/tmp/scripts-");
   context.after(() => rmSync(folder, { recursive: true }));
   const repository = join(folder, "it's a repository") as AbsolutePath;
-  const all = declaring({ repository });
+  const all = declaring({ ...more, repository });
   const [spec] = all.datasets;
   if (spec === undefined) throw new RangeError("no dataset");
   const also =
     beside === undefined ? [] : [{ ...spec, name: beside, repository: join(folder, beside) as AbsolutePath }];
-  for (const { path } of repositoryFolders(spec)) mkdirSync(path, { recursive: true });
+  for (const each of [spec, ...also])
+    for (const { path } of repositoryFolders(each)) mkdirSync(path, { recursive: true });
   shell('age-keygen -o "$1" 2>"$2"', identityFile(spec), join(folder, "recipient"));
   shell('ssh-keygen -q -t ed25519 -N "" -f "$1"', signKeyFile(spec));
   const recipient = readFileSync(join(folder, "recipient"), "utf8")
@@ -78,7 +85,7 @@ export function standing(context: TestContext, tools: Tools = "dash", beside?: D
   return {
     spec,
     path: (...inside) => join(repository, ...inside),
-    run: (script, args = [], { programs = {}, apart = false } = {}) => {
+    run: (script, args = [], { programs = {}, apart = false, nobodys = false } = {}) => {
       const bin = mkdtempSync(join(folder, "bin-"));
       for (const [name, text] of Object.entries(programs)) {
         writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
@@ -89,6 +96,7 @@ export function standing(context: TestContext, tools: Tools = "dash", beside?: D
         apart ? "setsid" : "env",
         [
           ...(apart ? ["--wait"] : []),
+          ...(nobodys ? ["setpriv", "--reuid", "nobody", "--clear-groups"] : []),
           ...(tools === "busybox" ? ["busybox", "sh"] : ["dash"]),
           join(scripts, script),
           ...args,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import type { DatasetName } from "../../../src/domain/names.ts";
@@ -104,10 +104,14 @@ test("push_to_cloud.sh sends what is registered, whatever the calendar says by n
 });
 
 test("push_to_cloud.sh goes through all datasets of the server, whatever becomes of one", (context) => {
-  const there = standing(context, "dash", "www" as DatasetName);
+  const there = standing(context, "dash", { beside: "www" as DatasetName });
   assert.equal(there.run("ls_dev_register_artifact.sh", [there.artifact("2026-01")]).code, 0);
-  const { code, stdout } = there.run("push_to_cloud.sh", [], { programs: { devbackup: "exit 4" } });
+  const push = (devbackup: string) => there.run("push_to_cloud.sh", [], { programs: { devbackup } });
+  const { code, stdout } = push("exit 4");
   assert.deepEqual([code, stdout], [4, "Nothing of www is backed up yet.\n"]);
+  rmSync(there.path(), { recursive: true });
+  const without = push("exit 4");
+  assert.deepEqual([without.code, without.stdout], [1, "Nothing of www is backed up yet.\n"]);
 });
 
 test("the folder of the older pull is nothing to store: what is pulled is in the repository", (context) => {
