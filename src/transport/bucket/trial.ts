@@ -9,7 +9,10 @@ export type Right = "write" | "read" | "list" | "delete";
 /** What became of a {@link tryBucket}. */
 export type BucketTrial =
   | { readonly kind: "works" }
-  /** The keys are good and may not do all that devbackup does. `left`: the key of what could not be deleted again. */
+  /**
+   * The keys are good and may not do all that devbackup does. `left`: the key of what was not deleted again, or may have
+   * been written by a request whose answer never came.
+   */
   | { readonly kind: "lacks"; readonly rights: readonly Right[]; readonly left: string | null }
   | { readonly kind: "failed"; readonly error: DevbackupError; readonly left: string | null };
 
@@ -54,10 +57,15 @@ export async function tryBucket(
   };
   try {
     await attempt(async () => {
-      const written = await may("write", `write ${key}`, () =>
-        client.send(new sdk.PutObjectCommand({ ...at, Body: "devbackup init was here\n" })),
-      );
-      if (written) left = key;
+      const written = await may("write", `write ${key}`, async () => {
+        try {
+          await client.send(new sdk.PutObjectCommand({ ...at, Body: "devbackup init was here\n" }));
+          left = key;
+        } catch (thrown) {
+          if (mayHaveArrived(thrown)) left = key;
+          throw thrown;
+        }
+      });
       await may("list", "list the objects", () =>
         client.send(new sdk.ListObjectsV2Command({ Bucket: cloud.bucket, Prefix: key, MaxKeys: 1 })),
       );
@@ -79,4 +87,15 @@ export async function tryBucket(
   }
   if (error !== undefined) return { kind: "failed", error, left };
   return rights.length === 0 ? { kind: "works" } : { kind: "lacks", rights, left };
+}
+
+/** Of a write that failed: whether the store may have done it all the same, and only its answer was lost. */
+function mayHaveArrived(thrown: unknown): boolean {
+  const failure = failureOf(thrown, new Date());
+  if (failure?.kind === "refused") return failure.status >= 500 && verdictOf(failure) !== "unsupported";
+  if (failure?.kind !== "unreached") return false;
+  // the SDK calls a request without an answer as it calls a connection that did not come about
+  const timedOut =
+    thrown instanceof Error && thrown.name === "TimeoutError" && !/establish|^connect /.test(thrown.message);
+  return failure.reason === "broken" || timedOut;
 }

@@ -88,6 +88,27 @@ describe("a bucket is tried out", () => {
     assert.deepEqual(await stored(), []);
   });
 
+  test("a write whose answer is lost: deleted again, or named where that can't be done", async () => {
+    const lost = { on: "put", always: { answer: "lost" } } as const;
+    proxy.rules = [lost];
+    const undone = await trial();
+    assert.deepEqual([undone.kind, undone.kind === "failed" && undone.left], ["failed", null]);
+    assert.deepEqual(await stored(), []);
+    proxy.rules = [lost, { on: "delete", always: { status: 403, code: "AccessDenied" } }];
+    assert.match(said(await trial()), new RegExp(`cannot write .*delete ${KEY} there by hand`));
+    assert.deepEqual(await stored(), [KEY]);
+    // the store has it from the first attempt, and refuses the second
+    proxy.rules = [
+      { on: "put", faults: [{ answer: "lost" }], always: { status: 403, code: "AccessDenied" } },
+      { on: "delete", always: { status: 403, code: "AccessDenied" } },
+    ];
+    assert.match(said(await trial()), new RegExp(`may not write .*delete ${KEY} there by hand`));
+    assert.deepEqual(await stored(), [KEY]);
+    // and nothing is named that nobody can have written
+    proxy.rules = [{ on: "put", always: { status: 501, code: "NotImplemented" } }];
+    assert.doesNotMatch(said(await trial()), /by hand/);
+  });
+
   test("a wrong secret, a bucket that is not there, nobody at the address: each with what to do", async () => {
     proxy.rules = [];
     assert.match(said(await trial({}, "wrong")), /cannot write .*check cloud\.access_key_id/);
