@@ -2,15 +2,18 @@ import { keepMemoryOutOfCoreDumps } from "./core-dump.ts";
 import { inTodaysWords } from "./earlier-tool.ts";
 import { heedSignals } from "./interrupt.ts";
 import { buildProgram } from "./program.ts";
+import { showError } from "./show-error.ts";
 
 declare const DEVBACKUP_VERSION: string;
 
-/** Node's own for a top-level `await` that nothing ends, which the program as one executable can't have. */
-const NEVER_ENDED = 13;
-
 keepMemoryOutOfCoreDumps();
 heedSignals();
-process.exitCode = NEVER_ENDED;
+let ended = false;
+// comes where nothing is left that could still bring what the command waits for
+process.once("beforeExit", async () => {
+  const defect = new Error("the command waits for what never comes");
+  if (!ended) process.exitCode = await showError(defect, { color: false });
+});
 void inTodaysWords(process.argv.slice(2))
   .then(async (words) => {
     if (typeof words === "number") process.exitCode = words;
@@ -18,5 +21,5 @@ void inTodaysWords(process.argv.slice(2))
     else await buildProgram(DEVBACKUP_VERSION).parseAsync(words, { from: "user" });
   })
   .then(() => {
-    if (process.exitCode === NEVER_ENDED) process.exitCode = 0;
+    ended = true;
   });
