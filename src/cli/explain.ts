@@ -1,5 +1,4 @@
-import { basename } from "node:path";
-import { explain, type Written } from "../explain/explain.ts";
+import { explain } from "../explain/explain.ts";
 import { notInPlan } from "../explain/missing.ts";
 import { planFrom } from "../reconcilers/diff-all.ts";
 import { explainJson } from "../report/explain-json.ts";
@@ -26,7 +25,7 @@ export async function explainCommand(id: string, flags: ExplainFlags): Promise<n
     const plan = planFrom(desired, observed, request);
     const action = plan.actions.find((each) => each.id === id);
     if (action === undefined) throw notInPlan(id, plan, commandLine("devbackup plan", flags));
-    const explanation = await explain(action, { desired, observed, request }, written(loaded));
+    const explanation = await explain(action, { desired, observed, request }, loaded);
     if (terminal.json) await terminal.document(explainJson(explanation));
     else terminal.answer(explainText(explanation, terminal));
     const [problem] = plan.problems;
@@ -37,9 +36,3 @@ export async function explainCommand(id: string, flags: ExplainFlags): Promise<n
     await session.close();
   }
 }
-
-const written = ({ positionOf, texts }: NonNullable<Awaited<ReturnType<typeof load>>>): Written => ({
-  positionOf,
-  lineAt: ({ file, line }) =>
-    texts.find(({ name }) => name === basename(file))?.text.split("\n")[line - 1] ?? "",
-});

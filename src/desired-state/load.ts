@@ -5,7 +5,7 @@ import type { DatasetSpec, DesiredState } from "./desired-state.ts";
 import { findFiles, type Lookup } from "./find.ts";
 import { merge } from "./merge.ts";
 import { placeOf, positionOf } from "./place.ts";
-import { type Position, problemAt, type StateProblem } from "./problem.ts";
+import { lineAt, type Position, problemAt, type StateProblem } from "./problem.ts";
 import { parseSource, type ReadSource, readSource } from "./read-source.ts";
 import type { Report } from "./report.ts";
 import { resolve } from "./resolve.ts";
@@ -26,6 +26,8 @@ export type Loaded =
       readonly texts: readonly WrittenFile[];
       /** Where a key stands, by its path (`["datasets", "dev", "owner"]`); undefined for what a default filled in. */
       readonly positionOf: (path: Path) => Position | undefined;
+      /** The line there, without what must not be shown of it: a webhook's address, say. */
+      readonly lineAt: (position: Position) => string;
     }
   | { readonly kind: "invalid"; readonly problems: readonly StateProblem[] };
 
@@ -105,6 +107,10 @@ function check(read: readonly ReadSource[], home: string): Loaded {
     files: sources.map((source) => source.file),
     texts: sources.map(({ file, text }) => ({ name: fileName(file), text })),
     positionOf: (path) => positionOf(sources, path),
+    lineAt: ({ file, line }) => {
+      const source = sources.find((each) => each.file === file);
+      return source === undefined ? "" : lineAt(source, line);
+    },
   };
 }
 

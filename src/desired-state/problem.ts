@@ -56,10 +56,15 @@ export const problemOf = (file: string, wrong: string, right: string): StateProb
   right: printable(right),
 });
 
-function excerptAt(source: SourceText, { line, col }: Position): string {
+/** A line of it, from 1, without what must not be shown. */
+export function lineAt(source: SourceText, line: number): string {
   const start = source.text.split("\n", line - 1).reduce((sum, text) => sum + text.length + 1, 0);
   const whole = source.text.slice(start).split("\n", 1)[0]?.replace(/\r$/, "") ?? "";
-  const shown = printable(hidePrivateKeys(withoutHidden(source, whole, start)));
+  return printable(hidePrivateKeys(withoutHidden(source, whole, start)));
+}
+
+function excerptAt(source: SourceText, { line, col }: Position): string {
+  const shown = lineAt(source, line);
   const caret = Math.min(col, shown.length + 1);
   const from = caret > EXCERPT_WIDTH - 20 ? caret - EXCERPT_WIDTH / 2 : 0;
   const text = shown.slice(from, from + EXCERPT_WIDTH);

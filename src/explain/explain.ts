@@ -18,7 +18,7 @@ import { record, withoutHashes } from "./recorder.ts";
 export interface Written {
   /** Undefined for what a default filled in. */
   readonly positionOf: (path: Path) => Position | undefined;
-  /** A line of one of its files, by the name in {@link Position}. */
+  /** The line there, as it may be shown. */
   readonly lineAt: (position: Position) => string;
 }
 

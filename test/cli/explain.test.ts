@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { parse } from "yaml";
 
 const VERSION = 'data:text/javascript,globalThis.DEVBACKUP_VERSION="0"';
 const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
@@ -40,7 +41,7 @@ datasets:
   const typed = (...args: string[]) =>
     spawnSync(
       process.execPath,
-      ["--no-warnings", "--import", VERSION, MAIN, "explain", ...args, "--config", config],
+      ["--no-warnings", "--import", VERSION, MAIN, "explain", "--config", config, ...args],
       {
         encoding: "utf8",
         env: { ...process.env, HOME: folder, XDG_STATE_HOME: join(folder, "state") },
@@ -65,6 +66,18 @@ datasets:
       text: `repository: ${folder}/repository`,
     });
     assert.match(steps[0].script, /public_half\(\) \{/);
+  });
+
+  test("of a line with a webhook's address, nothing is shown from there on", () => {
+    const state = { ...parse(readFileSync(config, "utf8")), notify: [{ ntfy: "https://ntfy.sh/a-topic" }] };
+    writeFileSync(join(folder, "one-line.yaml"), JSON.stringify(state));
+    for (const json of [[], ["--json"]]) {
+      const { status, stdout, stderr } = typed("key:dev", ...json, "--config", join(folder, "one-line.yaml"));
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /one-line\.yaml:1/);
+      assert.match(stdout.replaceAll(/\s+/g, " "), /"?ntfy\\?": ?\(hidden\)/);
+      assert.doesNotMatch(stdout, /topic/);
+    }
   });
 
   test("what is not in the plan ends with 1, and says what it would be and which plan to look at", () => {
