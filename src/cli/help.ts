@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { type Command, Help } from "commander";
 import { everyCommand, examplesOf, type ProgramCommand } from "./commands/program-command.ts";
 
 /** As the manual has them, in fewer words. */
 export const EXIT_CODES: Readonly<Record<number, string>> = {
   0: "done, or nothing to do",
-  1: "an error; status --check: something is overdue or in doubt; apply: something is left undone",
+  1: "an error; or something is left undone, overdue or in doubt",
   2: "plan --detailed-exitcode: there are changes",
   3: "another apply holds the lock",
   4: "a host cannot be reached, or refuses its key or login",
@@ -20,7 +21,9 @@ export const EXIT_CODES: Readonly<Record<number, string>> = {
  */
 export function addHelp(program: ProgramCommand): void {
   for (const { words, command } of everyCommand(program)) {
-    command.showHelpAfterError(`(${words} --help shows what there is)`);
+    command.configureHelp({ subcommandTerm: withoutOptions });
+    command.configureOutput({ outputError: (text, write) => write(asAnError(text)) });
+    command.showHelpAfterError(`  next: ${words} --help`);
     command.addHelpText("after", () => exampleLines(command).join("\n"));
   }
   program.addHelpText("after", () => {
@@ -36,6 +39,14 @@ export function addHelp(program: ProgramCommand): void {
     ].join("\n");
   });
 }
+
+/** Every command has options; said of each, it leaves 80 columns no room for what the command does. */
+const withoutOptions = (command: Command): string =>
+  new Help().subcommandTerm(command).replace(" [options]", "");
+
+/** Commander's message, in the form of all others. */
+const asAnError = (text: string): string =>
+  text.replace(/$/m, " [wrong-flag]").replace(/^\((Did you mean .*)\)$/m, "  $1");
 
 function exampleLines(command: ProgramCommand): string[] {
   const examples = examplesOf(command).flatMap(({ typed, does }) => [`  ${typed}`, `      ${does}`]);

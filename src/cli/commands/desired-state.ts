@@ -25,7 +25,7 @@ export function addDesiredState(program: ProgramCommand): void {
     .option("--secret-access-key-file <path>", "the file that holds the secret access key")
     .example("devbackup init", "ask, and write ./desired-state/devbackup.yaml")
     .example(
-      "devbackup init --workstation local --server backup.lan --dataset dev --path /home/chuck/code",
+      "devbackup init --server backup.lan --dataset dev --path /home/chuck/code",
       "with some of the answers",
     )
     .action((dir, flags) => run(flags, async () => (await import("../init.ts")).initCommand(dir, flags)));
