@@ -5,9 +5,9 @@ const SHOWN: ReadonlySet<string> = new Set([
   ...["paths.dataset", "paths.snapshots", "paths.ls_root"],
   ...["cloud.endpoint", "cloud.bucket", "remote.ls_host", "remote.ls_user"],
 ]);
-/** Nor is theirs where it sounds like a secret, or holds a login: an @, a question mark, a colon before what is no port. */
+/** Nor is theirs where it sounds like a secret, or holds a login or another value: an @, a ?, a =, a colon before what is no port. */
 const DOUBTFUL =
-  /secret|passw|passphrase|token|credential|access|private|[@?]|:(?!\/\/|\d{1,5}(?:["'/\s]|$))/i;
+  /secret|passw|passphrase|token|credential|access|private|[@?=]|:(?!\/\/|\d{1,5}(?:["'/\s]|$))/i;
 const TABLE = /^[ \t]*\[[ \t]*([\w-]+)[ \t]*\]\s*$/;
 const KEY = /^[ \t]*([\w-]+(?:\.[\w-]+)*)[ \t]*=[ \t]*/;
 

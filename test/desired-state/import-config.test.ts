@@ -132,6 +132,7 @@ describe("import-config", () => {
       `[cloud]\nscrt = """\nbucket = "HUNTER2"\\q\n"""`,
       `[cloud.secrets]\nbucket = "HUNTER2\\q"`,
       "[cloud\nbucket = HUNTER2",
+      `[cloud]\nbucket = "b" key = "HUNTER2"`,
       "[cloud]\nsecret_key HUNTER2",
       "[cloud]\nsecret_key\n=\nHUNTER2",
       "[cloud]\n'bucket'.HUNTER2 = !",
