@@ -16,7 +16,7 @@ export function adviceFor({ code, why, next = "" }: Trouble, { user, ssh }: Logi
       return `In another terminal: ${why === NO_KEY ? "ssh-keygen -t ed25519 && " : ""}ssh-copy-id ${ssh}`;
     case "sudo-password":
     case "sudo-refused": {
-      const allow = `echo '${user} ALL=(root) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/devbackup`;
+      const allow = `echo '${user} ALL=(root) NOPASSWD: ALL' | sudo tee -a /etc/sudoers.d/devbackup`;
       return `In another terminal: ${ssh === undefined ? allow : `ssh -t ${ssh} "${allow}"`}`;
     }
     default:

@@ -5,7 +5,7 @@ import { adviceFor, ofHostKey } from "../../src/setup/advice.ts";
 import { NO_KEY } from "../../src/transport/ssh/trouble.ts";
 
 suite("what to type where a machine is not reached is one command", () => {
-  const allow = "echo 'ann ALL=(root) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/devbackup";
+  const allow = "echo 'ann ALL=(root) NOPASSWD: ALL' | sudo tee -a /etc/sudoers.d/devbackup";
   const rows: readonly { name: string; trouble: Partial<Trouble>; ssh?: string; is: string }[] = [
     {
       name: "no key",
