@@ -149,7 +149,7 @@ of() { stat -c %s "$1"; sha256sum "$1" | cut -c1-64; echo "$PWD/$1"; }
       "hydrate:old@2024-03",
       ...["2024-01", "2024-02", "2024-03"].map((label) => `upload:old@${label}`),
     ]);
-    await rclone("move", r2("artifacts"), r2("old/artifacts"));
+    await rclone("move", "--ignore-existing", r2("artifacts"), r2("old/artifacts"));
     assert.deepEqual(await uploads(), ["artifact:old@2024-03", "hydrate:old@2024-03", "upload:old@2024-03"]);
 
     const standing = `stat -c '%Y %s' ${ANCHOR} ${INCREMENT}; btrfs subvolume show restore/worktree_receive/old@2024-02 | grep UUID`;
