@@ -5,9 +5,9 @@ import { parentIn } from "../domain/lineage.ts";
 import type { Manifest, ManifestRow } from "../domain/manifest.ts";
 import { viewOf } from "../reconcilers/diff-all.ts";
 import type { DatasetFacts, Observation } from "../reconcilers/facts.ts";
+import { BYTES, SHA256 } from "../reconcilers/recorder.ts";
 import type { Request } from "../reconcilers/request.ts";
 import type { View } from "../reconcilers/view.ts";
-import { BYTES, SHA256 } from "./recorder.ts";
 
 /** What will be there once the artifacts that are due are made; then, once they are registered. Sizes and hashes are stand-ins. */
 export function laterOn(desired: DesiredState, observed: Observation, request: Request): Observation[] {

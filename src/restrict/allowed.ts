@@ -5,8 +5,7 @@ import { artifactPath, snapshotName } from "../domain/artifact.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
 import { fileName, joinPath } from "../domain/names.ts";
 import type { DrillProof } from "../domain/proof.ts";
-import { artifact, finishScript } from "../reconcilers/artifact/artifact.ts";
-import { ingestScript } from "../reconcilers/artifact/artifact-send.ts";
+import { artifact } from "../reconcilers/artifact/artifact.ts";
 import { fetch, tmpOfFetched } from "../reconcilers/artifact/fetch.ts";
 import { damagedMark } from "../reconcilers/artifact/prove-script.ts";
 import { cloudObjects } from "../reconcilers/cloud/cloud.ts";
@@ -28,30 +27,28 @@ import {
 } from "../reconcilers/manifest/store.ts";
 import { drill } from "../reconcilers/proof/drill.ts";
 import { recordProof } from "../reconcilers/proof/drills.ts";
-import {
-  clearScript as clearFingerprint,
-  finishScript as finishFingerprint,
-  sinkScript as sinkFingerprint,
-} from "../reconcilers/proof/fingerprint-script.ts";
-import { packScript } from "../reconcilers/receive/extract-script.ts";
+import { fingerprint } from "../reconcilers/proof/fingerprint.ts";
+import { extract } from "../reconcilers/receive/extract.ts";
 import { noteFile as extractedNote } from "../reconcilers/receive/extract-target.ts";
 import { hydrate } from "../reconcilers/receive/hydrate.ts";
+import { receive } from "../reconcilers/receive/receive.ts";
 import {
   damagedSnapshotMark,
   marksOnServer,
-  sendScript,
+  marksOnWorkstation,
   serverLock,
+  workstationLock,
 } from "../reconcilers/receive/receive-script.ts";
 import { setAsideSnapshot } from "../reconcilers/receive/set-aside-snapshot.ts";
 import { workingCopy } from "../reconcilers/receive/working-copy.ts";
 import { baseFolder, noteFile as copyNote } from "../reconcilers/receive/working-copy-facts.ts";
 import { deleteArtifact, deleteFileScript } from "../reconcilers/retention/delete-artifacts.ts";
 import { deleteSnapshotsScript } from "../reconcilers/retention/delete-snapshots.ts";
-import { expectSuccess, type Failure, replaceFile } from "../reconcilers/run-script.ts";
 import { objectMarkFile } from "../reconcilers/verify/record.ts";
 import { marked } from "../transport/bootstrap.ts";
 import { READ_ADDRESS } from "../transport/bucket/curl.ts";
 import { LET_GO } from "../transport/fence.ts";
+import type { Host, RunningCommand } from "../transport/host.ts";
 import { counted } from "../transport/scripted-host.ts";
 import { killGroupOf } from "../transport/terminate.ts";
 import { sizeScript } from "../transport/watch-size.ts";
@@ -98,20 +95,16 @@ export async function allowedScripts(
       if (hook !== null) await runAfterApplyHook(recording.host, spec, hook, new AbortController().signal);
     }
     if (level === "full") await changing(recording, spec);
+    const letGo = patternOf(`${LET_GO}\n`, spec);
     const line = (script: string) => {
-      const pattern = patternOf(script, spec).replace(STAND_IN.preface, () => `(${preface})?`);
+      const pattern = patternOf(script, spec)
+        .replace(`${STAND_IN.preface}${letGo}`, () => `(${preface}${letGo})?`)
+        .replace(STAND_IN.preface, () => `(${preface})?`);
       return `${endOf(script)}${BEHIND_END}${manySnapshots(manyBases(pattern, spec), spec)}`;
     };
     lines.scripts.add(line(lock));
     for (const script of recording.scripts)
       (isAddressed(script) ? lines.withAddress : lines.scripts).add(line(script));
-    for (const script of sinks(spec)) lines.scripts.add(line(`${STAND_IN.preface}${script}`));
-    const letGo = patternOf(`${LET_GO}\n`, spec);
-    if (level === "full")
-      for (const script of sources(spec))
-        lines.scripts.add(
-          line(`${STAND_IN.preface}${script}`).replace(`(${preface})?`, () => `(${preface}${letGo})?`),
-        );
     for (const signal of ["TERM", "KILL"] as const) {
       const script = killGroupOf(STAND_IN.number, signal);
       lines.signals.add(line(script));
@@ -127,17 +120,33 @@ const HOLDER = { who: STAND_IN.text, pid: STAND_IN.number, since: STAND_IN.text 
 
 /** The lock's own script, and what stands before every other one as long as it is held. */
 async function locking(name: HostSpec["name"], spec: DatasetSpec) {
-  const { host, scripts } = record(name, null);
+  let taking = "";
+  const host: Host = {
+    ...record(name, null).host,
+    // more than a lock waits for: so its script has the longest that there is
+    patienceMs: Number.MAX_SAFE_INTEGER,
+    start: async (script) => {
+      taking = marked(script);
+      return HELD;
+    },
+  };
   const lock = await takeLock(host, spec, HOLDER);
-  // how long a silence may last follows from the settings of whoever takes it
-  const script = (scripts[0] ?? "").replaceAll(/\b(?:600|300)\b/g, String(STAND_IN.number));
-  return { preface: patternOf(lock.fenced(host).preface ?? "", spec), lock: script };
+  return {
+    preface: patternOf(lock.fenced(host).preface ?? "", spec),
+    // how long a silence may last follows from the settings of whoever takes it
+    lock: taking.replaceAll(/\b(?:600|300)\b/g, String(STAND_IN.number)),
+  };
 }
 
-const { label, sha256, number: sizeBytes } = STAND_IN;
+const HELD: RunningCommand = {
+  firstLine: Promise.resolve("held"),
+  ended: Promise.resolve({ exitCode: 0, stdout: "", stderr: "" }),
+  alive: () => true,
+  silentMs: () => 0,
+  stop: async () => {},
+};
 
-/** That a script reads something: what, is of no consequence here. */
-const FED: Failure = { code: "register-failed", what: "", stdin: "-" };
+const { label, sha256, number: sizeBytes } = STAND_IN;
 
 const PROOF: DrillProof = {
   label,
@@ -169,12 +178,9 @@ async function adding(recording: Recording, desired: DesiredState, spec: Dataset
   for (const row of rowsOf(spec)) {
     const { parent } = row;
     const path = joinPath(spec.repository, row.localPath);
-    const tmp = tmpFile(spec, fileName(row.localPath));
     await carryOut(artifact, { dataset: spec, label, parent, objectKey: null, after: null }, spec);
-    await host.run(sizeScript(tmp));
-    await expectSuccess(host, finishScript(tmp, sizeBytes, path), FED);
-    await host.run(finishFingerprint(spec, label, parent));
-    await host.run(clearFingerprint(spec));
+    await host.run(sizeScript(tmpFile(spec, fileName(row.localPath))));
+    await carryOut(fingerprint, { dataset: spec, label, base: parent }, spec);
     for (const onSha256 of [null, sha256])
       await carryOut(register, { dataset: spec, rows: [row], onSha256, row }, spec);
     await carryOut(hydrate, hydration(spec, row, false), spec);
@@ -258,24 +264,7 @@ async function changing(recording: Recording, spec: DatasetSpec): Promise<void> 
   );
   await verifyingClosely(recording, spec, rowsOf(spec));
   await replacements(recording, spec, true);
-  await expectSuccess(host, replaceFile(extractedNote(spec)), FED);
-}
-
-/** What the server runs where a pipe ends there. */
-const sinks = (spec: DatasetSpec): readonly string[] => [
-  ...rowsOf(spec).map((row) => ingestScript(tmpFile(spec, fileName(row.localPath)))),
-  sinkFingerprint(spec),
-];
-
-/** What the server runs where a pipe begins there. */
-function sources(spec: DatasetSpec): readonly string[] {
-  const hydrated = hydratedFolder(spec.repository);
-  const name = snapshotName(spec.name, label);
-  return [
-    sendScript(hydrated, name, null),
-    sendScript(hydrated, name, name),
-    packScript(joinPath(hydrated, name), []),
-  ];
+  await givingOut(recording, spec);
 }
 
 const hydration = (spec: DatasetSpec, row: ManifestRow, replace: boolean) => ({
@@ -294,6 +283,40 @@ const hydration = (spec: DatasetSpec, row: ManifestRow, replace: boolean) => ({
     damagedMark: damagedMark(spec, row),
   },
 });
+
+/** A label to the workstation, whole or as an increment, and to a folder beside what is there. */
+async function givingOut({ carryOut }: Recording, spec: DatasetSpec): Promise<void> {
+  const name = snapshotName(spec.name, label);
+  const given = { server: spec.server, hydrated: hydratedFolder(spec.repository), name };
+  for (const base of [null, name])
+    await carryOut(
+      receive,
+      {
+        ...given,
+        base,
+        folder: spec.snapshots,
+        replace: false,
+        marks: marksOnWorkstation(spec),
+        lock: workstationLock(spec),
+      },
+      spec,
+      spec.workstation,
+    );
+  await carryOut(
+    extract,
+    {
+      ...given,
+      clear: false,
+      way: "archive",
+      folder: spec.path,
+      paths: [],
+      note: extractedNote(spec),
+      noted: "",
+    },
+    spec,
+    spec.workstation,
+  );
+}
 
 const asideOf = (spec: DatasetSpec) => ({ mark: damagedSnapshotMark(spec, snapshotName(spec.name, label)) });
 

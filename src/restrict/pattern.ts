@@ -1,6 +1,6 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
 import type { Label } from "../domain/label.ts";
-import type { Sha256 } from "../domain/names.ts";
+import { BYTES, SHA256 } from "../reconcilers/recorder.ts";
 
 /**
  * What only a run knows, as a script shows it that is rendered beforehand. None of it needs quoting, as what it
@@ -8,7 +8,7 @@ import type { Sha256 } from "../domain/names.ts";
  */
 export const STAND_IN = {
   label: "hole.label.hole" as Label,
-  sha256: "7e".repeat(32) as Sha256,
+  sha256: SHA256,
   uuid: "hole.uuid.hole",
   /** Of an object or an upload, as a store gives them out. */
   token: "hole.token.hole",
@@ -18,7 +18,7 @@ export const STAND_IN = {
   /** A line that a script has in front of it while a lock is held; patterns keep it as it is. */
   preface: "hole-preface-hole",
   /** Any number of this size; sums of it and a small one are still told. */
-  number: 7_770_000_000_000,
+  number: BYTES,
   now: new Date("2001-02-03T04:05:06Z"),
 } as const;
 
