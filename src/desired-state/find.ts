@@ -34,6 +34,8 @@ const SYSTEM_WIDE = "/etc/devbackup/desired-state";
  */
 export function findFiles({ config, env, cwd, uid = process.geteuid?.() ?? 0 }: Lookup): Found {
   const named = config ?? (env.DEVBACKUP_CONFIG || undefined);
+  // a variable that is not set names nothing, and not the folder that one happens to be in
+  if (named === "") throw notFound(config, named);
   const places =
     named === undefined ? [path.join(cwd, "desired-state"), SYSTEM_WIDE] : [path.resolve(cwd, named)];
   for (const place of places) {
@@ -97,7 +99,7 @@ function notFound(config: string | undefined, named: string | undefined): Devbac
   return new DevbackupError({
     code: "desired-state-not-found",
     exitCode: 1,
-    what: `there is no desired state at ${named}`,
+    what: `there is no desired state at ${named || "an empty path"}`,
     why: `${config === undefined ? "$DEVBACKUP_CONFIG" : "--config"} names it`,
     state: "nothing was contacted",
     next: `devbackup init, or another path`,

@@ -173,6 +173,7 @@ test("files: none at all leads to init", () => {
   };
   assert.throws(() => load(folder({}), "gone.yaml"), refused(/^there is no desired state at gone\.yaml$/));
   assert.throws(() => load(folder({}), undefined, { DEVBACKUP_CONFIG: "gone" }), refused(/at gone$/));
+  assert.throws(() => load(folder({ "a.yaml": HOSTS }), ""), refused(/at an empty path$/));
 });
 
 test("files: a position is known for what is written, in whichever file", () => {

@@ -149,7 +149,10 @@ esac`,
 /** Of each dataset up to its newest label: what the current period still owes is not this script's to ask for. */
 const pushing = (host: HostName, own: readonly DatasetSpec[]): string => `
 names=${command([own.map(({ name }) => name).join(" ")])} code=0
-if [ "\${1-}" = --dataset ] && [ $# -ge 2 ]; then names=$2; shift 2; fi
+if [ "\${1-}" = --dataset ] && [ $# -ge 2 ]; then
+  names=$2; shift 2
+  [ -n "$names" ] || stop 1 "which dataset?" "Nothing was sent."
+fi
 for name in $names; do
   latest=${OWN_FOLDER}/ls_\${name}_latest_label.sh
   case $name in *[!a-z0-9_-]*) latest= ;; esac

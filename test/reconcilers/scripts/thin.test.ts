@@ -101,6 +101,8 @@ test("push_to_cloud.sh sends what is registered, whatever the calendar says by n
     );
   }
   assert.match(push("--dataset", "../x").stderr, /there is no dataset \.\.\/x here/);
+  // a variable that is not set, in a cron job say
+  assert.deepEqual([push("--dataset", "").code, push("--dataset", "").stdout], [1, ""]);
 });
 
 test("push_to_cloud.sh goes through all datasets of the server, whatever becomes of one", (context) => {
