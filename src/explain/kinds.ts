@@ -9,6 +9,7 @@ export interface KindWords {
   readonly does: string;
   /** The keys of the desired state that ask for it, the nearest first. */
   readonly asks: (spec: DatasetSpec, action: Action) => readonly Path[];
+  /** Of what its diff reads, by itself or in the course of its dataset, what decides. */
   readonly follows: readonly FactName[];
 }
 
@@ -98,7 +99,7 @@ export const KINDS: Readonly<Record<string, KindWords>> = {
   escrow: {
     does: "encrypts the server's keys to the recovery recipients, so that they can be had again when the server is lost",
     asks: both(THE_RECIPIENTS, IN_REPOSITORY),
-    follows: ["escrow", "key", "signKey"],
+    follows: ["escrow", "signKey"],
   },
   "escrow-copy": {
     does: "keeps a copy of the escrow on this machine",
@@ -128,7 +129,7 @@ export const KINDS: Readonly<Record<string, KindWords>> = {
   sign: {
     does: "has the server sign the manifest as it stands",
     asks: both(IN_REPOSITORY, top(["encryption", "signers"])),
-    follows: ["manifest", "signKey"],
+    follows: ["manifest", "memory", "pushedManifest"],
   },
   register: {
     does: "writes an artifact's row into the manifest, signs it, and derives state.env; a lost manifest is put back so, too",
@@ -163,7 +164,7 @@ export const KINDS: Readonly<Record<string, KindWords>> = {
   drill: {
     does: "restores a label into scratch space on the server, and compares it with its fingerprint; or clears away what one left",
     asks: top(["drill", "every"]),
-    follows: ["drills", "fingerprints"],
+    follows: ["drills", "store"],
   },
   verify: {
     does: "checks a share of all that is kept, so that everything has its turn",

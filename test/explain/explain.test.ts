@@ -9,7 +9,7 @@ import { KINDS } from "../../src/explain/kinds.ts";
 import { notInPlan } from "../../src/explain/missing.ts";
 import { record } from "../../src/explain/recorder.ts";
 import { RECONCILERS, restorers } from "../../src/reconcilers/all.ts";
-import { planFrom } from "../../src/reconcilers/diff-all.ts";
+import { planFrom, viewOf } from "../../src/reconcilers/diff-all.ts";
 import type { Reconciler } from "../../src/reconcilers/reconciler.ts";
 import type { RestoreRequest } from "../../src/reconcilers/request.ts";
 import { explainJson } from "../../src/report/explain-json.ts";
@@ -220,6 +220,60 @@ const ALL_KINDS = [
 
 test("every kind of action has its words, and no other", () =>
   assert.deepEqual(Object.keys(KINDS).sort(), ALL_KINDS.toSorted()));
+
+/** Where a view has what is no fact of one dataset. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  systems: "tools",
+  restrictions: "restriction",
+  schedule: "schedule",
+  scripts: "scripts",
+  cloud: "bucket",
+  memory: "memory",
+  recovered: "recovered",
+};
+
+/** `object`, whose properties are told as they are read. */
+const spied = <Of extends object>(object: Of, told: (name: string) => void): Of =>
+  new Proxy(object, {
+    get: (of, name) => {
+      told(String(name));
+      return Reflect.get(of, name);
+    },
+  });
+
+/** Every fact that the diff of `kind` reads in any of the worlds; where it goes by the course, what that goes by, too. */
+function readBy(kind: string): ReadonlySet<string> {
+  const read = new Set<string>();
+  for (const { desired, observed, request } of Object.values(WORLDS)) {
+    const all = request.restore === null ? RECONCILERS : restorers(request.restore.to !== null);
+    const reconciler = all.find((each) => each.kind === kind);
+    if (reconciler === undefined) continue;
+    for (const spec of desired.datasets) {
+      let reading = new Set<string>();
+      const datasets = new Map(
+        [...observed.datasets].map(([name, of]) => [name, spied(of, (fact) => reading.add(fact))] as const),
+      );
+      const found = viewOf(desired, spec, { ...observed, datasets }, request);
+      if (found.kind !== "view") continue;
+      const forCourse = reading;
+      reading = read;
+      reconciler.diff(
+        spied(found.view, (name) => {
+          for (const fact of name === "course" ? forCourse : [ELSEWHERE[name] ?? []].flat()) read.add(fact);
+        }),
+      );
+    }
+  }
+  return read;
+}
+
+test("what a kind is said to follow from is what its diff reads", () => {
+  const unread = Object.entries(KINDS).flatMap(([kind, { follows }]) => {
+    const read = readBy(kind);
+    return follows.filter((name) => !read.has(name)).map((name) => `${kind} does not read ${name}`);
+  });
+  assert.deepEqual(unread, []);
+});
 
 const verboseText = (one: Explanation): string =>
   explainText(one, { color: false, width: 100, verbose: true });
