@@ -15,8 +15,10 @@ import type { DatasetSpec } from "../../src/desired-state/desired-state.ts";
 import { renderManifest, renderRow, renderStateEnv } from "../../src/domain/manifest.ts";
 import { type AbsolutePath, fileName, type HostName } from "../../src/domain/names.ts";
 import type { Action } from "../../src/plan/plan.ts";
+import { damagedMark } from "../../src/reconcilers/artifact/prove-script.ts";
 import { signKeyFile } from "../../src/reconcilers/keys/signature.ts";
 import { repositoryFolders } from "../../src/reconcilers/machine/folders.ts";
+import { runMigrate } from "../../src/reconcilers/manifest/migrate.ts";
 import { manifestFile, manifestProbe, stateEnvFile } from "../../src/reconcilers/manifest/store.ts";
 import { writeManifest } from "../../src/reconcilers/manifest/write-manifest.ts";
 import { fingerprint } from "../../src/reconcilers/proof/fingerprint.ts";
@@ -34,7 +36,7 @@ import { LABELS, twoLabels } from "./two-labels.ts";
 import { desired } from "./world.ts";
 
 const [declared = assert.fail()] = desired().datasets;
-const TOOLS = ["chown", "mv", "rm", "rmdir", "sync"];
+const TOOLS = ["chmod", "chown", "mv", "rm", "rmdir", "sync"];
 
 describe("a script that is killed before any one of its commands", { skip: whyNoDisk() }, () => {
   /** A machine on which the n-th call of one of the tools kills the script, and everything that it has started. */
@@ -101,6 +103,58 @@ PATH=\${PATH#*:}; exec ${tool} "$@"\n`;
       const left = readdirSync(join(spec.repository, "manifests")).filter((name) => name.endsWith(".new"));
       assert.deepEqual(left, [], `killed at call ${call}`);
       assert.ok(call < 30, "it was never not killed");
+    }
+  });
+
+  test("an older tool's manifest, upgraded: wherever the new one stands, its artifacts are settled", async (context) => {
+    const { spec, host, killAt } = place(context);
+    for (const { path } of repositoryFolders(spec)) mkdirSync(path, { recursive: true });
+    killAt(0);
+    shell('ssh-keygen -q -t ed25519 -N "" -f "$1"', signKeyFile(spec));
+    const older = "ts\tlabel\ttype\tparent\n";
+    const rows = history("2026-01 full 4, 2026-02 incr 4");
+    const now = sha256Of(renderManifest(rows));
+    const at = (path: string) => join(spec.repository, path);
+    const flat = (path: string) => `artifacts/${fileName(path)}`;
+    const upgrade = (keepAs: string) => {
+      const places = rows.map(({ label, localPath }): [typeof label, string] => [
+        label,
+        existsSync(at(localPath)) ? localPath : flat(localPath),
+      ]);
+      const migrated = { rows, from: new Map(places), leftOut: [], otherKeys: [] };
+      const input = { dataset: spec, migrated, onSha256: sha256Of(older), keepAs };
+      return runMigrate(
+        { host: host.name, input } as unknown as Action<typeof input>,
+        { host: () => host, assertHeld: () => {} } as unknown as Tools,
+      );
+    };
+    const settled = () =>
+      rows.every(
+        (row) =>
+          shell('stat -c "%U %a" "$1"', at(row.localPath)) === "root 440\n" &&
+          !existsSync(damagedMark(spec, row)),
+      );
+    let killed = true;
+    for (let call = 1; killed; call += 1) {
+      shell('cd "$1"; rm -rf manifests/* artifacts/*/*', spec.repository);
+      writeFileSync(manifestFile(spec), older);
+      for (const row of rows) {
+        writeFileSync(at(flat(row.localPath)), "age\n");
+        shell('chown nobody "$1"', at(flat(row.localPath)));
+        writeFileSync(damagedMark(spec, row), "unreadable");
+      }
+      killAt(call);
+      killed = await upgrade("first").then(
+        () => false,
+        () => true,
+      );
+      killAt(0);
+      const { stdout } = await host.run(manifestProbe(spec).script);
+      const found = manifestProbe(spec).parse(stdout);
+      // what the next run takes for a manifest of this version it does not upgrade again
+      if (found.kind !== "known" || found.value.sha256 !== now) await upgrade("again");
+      assert.ok(settled(), `killed at call ${call}`);
+      assert.ok(call < 40, "it was never not killed");
     }
   });
 

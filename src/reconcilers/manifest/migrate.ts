@@ -10,7 +10,6 @@ import type { Action, Problem } from "../../plan/plan.ts";
 import { sha256Of } from "../../transport/hash.ts";
 import { sh } from "../../transport/quote.ts";
 import { actionId, damage, propose } from "../answer.ts";
-import { damagedMark } from "../artifact/prove-script.ts";
 import { readArtifact } from "../artifact/read-artifact.ts";
 import { keyId } from "../keys/keys.ts";
 import { memoryProblems } from "../keys/memory.ts";
@@ -157,15 +156,7 @@ export async function runMigrate({ host: name, input }: Action<Input>, tools: To
         next: MIGRATE,
       });
   }
-  await writeManifest(host, dataset, { rows, onSha256, keepAs, next: MIGRATE });
-  const files = rows.map(({ localPath }) => at(localPath));
-  const marks = rows.map((row) => damagedMark(dataset, row));
-  if (files.length > 0)
-    await expectSuccess(host, sh`chown root:root ${files}; chmod 440 ${files}; rm -f -- ${marks}`, {
-      code: "register-failed",
-      what: `the artifacts of ${dataset.name} could not be made read-only`,
-      state: "The manifest is written and signed",
-    });
+  await writeManifest(host, dataset, { rows, settles: true, onSha256, keepAs, next: MIGRATE });
   return `${plural(rows.length, "row")}, the newest ${rows.at(-1)?.label ?? "none"}`;
 }
 

@@ -19,7 +19,6 @@ import { sh } from "../../transport/quote.ts";
 import { actionId, propose } from "../answer.ts";
 import { cloudKey } from "../artifact/copies.ts";
 import { intoRepositoryScript, tmpOfFetched } from "../artifact/fetch.ts";
-import { damagedMark } from "../artifact/prove-script.ts";
 import { readArtifact } from "../artifact/read-artifact.ts";
 import { keyId } from "../keys/keys.ts";
 import { signKeyId } from "../keys/sign-key.ts";
@@ -29,6 +28,9 @@ import { expectSuccess } from "../run-script.ts";
 import type { View } from "../view.ts";
 import { asideFolder, type ManifestFacts, manifestFile } from "./store.ts";
 import { writeManifest } from "./write-manifest.ts";
+
+/** What to type where it was cut off. */
+const REBUILD = "devbackup manifest rebuild";
 
 /** An artifact by its name that nobody has read yet. */
 export type Candidate = Omit<Finding, "ts" | "reading"> & {
@@ -149,36 +151,21 @@ export function rebuildAction(view: View, { rebuilt, difference, before }: Study
   });
 }
 
-/**
- * The manifest first: cut off behind it, a row's artifact is still in the bucket, and in `tmp/`, from where the next
- * apply takes it.
- */
+/** The artifacts first, as in {@link runMigrate}: what is cut off here is found in its place, or still in `tmp/` and the bucket. */
 export async function runRebuild({ host: name, input }: Action<Input>, tools: Tools): Promise<string> {
   const { dataset, rebuilt, onSha256, keepAs } = input;
+  const { rows, from } = rebuilt;
   const host = tools.host(name);
   tools.assertHeld();
-  await writeManifest(host, dataset, {
-    rows: rebuilt.rows,
-    onSha256,
-    keepAs,
-    next: "devbackup manifest rebuild",
-  });
-  const sources = [...rebuilt.from.values()];
-  for (const { path } of sources.filter(({ place }) => place === "bucket"))
+  for (const { path } of [...from.values()].filter(({ place }) => place === "bucket"))
     await expectSuccess(host, takeInScript(dataset, path), {
       code: "fetch-failed",
       what: `${path} could not be put into the repository`,
-      state: "The manifest is written and signed, and the artifact is in tmp/ and in the bucket",
+      state: "The artifact is in tmp/ and in the bucket, and the manifest is as it was",
+      next: REBUILD,
     });
-  const files = rebuilt.rows.map(({ localPath }) => joinPath(dataset.repository, localPath));
-  // what an earlier look found wrong with one of these files is wrong with its row no more
-  const marks = rebuilt.rows.map((row) => damagedMark(dataset, row));
-  await expectSuccess(host, sh`chown root:root ${files}; chmod 440 ${files}; rm -f -- ${marks}`, {
-    code: "register-failed",
-    what: `the artifacts of ${dataset.name} could not be made read-only`,
-    state: "The manifest is written and signed",
-  });
-  return `${plural(rebuilt.rows.length, "row")}, the newest ${rebuilt.rows.at(-1)?.label ?? "none"}`;
+  await writeManifest(host, dataset, { rows, settles: true, onSha256, keepAs, next: REBUILD });
+  return `${plural(rows.length, "row")}, the newest ${rows.at(-1)?.label ?? "none"}`;
 }
 
 function takeInScript(spec: DatasetSpec, path: string): string {

@@ -4,6 +4,7 @@ import { type AbsolutePath, joinPath, type Sha256 } from "../../domain/names.ts"
 import { sha256Of } from "../../transport/hash.ts";
 import type { Host } from "../../transport/host.ts";
 import { sh } from "../../transport/quote.ts";
+import { damagedMark } from "../artifact/prove-script.ts";
 import { END_EARLIER_WRITE, signatureFunctions } from "../keys/signature.ts";
 import { expectSuccess } from "../run-script.ts";
 import { stateEnvScript } from "./state-env-script.ts";
@@ -16,6 +17,8 @@ interface ManifestWrite {
   readonly onSha256: string | null;
   /** The row that is new, where its artifact has just been made. */
   readonly row?: ManifestRow | null;
+  /** Every artifact becomes root's and read-only first, and is no longer marked as damaged: each has just been read. */
+  readonly settles?: true;
   /** The manifest before it and its signature stay beside it, as `snapshots_v2.tsv.before-STAMP`. */
   readonly keepAs?: string;
   /** Lines of sh for when it stands; where they are cut off, the write counts as cut off. */
@@ -42,13 +45,31 @@ export async function writeManifest(host: Host, dataset: DatasetSpec, write: Man
 
 const writeScript = (
   dataset: DatasetSpec,
-  { onSha256, keepAs, last = "" }: ManifestWrite,
+  { rows, settles, onSha256, keepAs, last }: ManifestWrite,
   sha256: Sha256,
   artifact: AbsolutePath | null,
 ): string =>
   `${signatureFunctions(dataset)}${stateEnvScript(dataset.name)}${sh`
 on=${onSha256 ?? ""} whole=${sha256} a=${artifact ?? ""}
-`}${writingScript(dataset, artifact !== null, keepAs, last)}`;
+`}${writingScript(dataset, { adds: artifact !== null, settles: settles && settleAll(dataset, rows), keepAs, last })}`;
+
+const settleAll = (dataset: DatasetSpec, rows: Manifest): string =>
+  rows.length === 0
+    ? ""
+    : sh`
+set -- ${rows.map(({ localPath }) => joinPath(dataset.repository, localPath))}
+chown root:root "$@"; chmod 440 "$@"; sync "$@"
+rm -f -- ${rows.map((row) => damagedMark(dataset, row))}
+`;
+
+interface Writing {
+  /** It adds one row, and the artifact of that is `$a`. */
+  readonly adds: boolean;
+  /** Lines of sh for when it is known to build on what stands. */
+  readonly settles?: string | undefined;
+  readonly keepAs?: string | undefined;
+  readonly last?: string | undefined;
+}
 
 /**
  * Refuses to write over a manifest that is not the one that was read, what did not arrive whole (a link that dies ends
@@ -58,8 +79,11 @@ on=${onSha256 ?? ""} whole=${sha256} a=${artifact ?? ""}
  * Behind the functions of the signature and of `state.env`, with `set -eu`. `$on`: the SHA-256 of the manifest that this
  * builds on, "" for none; `$whole`: of what is on stdin; `$a`: where it `adds` a row, the artifact of that.
  */
-export function writingScript(dataset: DatasetSpec, adds: boolean, keepAs?: string, last = ""): string {
-  const settle = adds ? 'chown root:root "$a"; chmod 440 "$a"; sync "$a"' : "";
+export function writingScript(
+  dataset: DatasetSpec,
+  { adds, settles = "", keepAs, last = "" }: Writing,
+): string {
+  const settle = adds ? 'chown root:root "$a"; chmod 440 "$a"; sync "$a"' : settles;
   // what is registered stays as it is, whoever writes; to a login that may only add, nothing else holds that
   const grow = adds
     ? `

@@ -47,7 +47,7 @@ write() {
   (
     set -eu
     on=$now whole=$(sha256sum <"$w/manifest" | cut -c1-64) a=$final
-    ${writingScript(spec, true)}
+    ${writingScript(spec, { adds: true })}
   ) <"$w/manifest"
   [ $? = 0 ] || stop 1 "the manifest could not be written" "Nothing that was complete has been touched; it is safe to run this again."
 }
