@@ -1,6 +1,12 @@
 import type { AbsolutePath } from "../domain/names.ts";
 import { printable } from "../domain/printable.ts";
-import { PLACE_FUNCTIONS, type Place, parsePlace, unescapeMount } from "../reconcilers/machine/place.ts";
+import {
+  PLACE_FUNCTIONS,
+  type Place,
+  parsePlace,
+  type Standing,
+  unescapeMount,
+} from "../reconcilers/machine/place.ts";
 import type { Host } from "../transport/host.ts";
 import { sh } from "../transport/quote.ts";
 
@@ -26,9 +32,8 @@ export interface BtrfsMount {
 /** What stands at one path, or would. */
 export interface PathFacts {
   readonly place: Place;
-  readonly kind: "absent" | "subvolume" | "directory" | "other";
+  readonly kind: Standing;
   readonly empty: boolean;
-  readonly mountPoint: boolean;
   /** Undefined where nothing is there. */
   readonly owner: string | undefined;
 }
@@ -91,24 +96,19 @@ const isPlain = (text: string): boolean => printable(text) === text;
 const pathScript = (path: AbsolutePath): string => `${PLACE_FUNCTIONS}${sh`
 d=${path}`}
 place "$d"
-if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo kind absent; exit 0; fi
-if [ -L "$d" ] || [ ! -d "$d" ]; then echo kind other; exit 0; fi
+kind=$(what_stands "$d"); echo "kind $kind"
+case $kind in absent | other) exit 0;; esac
 echo "owner $(stat -c %U -- "$d")"
-[ -n "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ] || echo empty
-mountpoint -q -- "$d" && echo mount-point
-if [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then echo kind subvolume; else echo kind directory; fi`;
+[ -n "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ] || echo empty`;
 
 export function parsePath(stdout: string): PathFacts | undefined {
   const place = parsePlace(stdout);
-  const kind = /^kind (absent|subvolume|directory|other)$/m.exec(stdout)?.[1] as
-    | PathFacts["kind"]
-    | undefined;
+  const kind = /^kind (absent|subvolume|directory|other)$/m.exec(stdout)?.[1] as Standing | undefined;
   if (place === undefined || kind === undefined) return undefined;
   return {
     place,
     kind,
     empty: /^empty$/m.test(stdout),
-    mountPoint: /^mount-point$/m.test(stdout),
     owner: /^owner (\S+)$/m.exec(stdout)?.[1],
   };
 }

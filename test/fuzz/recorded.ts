@@ -68,7 +68,7 @@ export const PROBED: Readonly<Record<string, readonly string[]>> = {
   ],
   source: [
     `${PLACE}owner\nkind subvolume\nuuid 22-bb\nparent -\ngeneration 12\ncreated 10\nhole sub/dev/x\n`,
-    `${PLACE}owner\nempty\nkind directory\nbeside sub/dev/x\nswap /srv/dev/swap\nmount-point\n`,
+    `${PLACE}owner\nkind directory\nempty\nmount-point\nswap /srv/dev/swap\nbeside sub/dev/x\n`,
   ],
   snapshots: [FOLDER],
   workstationLayout: [`${PLACE}folder 755 0 0 /home/dev/snapshots\nfolder 755 0 0 /etc/devbackup\n`],
@@ -88,7 +88,7 @@ export const PROBED: Readonly<Record<string, readonly string[]>> = {
   ],
   hydrated: [FOLDER],
   workingCopy: [
-    `${PLACE}owner 1000\nformer\nnoted 22-bb 2026-01\nkind subvolume\nuuid 22-bb\nparent 33-cc\ngeneration 1\ncreated 1\n`,
+    `${PLACE}owner 1000\nformer\nnoted 22-bb 2026-01\nuuid 22-bb\nparent 33-cc\ngeneration 1\ncreated 1\nkind subvolume\n`,
     "none\n",
   ],
   workingCopyBase: ["absent\n", FOLDER],

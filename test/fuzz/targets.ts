@@ -337,7 +337,7 @@ export const TARGETS: readonly Target[] = [
     name: "setup-look",
     inputs: [
       "user ann\nhome /home/ann\nfolder code\nbtrfs / 6f0c 175 rw,relatime\nbtrfs /mnt/a\\x20b  9 ro\n",
-      "place btrfs 6f0c / /home rw\nroom 175 256\nreal /home/ann/code\nowner ann\nempty\nmount-point\nkind directory\n",
+      "place btrfs 6f0c / /home rw\nroom 175 256\nreal /home/ann/code\nkind directory\nowner ann\nempty\n",
     ],
     holds: (input) => {
       const machine = parseMachine(input);

@@ -86,7 +86,7 @@ suite("a path is held against what is there", () => {
   const facts = (changed: Partial<PathFacts> & { fsType?: string; disk?: string; readOnly?: boolean }) => {
     const { fsType = "btrfs", disk = "a", readOnly = false, ...rest } = changed;
     const place = { fsType, fsUuid: disk, freeBytes: 8 * GIB, sizeBytes: 9 * GIB, readOnly, quota: null };
-    return { place, kind: "subvolume", empty: false, mountPoint: false, owner: "ann", ...rest } as PathFacts;
+    return { place, kind: "subvolume", empty: false, owner: "ann", ...rest } as PathFacts;
   };
   const machine = { btrfs: mounts("/home=a:8 /srv=b:9") };
   const said = (verdict: ReturnType<typeof judgePath>): string =>

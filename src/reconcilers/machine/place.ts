@@ -10,12 +10,15 @@ export interface Place {
   readonly quota: { readonly limitBytes: number; readonly leftBytes: number } | null;
 }
 
+/** What `what_stands` prints; a link is none of them but the last. */
+export type Standing = "absent" | "subvolume" | "directory" | "other";
+
 /** Left free whatever is planned: for locks, the manifest, the journal and clearing up. */
 export const RESERVE_BYTES = 64 * 1024 ** 2;
 
 /**
  * Shell functions for probes: `place PATH` prints the file system of the nearest folder that is there, and `quota`
- * after it what Btrfs lets the subvolume there take (btrfs-qgroup(8)).
+ * after it what Btrfs lets the subvolume there take (btrfs-qgroup(8)). `what_stands PATH` is a {@link Standing}.
  */
 export const PLACE_FUNCTIONS = `
 place() {
@@ -31,6 +34,12 @@ quota() {
     btrfs qgroup show --raw -reF -- "$p" 2>/dev/null | sed -n 's|^[0-9]*/[0-9]* |quota |p'
     return 0
   done
+}
+what_stands() {
+  if [ ! -e "$1" ] && [ ! -L "$1" ]; then echo absent
+  elif [ -L "$1" ] || [ ! -d "$1" ]; then echo other
+  elif [ "$(stat -c %i -- "$1")" = 256 ] && [ "$(stat -f -c %T -- "$1")" = btrfs ]; then echo subvolume
+  else echo directory; fi
 }
 `;
 

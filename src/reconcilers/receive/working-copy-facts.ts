@@ -38,13 +38,12 @@ place "$d"
 echo "owner $(id -u -- ${spec.owner} 2>/dev/null)"
 [ -e ${`${spec.workingCopy}.devbackup-old`} ] && echo former
 [ -e ${noteFile(spec)} ] && sed 's/^/noted /' -- ${noteFile(spec)}
-if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo kind absent
-elif [ -L "$d" ] || [ ! -d "$d" ]; then echo kind other
-elif [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
-  echo kind subvolume
-  shown "$d" || exit
-elif [ -z "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ]; then echo kind empty
-else echo kind other; fi`,
+kind=$(what_stands "$d")
+case $kind in
+subvolume) shown "$d" || exit;;
+directory) if [ -z "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ]; then kind=empty; else kind=other; fi;;
+esac
+echo "kind $kind"`,
   parse: (stdout) => {
     if (stdout === "none\n") return absent;
     const field = (word: string) => new RegExp(`^${word} (.+)$`, "m").exec(stdout)?.[1];

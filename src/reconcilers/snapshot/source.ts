@@ -2,14 +2,14 @@ import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { known, unknown } from "../../domain/fact.ts";
 import type { AbsolutePath } from "../../domain/names.ts";
 import { sh } from "../../transport/quote.ts";
-import { folderInFileSystem, type Place, parsePlace } from "../machine/place.ts";
+import { folderInFileSystem, type Place, parsePlace, type Standing } from "../machine/place.ts";
 import type { Probe } from "../probe.ts";
 import { parseShown, type ShownSubvolume } from "./subvolumes.ts";
 
 /** What stands at the dataset's path on the workstation. */
 export interface SourceFacts extends ShownSubvolume {
   readonly place: Place;
-  readonly kind: "absent" | "subvolume" | "directory" | "other";
+  readonly kind: Standing;
   readonly empty: boolean;
   readonly ownerExists: boolean;
   /** Something is mounted right there. */
@@ -37,8 +37,8 @@ place "$d"
 id -u -- ${owner} >/dev/null 2>&1 && echo owner
 [ -e ${copyBeside(path)} ] && echo copy-beside
 [ -e ${originalBeside(path)} ] && echo original-beside
-if [ ! -e "$d" ] && [ ! -L "$d" ]; then echo kind absent; exit 0; fi
-if [ -L "$d" ] || [ ! -d "$d" ]; then echo kind other; exit 0; fi
+kind=$(what_stands "$d"); echo "kind $kind"
+case $kind in absent | other) exit 0;; esac
 [ -z "$(find "$d" -mindepth 1 -maxdepth 1 -print -quit)" ] && echo empty
 # the kernel's lists hold real paths, blanks in them as \040
 r=$(readlink -f -- "$d")
@@ -48,8 +48,7 @@ while read -r _ _ _ _ m _; do
 done </proc/self/mountinfo
 # in a container the list is the whole kernel's: others may have one under the same path
 while read -r s _; do s=$(printf %b "$s"); case $s in "$r"/*) [ ! -e "$s" ] || printf 'swap %s\n' "$s";; esac; done </proc/swaps
-if [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
-  echo kind subvolume
+if [ "$kind" = subvolume ]; then
   if command -v btrfs >/dev/null; then
     self=$(shown "$d") && inside=$(btrfs subvolume list -o -- "$d") || exit 1
     # what was written in the last half minute may not be on the disk, and is not told before
@@ -59,12 +58,9 @@ if [ "$(stat -c %i -- "$d")" = 256 ] && [ "$(stat -f -c %T -- "$d")" = btrfs ]; 
     printf '%s\n' "$self"
     printf '%s\n' "$inside" | sed -n 's/^ID .* path /hole /p'
   fi
-else
-  echo kind directory
-  if command -v btrfs >/dev/null && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
-    inside=$(btrfs subvolume list -o -- "$d") || exit 1
-    printf '%s\n' "$inside" | sed -n 's/^ID .* path /beside /p'
-  fi
+elif command -v btrfs >/dev/null && [ "$(stat -f -c %T -- "$d")" = btrfs ]; then
+  inside=$(btrfs subvolume list -o -- "$d") || exit 1
+  printf '%s\n' "$inside" | sed -n 's/^ID .* path /beside /p'
 fi`,
   parse: (stdout) => {
     const place = parsePlace(stdout);
