@@ -1,5 +1,6 @@
 import type { AbsolutePath } from "../domain/names.ts";
 import type { HostSpec } from "./desired-state.ts";
+import { machineOf } from "./machines.ts";
 import type { Report } from "./report.ts";
 
 /** A folder that a dataset wants on a machine. */
@@ -61,7 +62,3 @@ function relationOf(path: AbsolutePath, other: AbsolutePath): Relation {
   if (path.startsWith(`${other}/`)) return "inside";
   return other.startsWith(`${path}/`) ? "around" : "apart";
 }
-
-/** Two entries under `hosts` are one machine where both are local, or both lead to one address. */
-const machineOf = ({ connection }: HostSpec): string =>
-  connection.kind === "local" ? "local" : `ssh ${connection.address} ${connection.port ?? ""}`;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { renderStandpoint } from "../../src/desired-state/standpoint.ts";
 import { known, unknown } from "../../src/domain/fact.ts";
+import { planFrom } from "../../src/reconcilers/diff-all.ts";
 import type { ScheduleFacts } from "../../src/reconcilers/schedule/schedule-facts.ts";
 import type { WantedSchedule } from "../../src/reconcilers/schedule/wanted.ts";
 import {
@@ -17,6 +18,7 @@ import {
   NAME,
   ofBob,
   planWith,
+  seenWith,
   setUpOn,
   standpointOn,
   statusWith,
@@ -199,6 +201,24 @@ describe("a schedule in the plan", () => {
           JSON.stringify(plan.actions, null, 1),
         );
     });
+
+  test("where both hosts are one machine, what stands there for the one is not removed as the other's", () => {
+    const standpoint = { ...standpointOn(ls), reach: new Map() };
+    const files = new Map([
+      ...setUpOn(ls).files,
+      [`${FOLDER}/standpoint.json`, file(renderStandpoint(standpoint))],
+      [`${FOLDER}/known_hosts`, file("")],
+    ] as const);
+    const there = known({ ...setUpOn(ls), standpoint, files });
+    const idsOf = (wanted: WantedSchedule | null) => {
+      const { desired, observed, request } = seenWith({ wanted, onWs: there, onLs: there });
+      const connection = { kind: "local" } as const;
+      const hosts = new Map([...desired.hosts].map(([name, host]) => [name, { ...host, connection }]));
+      return planFrom({ ...desired, hosts }, observed, request).actions.map(({ id }) => id);
+    };
+    assert.deepEqual(idsOf({ ...wantedOn(ls), standpoint }), []);
+    assert.deepEqual(idsOf(null), ["unschedule:ws"]);
+  });
 
   test("what was installed from a machine of its kind stays, and what is older is told of", () => {
     for (const [version, warned] of [

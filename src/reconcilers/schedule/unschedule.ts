@@ -1,4 +1,5 @@
 import type { DesiredState } from "../../desired-state/desired-state.ts";
+import { eachMachine, isOneMachine } from "../../desired-state/machines.ts";
 import { SCHEDULE_FOLDER, SCHEDULE_STANDPOINT } from "../../desired-state/standpoint.ts";
 import type { HostName } from "../../domain/names.ts";
 import type { Action, Warning } from "../../plan/plan.ts";
@@ -36,8 +37,9 @@ export const unschedule: Reconciler<Input> = {
   diff: ({ schedule: looked, desired }) => {
     if (looked?.wanted === undefined) return {};
     const { wanted } = looked;
+    // what stands on the schedule's own machine is that schedule's, whatever else the machine is called
     return together(
-      [...looked.there].map(([host, facts]) =>
+      eachMachine(looked.there, desired, wanted?.on).map(([host, facts]) =>
         facts.kind === "known" ? onHost(host, facts.value, wanted, desired) : {},
       ),
     );
@@ -59,7 +61,9 @@ function onHost(
 ): Answer<Input> {
   const { units, programs } = facts;
   const on = wanted?.on ?? null;
-  const lets = wanted?.standpoint.reach.has(host) === true && desired.hosts.get(host)?.restrict === undefined;
+  const lets = [...(wanted?.standpoint.reach.keys() ?? [])].some(
+    (name) => isOneMachine(desired, name, host) && desired.hosts.get(name)?.restrict === undefined,
+  );
   const former = [...facts.logins].filter(([name]) => !(name === on && lets));
   const standing = host === on ? null : facts.standpoint;
   const runs =

@@ -1,4 +1,5 @@
 import type { DesiredState } from "../../desired-state/desired-state.ts";
+import { eachMachine } from "../../desired-state/machines.ts";
 import { fileName, type HostName } from "../../domain/names.ts";
 import { plural } from "../../domain/units.ts";
 import type { Warning } from "../../plan/plan.ts";
@@ -28,7 +29,7 @@ export const scripts: Reconciler<Input> = {
     looked === undefined
       ? {}
       : together(
-          [...looked].map(([host, facts]): Answer<Input> => {
+          eachMachine(looked, desired).map(([host, facts]): Answer<Input> => {
             if (facts.kind === "known") return onHost(host, facts.value, desired);
             return wantedScripts(desired, host).length === 0 ||
               ![spec.server, spec.workstation].includes(host)

@@ -1,4 +1,5 @@
 import type { DesiredState } from "../../desired-state/desired-state.ts";
+import { isOneMachine } from "../../desired-state/machines.ts";
 import type { HostName } from "../../domain/names.ts";
 import { OWN_FOLDER } from "../machine/own-folder.ts";
 import { readersOf, sender } from "./readers.ts";
@@ -13,15 +14,15 @@ interface WantedScript {
   readonly content: string;
 }
 
-/** The scripts of `host`, as its part in the whole desired state makes them; none where none are declared. */
+/** The scripts of `host`, as all parts of its machine in the whole desired state make them; none where none are declared. */
 export function wantedScripts(desired: DesiredState, host: HostName): readonly WantedScript[] {
-  const { scripts, datasets, cloud } = desired.partOf ?? desired;
+  const { scripts, hosts, datasets, cloud } = desired.partOf ?? desired;
   if (!scripts) return [];
-  const worked = datasets.filter(({ workstation }) => workstation === host);
-  const kept = datasets.filter(({ server }) => server === host);
+  const worked = datasets.filter(({ workstation }) => isOneMachine({ hosts }, host, workstation));
+  const kept = datasets.filter(({ server }) => isOneMachine({ hosts }, host, server));
   const found: Script[] = [
-    ...(worked.length > 0 ? thinOnWorkstation(host, worked, datasets) : []),
-    ...(kept.length > 0 ? [...thinOnServer(host, kept, datasets), sender(kept, datasets)] : []),
+    ...(worked[0] ? thinOnWorkstation(worked[0].workstation, worked, datasets) : []),
+    ...(kept[0] ? [...thinOnServer(kept[0].server, kept, datasets), sender(kept, datasets)] : []),
     ...kept.flatMap((spec) => [...readersOf(spec, datasets), registrarOf(spec, datasets, cloud)]),
   ];
   return found.map(({ name, content }) => ({ path: `${OWN_FOLDER}/${name}`, mode: "755", content }));

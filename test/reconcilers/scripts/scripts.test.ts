@@ -44,6 +44,8 @@ function planWith(given: {
   onWs?: Fact<ScriptsFacts>;
   declared?: boolean;
   admin?: null;
+  /** Of both hosts. */
+  connection?: { readonly kind: "local" };
 }) {
   const { desired, observed, request } = lookAt({
     rows: "2026-01 full 100, 2026-02 incr 10, 2026-03 incr 10",
@@ -54,7 +56,10 @@ function planWith(given: {
     [ws, onWs],
     [ls, onLs],
   ]);
-  const hosts = new Map(desired.hosts);
+  const { connection } = given;
+  const hosts = new Map(
+    [...desired.hosts].map(([name, host]) => [name, { ...host, ...(connection && { connection }) }]),
+  );
   const there = hosts.get(ls) ?? assert.fail();
   if (given.admin === null)
     hosts.set(ls, { ...there, restrict: { level: "full", login: "x", publicKey: "x", admin: null } });
@@ -176,6 +181,22 @@ describe("scripts in the plan", () => {
       assert.deepEqual(plan.problems, [], "no script holds up a backup");
       if (warns !== undefined) assert.match(plan.warnings.map(({ text }) => text).join("\n"), warns);
     });
+});
+
+test("where both hosts are one machine, it has the scripts of both, which are put there once", () => {
+  const state = declaring();
+  const connection = { kind: "local" } as const;
+  const hosts = new Map([...state.hosts].map(([name, host]) => [name, { ...host, connection }]));
+  const all = wantedScripts({ ...state, hosts }, ws);
+  assert.deepEqual(wantedScripts({ ...state, hosts }, ls), all);
+  assert.deepEqual(
+    new Set(all.map(({ path }) => path)),
+    new Set([...wantedScripts(state, ws), ...wantedScripts(state, ls)].map(({ path }) => path)),
+  );
+  assert.deepEqual(
+    scriptsIn(planWith({ onWs: known(NOTHING), onLs: known(NOTHING), connection })).map(({ id }) => id),
+    ["scripts:ws"],
+  );
 });
 
 test("no path of this machine stands in a script, and the same is wanted from wherever it is asked", () => {
