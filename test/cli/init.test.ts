@@ -127,7 +127,7 @@ suite("init on a terminal, with a real sshd and Btrfs", { skip: noSudo || whyNoD
       `! host key of backup, new here: ED25519 ${shown}`,
       "To compare, on backup itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
       `In another terminal: ssh-copy-id -p ${sshd.port} ${user}@backup\n`,
-      `In another terminal: ssh -t -p ${sshd.port} ${user}@backup "echo '${user} ALL=(root) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/devbackup"`,
+      `In another terminal: ssh -t -p ${sshd.port} ${user}@backup "echo '${user} ALL=(root) NOPASSWD: ALL' | sudo tee -a /etc/sudoers.d/devbackup"`,
       "✓ backup: login and sudo work; Btrfs at ",
       `! ${disk}/code is a plain directory of ${user}: apply makes it a subvolume`,
       `✓ ${disk}/snapshots is on the same Btrfs`,

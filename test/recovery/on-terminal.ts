@@ -10,12 +10,12 @@ export interface Terminal {
 export type Answer = readonly [prompt: string, typed: string | ((screen: string) => string)];
 
 /**
- * Runs `argv` on a pseudo-terminal (python3's `pty`), types each answer once its prompt has come after the one
+ * Runs `argv` on a pseudo-terminal (python3's `pty`) of 200 columns, so that few lines wrap, types each answer once its prompt has come after the one
  * before, and waits for the end.
  */
 export function onTerminal(argv: readonly string[], answers: readonly Answer[]): Promise<Terminal> {
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, TERM: "xterm", COLUMNS: "200" };
+    const env = { ...process.env, TERM: "xterm" };
     const child = execFile("python3", ["-c", PTY, ...argv], { env, timeout: 180_000 }, (error, _out, why) => {
       const exitCode = error === null ? 0 : error.code;
       if (typeof exitCode !== "number" || left.length > 0)
@@ -41,5 +41,6 @@ export function onTerminal(argv: readonly string[], answers: readonly Answer[]):
 const PTY = `
 import os, pty, sys
 def copy(fd): return os.read(fd, 4096)
-sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], copy)))
+wide = ["sh", "-c", 'stty cols 200 && exec "$@"', "sh"]
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(wide + sys.argv[1:], copy)))
 `;
