@@ -1,12 +1,6 @@
+import type { Check } from "../domain/check.ts";
 import { printable } from "../domain/printable.ts";
 import { painter, type TextOptions, wrapAfter } from "./lines.ts";
-
-/** One thing that was tried, and what came of it. */
-export interface Check {
-  readonly what: string;
-  readonly ok: boolean;
-  readonly said: string;
-}
 
 /** What was tried about one dataset, a line each, and whether all of it holds; ends with a newline. */
 export function checksText(dataset: string, checks: readonly Check[], { color, width }: TextOptions): string {

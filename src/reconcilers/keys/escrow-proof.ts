@@ -21,10 +21,12 @@ export const readEscrowBytes = (host: Host, spec: DatasetSpec): Promise<Buffer> 
   readBytes(host, escrowFile(spec));
 
 /** The manifest and its signature as they stand. */
-export async function readSigned(
-  host: Host,
-  spec: DatasetSpec,
-): Promise<{ readonly manifest: Buffer; readonly signature: string }> {
+export interface Signed {
+  readonly manifest: Buffer;
+  readonly signature: string;
+}
+
+export async function readSigned(host: Host, spec: DatasetSpec): Promise<Signed> {
   const [manifest, signature] = await Promise.all([
     readBytes(host, manifestFile(spec)),
     readBytes(host, signatureFile(spec)),

@@ -96,10 +96,12 @@ const halvesStand = ({ facts: { signKey } }: View): boolean =>
 export const escrowId = (spec: DatasetSpec): ActionId => actionId("escrow", spec.name);
 
 /** The escrow that is to be everywhere; null while it is still to be made, undefined where there is to be none. */
-export function escrowToKeep(view: View): Sha256 | null | undefined {
-  const { escrow: there } = view.facts;
-  if (view.desired.recoveryRecipients.length === 0 || there.kind !== "known") return undefined;
-  return whyMake(there.value, view.desired.recoveryRecipients) === null ? there.value.sha256 : null;
+export function escrowToKeep({
+  facts: { escrow: there },
+  desired: { recoveryRecipients },
+}: Pick<View, "facts" | "desired">): Sha256 | null | undefined {
+  if (recoveryRecipients.length === 0 || there.kind !== "known") return undefined;
+  return whyMake(there.value, recoveryRecipients) === null ? there.value.sha256 : null;
 }
 
 /** Null where the escrow that stands there is the one that would be made now. */
