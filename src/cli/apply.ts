@@ -3,7 +3,7 @@ import { type ApplyOptions, apply } from "../apply/apply.ts";
 import { suggesting } from "../apply/in-words.ts";
 import { AGAIN } from "../domain/trouble.ts";
 import type { Witness } from "../notify/ending.ts";
-import { type Approval, isApproved, parseApproval } from "../plan/approval.ts";
+import { isApproved, parseApproval } from "../plan/approval.ts";
 import type { Action, Plan } from "../plan/plan.ts";
 import { retold } from "../plan/saved.ts";
 import { planFrom } from "../reconcilers/diff-all.ts";
@@ -11,7 +11,7 @@ import { planJson } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
 import { createProgress } from "../report/show-progress.ts";
 import { commandLine, isNarrowed } from "./command-line.ts";
-import { confirm, confirmHazards } from "./confirm.ts";
+import { approve } from "./confirm.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { interruptible } from "./interrupt.ts";
 import { load } from "./load.ts";
@@ -85,7 +85,7 @@ async function agreeAndDo(
   // nobody is asked about what they have not seen
   if (!terminal.json) (isAsked(plan, terminal, flags) ? terminal.answer : terminal.say)(shown);
   noteUnmatched(plan, flags.approve ?? [], terminal);
-  const approval = await approve(plan, asked, terminal, flags);
+  const approval = await approve(plan, asked, terminal, flags.yes);
   if (approval !== null) return carryOut({ ...what, plan, approval, session, terminal, witness });
   terminal.say("Nothing was changed.\n");
   return 0;
@@ -100,18 +100,6 @@ function noteUnmatched(plan: Plan, words: readonly string[], terminal: Terminal)
 
 const isAsked = ({ actions }: Plan, { interactive }: Terminal, { yes }: ApplyFlags): boolean =>
   actions.length > 0 && interactive && yes !== true;
-
-/** Null where the user says no. Off a terminal nobody is asked; hazards then need `--approve`. */
-async function approve(
-  plan: Plan,
-  asked: Approval,
-  terminal: Terminal,
-  flags: ApplyFlags,
-): Promise<Approval | null> {
-  if (plan.actions.length === 0 || !terminal.interactive) return asked;
-  if (isAsked(plan, terminal, flags) && !(await confirm("Carry this out?"))) return null;
-  return { ...asked, named: new Set([...asked.named, ...(await confirmHazards(plan, asked))]) };
-}
 
 type CarryOut = Omit<WhatToDo, "saved"> &
   Pick<ApplyOptions, "plan" | "approval"> & {

@@ -93,6 +93,5 @@ export async function agreed(plan: Plan, { terminal, command }: OnServer, { yes,
   const harmless = plan.actions.some(({ hazard }) => hazard === "none");
   const approved = plan.actions.every((action) => isApproved(action, asked));
   if (harmless && yes !== true && !(terminal.interactive && (await confirm("Carry this out?")))) return null;
-  if (!terminal.interactive || approved) return asked;
-  return { ...asked, named: new Set([...asked.named, ...(await confirmHazards(plan, asked))]) };
+  return terminal.interactive && !approved ? confirmHazards(plan, asked) : asked;
 }

@@ -1,8 +1,7 @@
 import { snapshotName } from "../domain/artifact.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { formatAgo } from "../domain/units.ts";
-import { type Approval, approveCommand, isApproved, parseApproval } from "../plan/approval.ts";
-import type { Action } from "../plan/plan.ts";
+import { approveCommand, isApproved, parseApproval } from "../plan/approval.ts";
 import { pathInside } from "../reconcilers/receive/extract.ts";
 import { bring, preview, type Shown, standingOf, syncBackAction } from "../reconcilers/receive/sync-back.ts";
 import { type Ends, refuseUnready } from "../reconcilers/receive/sync-back-ready.ts";
@@ -11,7 +10,7 @@ import { labelOfCopy } from "../reconcilers/receive/working-copy.ts";
 import type { View } from "../reconcilers/view.ts";
 import { type SyncBackReport, syncBackText } from "../report/sync-back-text.ts";
 import { command, quote } from "../transport/quote.ts";
-import { confirm, confirmHazards } from "./confirm.ts";
+import { approve } from "./confirm.ts";
 import { type OnServer, type OnServerFlags, onServer, planOf } from "./on-server.ts";
 
 export interface SyncBackFlags extends OnServerFlags {
@@ -125,7 +124,8 @@ async function settle(
     );
     return 0;
   }
-  const approval = await agreed(view, there, action, flags);
+  const asked = parseApproval(flags.approve ?? []);
+  const approval = await approve(planOf(view, [action]), asked, terminal, flags.yes);
   if (approval === null || !isApproved(action, approval)) {
     await said("unapproved");
     terminal.say(`Nothing was changed. To go on:\n    ${approveCommand(action.id, there.command)}\n`);
@@ -154,17 +154,3 @@ const notAll = ({ spec }: View, why: string, state: string): DevbackupError =>
     state,
     next: `what is not ${spec.owner}'s to read or to replace is an administrator's to bring`,
   });
-
-/** As a restore asks: whether to go on, then for the id; off a terminal for nothing. Null where the user says no. */
-async function agreed(
-  view: View,
-  { terminal }: OnServer,
-  action: Action,
-  flags: SyncBackFlags,
-): Promise<Approval | null> {
-  const asked = parseApproval(flags.approve ?? []);
-  if (!terminal.interactive) return asked;
-  if (flags.yes !== true && !(await confirm("Carry this out?"))) return null;
-  const typed = await confirmHazards(planOf(view, [action]), asked);
-  return { ...asked, named: new Set([...asked.named, ...typed]) };
-}

@@ -1,30 +1,6 @@
 import { printable } from "../domain/printable.ts";
+import type { KeysShown } from "../status/keys.ts";
 import { painter, type TextOptions, wrap } from "./lines.ts";
-
-/** What is told of one dataset's keys: nothing secret. The document of `devbackup keys show --json`. */
-export interface KeysShown {
-  readonly dataset: string;
-  readonly server: string;
-  /** Whom artifacts are encrypted to; null where there is no identity yet. */
-  readonly recipient: string | null;
-  readonly signer: string | null;
-  /** As `ssh-keygen -l` shows it. */
-  readonly fingerprint: string | null;
-  /** Whether somebody vouches for the signer: the desired state, or what this machine has seen before. */
-  readonly known: "declared" | "remembered" | "not-yet" | "another";
-  readonly recoveryRecipients: readonly string[];
-  readonly escrow: {
-    readonly copies: readonly {
-      readonly where: string;
-      readonly at: string;
-      readonly state: "today's" | "another" | "none" | "unknown";
-      /** RFC 3339; null where nobody noted it. */
-      readonly since: string | null;
-    }[];
-    /** Of the escrow that stands; null where that was never tested. */
-    readonly testedAt: string | null;
-  };
-}
 
 const KNOWN = {
   declared: "declared in encryption.signers",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type KeysShown, keysText } from "../../src/report/keys-text.ts";
+import { keysText } from "../../src/report/keys-text.ts";
+import type { KeysShown } from "../../src/status/keys.ts";
 
 type State = KeysShown["escrow"]["copies"][number]["state"];
 

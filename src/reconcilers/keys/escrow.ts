@@ -105,7 +105,7 @@ export function escrowToKeep({
 }
 
 /** Null where the escrow that stands there is the one that would be made now. */
-export function whyMake(
+function whyMake(
   { keysSha256, sha256, rights, noted }: EscrowFacts,
   recipients: readonly AgeRecipient[],
 ): string | null {

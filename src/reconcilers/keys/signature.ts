@@ -1,5 +1,6 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { type AbsolutePath, joinPath, parseSigner, type Signer } from "../../domain/names.ts";
+import { fingerprintOf } from "../../transport/hash.ts";
 import { sh } from "../../transport/quote.ts";
 import type { Probe } from "../probe.ts";
 import { type KeyPair, type KeyPairFiles, keyPairProbe } from "./key-files.ts";
@@ -30,6 +31,12 @@ export const signKeyProbe = (spec: DatasetSpec): Probe<KeyPair<Signer>> =>
 
 /** Whose signatures count on the server: by its key, or by what stands beside it where that is gone. */
 export const signerThere = ({ derived, published }: KeyPair<Signer>): Signer | null => derived ?? published;
+
+/** The same as `ssh-keygen -l` shows it. */
+export const fingerprintThere = (pair: KeyPair<Signer>): string | null => {
+  const signer = signerThere(pair);
+  return signer === null ? null : fingerprintOf(signer);
+};
 
 /**
  * Two functions of sh (ssh-keygen(1), ALLOWED SIGNERS; the namespace keeps a signature of the manifest from passing
