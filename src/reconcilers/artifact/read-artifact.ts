@@ -47,6 +47,13 @@ ${sh`a=${file} k=${identity}`}
 ${READING}`;
 
 /**
+ * Behind a btrfs receive that ends with the stream of one snapshot, as `--dump` and `-e` do: what follows that would be
+ * received too by a plain one (btrfs-progs cmds/receive.c), as another snapshot.
+ */
+export const NOTHING_BEHIND =
+  '{ [ "$(wc -c)" = 0 ] || { echo "there is more behind its stream" >&2; false; }; }';
+
+/**
  * Of the artifact `$a`, with the identity `$k`. POSIX sh has no pipefail: each stage leaves its word where it fails. The
  * first with something to say is the cause: those before it only lost their reader, those behind it their writer.
  */
@@ -58,7 +65,7 @@ openssl dgst -sha256 -r <"$w/sum" >"$w/sha256" & sum=$!
 { tee "$w/sum" <"$a" 2>"$w/1.said" || : >"$w/1.failed"; } |
 { age -d -i "$k" 2>"$w/2.said" || : >"$w/2.failed"; } |
 { zstd -q -d -c 2>"$w/3.said" || : >"$w/3.failed"; } |
-{ btrfs receive --dump 2>"$w/4.said" || : >"$w/4.failed"; } |
+{ { btrfs receive --dump && `}${NOTHING_BEHIND}${sh`; } 2>"$w/4.said" || : >"$w/4.failed"; } |
 awk '$1 == "subvol" || $1 == "snapshot" { print }' >"$w/stream"
 wait "$sum" || exit 1
 echo "file $seen $size"

@@ -4,6 +4,7 @@ import { type AbsolutePath, joinPath } from "../../domain/names.ts";
 import { LET_GO } from "../../transport/fence.ts";
 import { sh } from "../../transport/quote.ts";
 import { FORGET, PROVE } from "../artifact/prove-script.ts";
+import { NOTHING_BEHIND } from "../artifact/read-artifact.ts";
 import { identityFile } from "../keys/key-files.ts";
 import { ENTER } from "../machine/enter.ts";
 import { PLACE_FUNCTIONS, RESERVE_BYTES } from "../machine/place.ts";
@@ -85,7 +86,7 @@ while read -r _ expected size path; do
   n=$(basename -- "$path" | cut -d . -f 1)
   { age -d -i "$identity" "$a" || echo "age failed" >>"$w/failed"; } |
     { zstd -q -d -c || echo "zstd failed" >>"$w/failed"; } |
-    receive_here || echo "btrfs receive failed, or the stream ended early" >>"$w/failed"
+    { receive_here && `}${NOTHING_BEHIND}${sh`; } || echo "btrfs receive failed, or the stream ended early" >>"$w/failed"
   [ ! -e "$w/failed" ] && [ "$(btrfs property get -ts "./$n" ro)" = ro=true ] || { cat "$w/failed" >&2; give_up ${NOT_RESTORED}; }
 done <"$w/chain"
 btrfs filesystem sync . || give_up 1

@@ -2,6 +2,7 @@ import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { type AbsolutePath, fileName, joinPath } from "../../domain/names.ts";
 import { LET_GO } from "../../transport/fence.ts";
 import { sh } from "../../transport/quote.ts";
+import { NOTHING_BEHIND } from "../artifact/read-artifact.ts";
 import { ENTER } from "../machine/enter.ts";
 import { SCRATCH } from "../run-script.ts";
 import { FIELD, type Marks } from "../snapshot/subvolumes.ts";
@@ -53,7 +54,7 @@ interface Stream {
   readonly check?: string;
   /** Writes the stream; a stage of it that fails leaves a word in `"$w/failed"`. */
   readonly stream: string;
-  /** Reads what is left of it behind its end, and fails where that is not what it should be. */
+  /** Reads what is left of it behind its end, and fails where that is not what it should be. Default: {@link NOTHING_BEHIND}. */
   readonly ending?: string;
   /** Whether it comes from another host: then it may hang where that is gone, and never end by itself. */
   readonly fromAfar: boolean;
@@ -67,7 +68,7 @@ interface Stream {
  */
 export const receiveScript = (
   { folder, name, replace, marks, lock }: Receiving,
-  { check = "", stream, ending = ":", fromAfar }: Stream,
+  { check = "", stream, ending = NOTHING_BEHIND, fromAfar }: Stream,
 ): string =>
   `${sh`
 set -u

@@ -159,6 +159,15 @@ describe("what is refused, and leaves everything as it was", () => {
       file: (there) => there.artifact("2026-03", undefined, { stream: streamFor("2026-04") }),
     },
     {
+      name: "a second stream behind that of the label",
+      code: 6,
+      says: /damaged, or not encrypted to this server/,
+      file: (there) => {
+        const stream = Buffer.concat([streamFor("2026-03"), streamFor("2026-04")]);
+        return there.artifact("2026-03", undefined, { stream });
+      },
+    },
+    {
       name: "an increment that is called an anchor",
       code: 6,
       says: /not of the kind/,
