@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import type { HostName } from "../../src/domain/names.ts";
+import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
 import { worktree } from "../../src/reconcilers/receive/worktree.ts";
+import { sourceProbe } from "../../src/reconcilers/snapshot/source.ts";
+import { PROBE_LIBRARY } from "../../src/reconcilers/snapshot/subvolumes.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 import { shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
+import { desired } from "./world.ts";
 
 describe("the dataset, put at a label", { skip: whyNoDisk() }, () => {
   /** A workstation where `script` runs right before the new copy is made. */
@@ -47,6 +50,23 @@ describe("the dataset, put at a label", { skip: whyNoDisk() }, () => {
     );
     await assert.rejects(put());
     assert.deepEqual(readdirSync(join(path, "roots")), []);
+  });
+
+  test("what has just been put there is as it was put there, however often one looks, also where atimes are kept", async (context) => {
+    const { path, put } = workstation(context, () => ":");
+    assert.match(shell('findmnt -no OPTIONS -T "$1"', path), /relatime/);
+    await put();
+    const [spec = assert.fail()] = desired().datasets;
+    const { script, parse } = sourceProbe({ ...spec, path: join(path, "home/code") as AbsolutePath });
+    for (const emptied of [false, true]) {
+      if (emptied) shell('rm "$1/home/code/file"', path);
+      for (const _ of ["once", "again"]) {
+        const fact = parse(shell(`${PROBE_LIBRARY}${script}`, path));
+        assert.ok(fact.kind === "known");
+        const { kind, empty, written } = fact.value;
+        assert.deepEqual({ kind, empty, written }, { kind: "subvolume", empty: emptied, written: emptied });
+      }
+    }
   });
 
   test("who held the lock before is not left standing in it: whoever waits for it ends that one", async (context) => {

@@ -117,7 +117,7 @@ function put({ spec, course }: View, source: SourceFacts, madeFrom: boolean): Ac
         ? "it is not there"
         : "an empty folder is there"
       : madeFrom
-        ? `it was brought to ${course.target} before, and something was written there since`
+        ? `it was brought to ${course.target} before, and something was written there since, be it the time of a reading alone`
         : "what is there is something else, or has changed since",
     details: isNew
       ? []
