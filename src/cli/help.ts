@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type Command, Help } from "commander";
+import { type Command, Help, type Option } from "commander";
+import { EVERYWHERE } from "./commands/declare.ts";
 import { everyCommand, examplesOf, type ProgramCommand } from "./commands/program-command.ts";
 
 /** As the manual has them, in fewer words. */
@@ -21,7 +22,7 @@ export const EXIT_CODES: Readonly<Record<number, string>> = {
  */
 export function addHelp(program: ProgramCommand): void {
   for (const { words, command } of everyCommand(program)) {
-    command.configureHelp({ subcommandTerm: withoutOptions });
+    command.configureHelp({ subcommandTerm: withoutOptions, visibleOptions: ownFirst, groupItems: asShown });
     command.configureOutput({ outputError: (text, write) => write(asAnError(text)) });
     command.showHelpAfterError(`  next: ${words} --help`);
     command.addHelpText("after", () => exampleLines(command).join("\n"));
@@ -43,6 +44,15 @@ export function addHelp(program: ProgramCommand): void {
 /** Every command has options; said of each, it leaves 80 columns no room for what the command does. */
 const withoutOptions = (command: Command): string =>
   new Help().subcommandTerm(command).replace(" [options]", "");
+
+const ownFirst: Help["visibleOptions"] = (command) => {
+  const all = new Help().visibleOptions(command);
+  const isOwn = ({ helpGroupHeading }: Option) => helpGroupHeading !== EVERYWHERE;
+  return [...all.filter(isOwn), ...all.filter((option) => !isOwn(option))];
+};
+
+/** Commander has the groups in the order in which their items were declared. */
+const asShown: Help["groupItems"] = (_, shown, groupOf) => new Help().groupItems([...shown], shown, groupOf);
 
 /** Commander's message, in the form of all others. */
 const asAnError = (text: string): string =>

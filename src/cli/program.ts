@@ -1,12 +1,20 @@
 import { addBackup } from "./commands/backup.ts";
 import { addBeside } from "./commands/beside.ts";
 import { addDesiredState } from "./commands/desired-state.ts";
-import { addEarlier } from "./commands/earlier.ts";
 import { addKeys } from "./commands/keys.ts";
 import { addManifest } from "./commands/manifest.ts";
 import { ProgramCommand } from "./commands/program-command.ts";
 import { addStanding } from "./commands/standing.ts";
 import { addHelp } from "./help.ts";
+
+const GROUPS = [
+  ["The desired state:", addDesiredState],
+  ["Backup and restore:", addBackup],
+  ["How it stands:", addStanding],
+  ["Manifest and keys:", addManifest],
+  ["Manifest and keys:", addKeys],
+  ["Besides:", addBeside],
+] as const;
 
 /** Every command with its flags, in the order in which the help names them. Nothing is run, and no command's code is loaded. */
 export function buildProgram(version: string): ProgramCommand {
@@ -22,8 +30,10 @@ export function buildProgram(version: string): ProgramCommand {
       "devbackup restore latest --to /tmp/look",
       "everything of the newest label, beside what is there",
     );
-  for (const add of [addDesiredState, addBackup, addStanding, addManifest, addKeys, addBeside, addEarlier])
+  for (const [group, add] of GROUPS) {
+    program.commandsGroup(group);
     add(program);
+  }
   addHelp(program);
   return program;
 }

@@ -1,7 +1,7 @@
 import { collect, common, identifying, run, selecting } from "./declare.ts";
 import type { ProgramCommand } from "./program-command.ts";
 
-/** A backup or a restore: what it would do, and the doing. */
+/** A backup, a restore, and the way back of what was edited on the server: what it would do, and the doing. */
 export function addBackup(program: ProgramCommand): void {
   selecting(program.command("plan"))
     .description("show what apply would do and why; changes nothing")
@@ -74,5 +74,22 @@ export function addBackup(program: ProgramCommand): void {
     .example("devbackup restore latest --to /srv/look --host ls", "on the server")
     .action((label, paths, flags) =>
       run(flags, async () => (await import("../restore.ts")).restoreCommand(label, paths, flags)),
+    );
+
+  common(program.command("sync-back"))
+    .argument("[paths...]", "files and folders inside the dataset (default: all of it)")
+    .description(
+      "bring what was edited in the working copy back to the workstation; shows it first, by a dry run",
+    )
+    .option("--dataset <name>", "of which dataset, where there are several")
+    .option("--delete", "delete on the workstation what the working copy has no more")
+    .option("--update", "leave what is newer on the workstation")
+    .option("-y, --yes", "do not ask whether to go on")
+    .option("--approve <id>", "let it through: sync-back", collect)
+    .example("devbackup sync-back", "what would be added and changed; asks for the id before it does it")
+    .example("devbackup sync-back src docs/notes.md --update", "of these alone, and not over what is newer")
+    .example("devbackup sync-back --delete --approve sync-back", "off a terminal, deletions too")
+    .action((paths, flags) =>
+      run(flags, async () => (await import("../sync-back.ts")).syncBackCommand(paths, flags)),
     );
 }

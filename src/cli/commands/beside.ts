@@ -37,6 +37,7 @@ export function addBeside(program: ProgramCommand): void {
     .action((shell, flags) =>
       run(flags, async () => (await import("../completion.ts")).completionCommand(shell)),
     );
+  program.helpCommand("help [command]", "show the help of a command");
   program
     .command(ASK, { hidden: true })
     .argument("[words...]", "of a command line, up to the one that is completed")

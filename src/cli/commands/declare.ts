@@ -1,17 +1,24 @@
+import { Option } from "commander";
 import type { CommonFlags } from "../terminal.ts";
 import type { ProgramCommand } from "./program-command.ts";
 
 /** For an option that may be given several times. */
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
+/** What stands over {@link common} in the help. */
+export const EVERYWHERE = "Of every command:";
+
 /** What every command takes; commander reads options of the program only in front of the command's name. */
-export const common = (command: ProgramCommand): ProgramCommand =>
-  command
-    .option("-c, --config <path>", "the desired state: a file or a directory")
-    .option("--json", "machine-readable output; text for people goes to stderr")
-    .option("--no-color", "plain text (as NO_COLOR does)")
-    .option("-q, --quiet", "say only what is needed")
-    .option("-v, --verbose", "say more");
+export function common(command: ProgramCommand): ProgramCommand {
+  const everywhere = (flags: string, does: string) => new Option(flags, does).helpGroup(EVERYWHERE);
+  return command
+    .addOption(everywhere("-c, --config <path>", "the desired state: a file or a directory"))
+    .addOption(everywhere("--json", "machine-readable output; text for people goes to stderr"))
+    .addOption(everywhere("--no-color", "plain text (as NO_COLOR does)"))
+    .addOption(everywhere("-q, --quiet", "say only what is needed"))
+    .addOption(everywhere("-v, --verbose", "say more"))
+    .addHelpOption(everywhere("-h, --help", "show this"));
+}
 
 /** What opens the escrow, where the server has lost its keys. */
 export const identifying = (command: ProgramCommand): ProgramCommand =>
@@ -29,7 +36,7 @@ export const selecting = (command: ProgramCommand): ProgramCommand =>
     .option("--host <name>", "actions on this host alone")
     .option(
       "--only <stages>",
-      "provision, snapshot, artifact, register, hydrate, cloud, retention; comma-separated",
+      "these stages alone: provision, snapshot, artifact, register, hydrate, cloud, retention; comma-separated",
     );
 
 /** Runs a command and turns what it throws into words and an exit code. `typed`: its name, where it contacts anything. */
