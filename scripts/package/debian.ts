@@ -17,6 +17,7 @@ import { SCRIPTS } from "../../src/cli/completion/scripts.ts";
 import { handedOut } from "../handed-out.mjs";
 import {
   type Arch,
+  AUTHOR,
   copyInto,
   DEBIAN_ARCHITECTURES,
   isDocument,
@@ -116,7 +117,8 @@ Description: declarative backups of a Btrfs workstation
  own Node.js.
 `;
 
-const MAINTAINER = "The devbackup maintainers <maintainers@devbackup.invalid>";
+/** A package wants an address (Debian policy, 5.6.2); where nobody has given one, it is one that nobody can have (RFC 2606). */
+const MAINTAINER = AUTHOR.includes("<") ? AUTHOR : `${AUTHOR} <nobody@devbackup.invalid>`;
 
 const changelog = (): string => `devbackup (${debianVersion}) unstable; urgency=medium
 

@@ -6,7 +6,10 @@ import { git } from "../handed-out.mjs";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-export const VERSION: string = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version;
+/** Of package.json: `author` is `NAME`, or `NAME <ADDRESS>`. */
+export const { version: VERSION, author: AUTHOR } = JSON.parse(
+  readFileSync(join(ROOT, "package.json"), "utf8"),
+) as { readonly version: string; readonly author: string };
 
 /** Processors that Node is to be had for from the registry, and what Debian calls them. */
 export const DEBIAN_ARCHITECTURES = { x64: "amd64", arm64: "arm64" } as const;
