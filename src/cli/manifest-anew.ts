@@ -1,12 +1,14 @@
 import type { Code } from "../domain/code.ts";
 import { type Manifest, renderManifest } from "../domain/manifest.ts";
 import { DevbackupError } from "../domain/trouble.ts";
-import { isApproved, parseApproval } from "../plan/approval.ts";
+import { approveCommand, isApproved, parseApproval } from "../plan/approval.ts";
 import type { Action, Plan } from "../plan/plan.ts";
 import { reconcilerOf } from "../reconcilers/all.ts";
 import { signerThere } from "../reconcilers/keys/signature.ts";
+import type { Tools } from "../reconcilers/reconciler.ts";
 import { preparations } from "../reconcilers/server-view.ts";
 import type { View } from "../reconcilers/view.ts";
+import { publicAction } from "../report/plan-json.ts";
 import { planText } from "../report/plan-text.ts";
 import { sha256Of } from "../transport/hash.ts";
 import { confirm, confirmHazards } from "./confirm.ts";
@@ -71,8 +73,59 @@ export function refuse(
     );
 }
 
+/** How a manifest is written anew. */
+export interface Writing<Input> {
+  readonly action: Action<Input>;
+  readonly run: (action: Action<Input>, tools: Tools) => Promise<string>;
+  /** The same action, worked out of what is there now; null where nothing is left of it. */
+  readonly again: (now: View) => Action | null;
+  readonly rows: Manifest;
+  readonly said: (result: "unapproved" | "written", actions: readonly Action[]) => Promise<void>;
+}
+
+/** Writes it where that is agreed to. */
+export async function writeAnew<Input>(
+  view: View,
+  there: OnServer,
+  flags: AnewFlags,
+  { action, run, again, rows, said }: Writing<Input>,
+): Promise<void> {
+  const { terminal, session, planCommand } = there;
+  const plan = planOf(view, [action]);
+  const approval = await agreed(plan, there, flags);
+  if (approval === null || !isApproved(action, approval)) {
+    if (terminal.json) await said("unapproved", plan.actions);
+    terminal.say("Nothing was changed.\n");
+    return;
+  }
+  await there.carryOut(action, run, (now) => {
+    const left = again(now);
+    return { actions: left === null ? [] : [left], problems: [] };
+  });
+  await remembered(view, session, rows);
+  if (terminal.json) await said("written", plan.actions);
+  terminal.say(`Next: ${planCommand}\n`);
+}
+
+/** The one document of `--json`, with what is told of the manifest. */
+export const document = (
+  { terminal, command }: OnServer,
+  { spec }: View,
+  result: string,
+  told: object,
+  actions: readonly Action[],
+): Promise<void> =>
+  terminal.document({
+    formatVersion: 1,
+    dataset: spec.name,
+    result,
+    ...told,
+    actions: actions.map(publicAction),
+    approve: actions.filter(({ hazard }) => hazard !== "none").map(({ id }) => approveCommand(id, command)),
+  });
+
 /** What this machine saw before may have been newer: the user has said that this is the manifest now. */
-export async function remembered(
+async function remembered(
   { spec, facts }: View,
   session: OnServer["session"],
   rows: Manifest,
@@ -85,7 +138,7 @@ export async function remembered(
 }
 
 /** Off a terminal `--approve` alone lets a hazard through, and `--yes` what has none. Null for a no. */
-export async function agreed(plan: Plan, { terminal, command }: OnServer, { yes, approve = [] }: AnewFlags) {
+async function agreed(plan: Plan, { terminal, command }: OnServer, { yes, approve = [] }: AnewFlags) {
   const asked = parseApproval(approve);
   terminal.answer(
     `${planText(plan, { ...terminal, command, narrowed: true, approved: (action) => isApproved(action, asked) })}\n`,

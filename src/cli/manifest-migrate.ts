@@ -2,7 +2,6 @@ import type { Migration } from "../domain/migrate.ts";
 import { printable } from "../domain/printable.ts";
 import type { Finding } from "../domain/rebuild.ts";
 import { plural } from "../domain/units.ts";
-import { approveCommand, isApproved } from "../plan/approval.ts";
 import type { Action } from "../plan/plan.ts";
 import {
   MIGRATE,
@@ -18,9 +17,8 @@ import {
 import { olderFile } from "../reconcilers/manifest/older.ts";
 import type { View } from "../reconcilers/view.ts";
 import { migrateJson, migrateText } from "../report/migrate-text.ts";
-import { publicAction } from "../report/plan-json.ts";
-import { type AnewFlags, agreed, prepared, refuse, remembered } from "./manifest-anew.ts";
-import { type OnServer, onServer, planOf } from "./on-server.ts";
+import { type AnewFlags, document, prepared, refuse, writeAnew } from "./manifest-anew.ts";
+import { type OnServer, onServer } from "./on-server.ts";
 
 /**
  * `devbackup manifest migrate`: an older tool's manifest in this version, by what its artifacts say; the old one stays
@@ -86,36 +84,20 @@ async function settle(view: View, there: OnServer, older: OlderManifest, flags: 
   }
   const action = migrateAction(view, older, migrated);
   if (action === null) return nothingToDo(there, view);
-  const plan = planOf(view, [action]);
-  const approval = await agreed(plan, there, flags);
-  if (approval === null || !isApproved(action, approval)) {
-    if (terminal.json) await said(there, view, "unapproved", migrated, plan.actions);
-    terminal.say("Nothing was changed.\n");
-    return exitCode;
-  }
-  await there.carryOut(action, runMigrate, (now) => {
-    const again = migrateAction(now, older, migrated);
-    return { actions: again === null ? [] : [again], problems: [] };
+  await writeAnew(view, there, flags, {
+    action,
+    run: runMigrate,
+    again: (now) => migrateAction(now, older, migrated),
+    rows: migrated.rows,
+    said: (result, actions) => said(there, view, result, migrated, actions),
   });
-  await remembered(view, there.session, migrated.rows);
-  if (terminal.json) await said(there, view, "written", migrated, plan.actions);
-  terminal.say(`Next: ${there.planCommand}\n`);
   return exitCode;
 }
 
-/** The one document of `--json`. */
 const said = (
-  { terminal, command }: OnServer,
-  { spec }: View,
+  there: OnServer,
+  view: View,
   result: string,
   migrated: Migration | null,
   actions: readonly Action[],
-): Promise<void> =>
-  terminal.document({
-    formatVersion: 1,
-    dataset: spec.name,
-    result,
-    ...(migrated === null ? {} : migrateJson(migrated)),
-    actions: actions.map(publicAction),
-    approve: actions.filter(({ hazard }) => hazard !== "none").map(({ id }) => approveCommand(id, command)),
-  });
+): Promise<void> => document(there, view, result, migrated === null ? {} : migrateJson(migrated), actions);

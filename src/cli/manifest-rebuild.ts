@@ -1,7 +1,7 @@
 import type { Finding } from "../domain/rebuild.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes, plural } from "../domain/units.ts";
-import { approveCommand, isApproved, parseApproval } from "../plan/approval.ts";
+import { parseApproval } from "../plan/approval.ts";
 import type { Action } from "../plan/plan.ts";
 import {
   type Candidate,
@@ -15,11 +15,10 @@ import {
   study,
 } from "../reconcilers/manifest/rebuild.ts";
 import type { View } from "../reconcilers/view.ts";
-import { publicAction } from "../report/plan-json.ts";
 import { rebuildJson, rebuildText } from "../report/rebuild-text.ts";
 import { confirm } from "./confirm.ts";
-import { type AnewFlags, agreed, prepared, remembered } from "./manifest-anew.ts";
-import { type OnServer, onServer, planOf } from "./on-server.ts";
+import { type AnewFlags, document, prepared, writeAnew } from "./manifest-anew.ts";
+import { type OnServer, onServer } from "./on-server.ts";
 
 const PLACES = ["server", "bucket", "all"] as const;
 
@@ -106,7 +105,7 @@ async function settle(
   findings: readonly Finding[],
   flags: RebuildFlags,
 ): Promise<number> {
-  const { terminal, command, session } = there;
+  const { terminal, command } = there;
   const found = study(view, findings);
   const { rebuilt } = found;
   const exitCode = rebuilt.leftOut.some(({ damaged }) => damaged) ? 6 : 0;
@@ -127,36 +126,20 @@ async function settle(
     );
     return empty ? 6 : exitCode;
   }
-  const plan = planOf(view, [action]);
-  const approval = await agreed(plan, there, flags);
-  if (approval === null || !isApproved(action, approval)) {
-    if (terminal.json) await said(there, view, "unapproved", found, plan.actions);
-    terminal.say("Nothing was changed.\n");
-    return exitCode;
-  }
-  await there.carryOut(action, runRebuild, (now) => {
-    const again = rebuildAction(now, study(now, findings));
-    return { actions: again === null ? [] : [again], problems: [] };
+  await writeAnew(view, there, flags, {
+    action,
+    run: runRebuild,
+    again: (now) => rebuildAction(now, study(now, findings)),
+    rows: rebuilt.rows,
+    said: (result, actions) => said(there, view, result, found, actions),
   });
-  await remembered(view, session, rebuilt.rows);
-  if (terminal.json) await said(there, view, "written", found, plan.actions);
-  terminal.say(`Next: ${there.planCommand}\n`);
   return exitCode;
 }
 
-/** The one document of `--json`. */
 const said = (
-  { terminal, command }: OnServer,
-  { spec }: View,
+  there: OnServer,
+  view: View,
   result: string,
   found: Study | null,
   actions: readonly Action[],
-): Promise<void> =>
-  terminal.document({
-    formatVersion: 1,
-    dataset: spec.name,
-    result,
-    ...(found === null ? {} : rebuildJson(found)),
-    actions: actions.map(publicAction),
-    approve: actions.filter(({ hazard }) => hazard !== "none").map(({ id }) => approveCommand(id, command)),
-  });
+): Promise<void> => document(there, view, result, found === null ? {} : rebuildJson(found), actions);

@@ -1,5 +1,6 @@
 import type { HostName } from "../domain/names.ts";
 import type { Action } from "../plan/plan.ts";
+import type { Told } from "../reconcilers/recorder.ts";
 
 /** Why an action is in a plan, and what carrying it out comes to. Data alone, and no secrets. */
 export interface Explanation {
@@ -32,13 +33,7 @@ export interface Found {
 /** What is carried out, in its order. Scripts are POSIX sh, as they reach the host; what they get on stdin is not told. */
 export type Step =
   | { readonly kind: "script"; readonly host: HostName; readonly script: string; readonly fed: boolean }
-  | {
-      readonly kind: "pipe";
-      readonly from: HostName;
-      readonly source: string;
-      readonly to: HostName;
-      readonly sink: string;
-    }
+  | Extract<Told, { readonly kind: "pipe" }>
   /** Something that this machine does by itself, or asks of the bucket. */
   | { readonly kind: "here"; readonly does: string };
 
