@@ -1,6 +1,6 @@
 import { homedir, userInfo } from "node:os";
 import path from "node:path";
-import { CHECKS, type HostAnswer, type InitFlags } from "../desired-state/answers.ts";
+import { hostAnswer, type InitFlags, wrongFlags } from "../desired-state/answers.ts";
 import type { ImportNote } from "../desired-state/earlier-keys.ts";
 import { importConfig } from "../desired-state/import-config.ts";
 import { refuseSecondState, writeStarter } from "../desired-state/init.ts";
@@ -11,12 +11,19 @@ import { DevbackupError } from "../domain/trouble.ts";
 import { quote } from "../transport/quote.ts";
 import { type CommonFlags, openTerminal, type Terminal } from "./terminal.ts";
 
-/** What the earlier program's file can't say, or says of another machine. */
-const ASKED = ["workstation", "server", "user", "serverUser", "owner"] as const;
-const SECRETS = ["accessKeyIdEnv", "secretAccessKeyEnv", "secretAccessKeyFile"] as const;
+/** What the earlier program's file can't say, or says of another machine, and where the secrets are. */
+type Asked =
+  | "workstation"
+  | "server"
+  | "user"
+  | "serverUser"
+  | "owner"
+  | "accessKeyIdEnv"
+  | "secretAccessKeyEnv"
+  | "secretAccessKeyFile";
 
 export type ImportFlags = CommonFlags &
-  Pick<InitFlags, (typeof ASKED)[number] | (typeof SECRETS)[number]> & {
+  Pick<InitFlags, Asked> & {
     /** The folder to write to. */
     readonly out?: string;
   };
@@ -68,21 +75,11 @@ async function refuse(problems: readonly StateProblem[], terminal: Terminal): Pr
   return 1;
 }
 
-const hostOf = (address: string | undefined, user: string | undefined): HostAnswer | undefined =>
-  address === undefined
-    ? undefined
-    : address === "local"
-      ? { kind: "local" }
-      : { kind: "ssh", address, user };
+const hostOf = (address: string | undefined, user: string | undefined) =>
+  address === undefined ? undefined : hostAnswer(address, user);
 
 function refuseFlags(flags: ImportFlags): void {
-  const wrong = [...ASKED, ...SECRETS].flatMap((name) => {
-    const value = flags[name];
-    const passes = value === undefined || CHECKS[name](value);
-    const typed = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    // the value is not repeated: it may be a secret put where its variable's name belongs
-    return passes === true ? [] : [`${typed} wants ${passes}`];
-  });
+  const wrong = wrongFlags(flags);
   if (wrong.length === 0) return;
   throw new DevbackupError({
     code: "wrong-flag",

@@ -174,14 +174,17 @@ function cloudAnswer(flags: InitFlags): CloudAnswer | null {
   };
 }
 
-function faultsOf(flags: InitFlags): readonly string[] {
-  const faults: string[] = [];
-  for (const name of Object.keys(CHECKS) as (keyof InitFlags)[]) {
+/** What each flag that does not pass wants. */
+export const wrongFlags = (flags: InitFlags): string[] =>
+  (Object.keys(CHECKS) as (keyof InitFlags)[]).flatMap((name) => {
     const value = flags[name];
     const passes = value === undefined || CHECKS[name](value);
     // the value is not repeated: it may be a secret put where its variable's name belongs
-    if (passes !== true) faults.push(`${asTyped(name)} wants ${passes}`);
-  }
+    return passes === true ? [] : [`${asTyped(name)} wants ${passes}`];
+  });
+
+function faultsOf(flags: InitFlags): readonly string[] {
+  const faults = wrongFlags(flags);
   if (flags.server === undefined) faults.push("--server is missing: where the backups go");
   const store = [flags.accountId, flags.endpoint].filter((value) => value !== undefined).length;
   if (store === 2) faults.push("--account-id and --endpoint name two stores");
@@ -199,7 +202,8 @@ const hasCloudDetail = (flags: InitFlags): boolean =>
     (value) => value !== undefined,
   );
 
-const hostAnswer = (address: string, user: string | undefined): HostAnswer =>
+/** Of an address, or `local`, and the login there. */
+export const hostAnswer = (address: string, user: string | undefined): HostAnswer =>
   address === "local" ? { kind: "local" } : { kind: "ssh", address, user };
 
 const asTyped = (name: string): string =>
