@@ -1,6 +1,7 @@
 import type { Trouble } from "../domain/trouble.ts";
+import { LOCKED } from "../transport/ssh/identity-file.ts";
 import type { NewHostKey } from "../transport/ssh/new-host-key.ts";
-import { NO_KEY } from "../transport/ssh/trouble.ts";
+import { NO_KEY, START_AGENT } from "../transport/ssh/trouble.ts";
 
 /** Who logs in, and what stands behind `ssh` for it: `-p 2222 chuck@backup.lan`. */
 export interface Login {
@@ -13,6 +14,9 @@ export interface Login {
 export function adviceFor({ code, why, next = "" }: Trouble, { user, ssh }: Login): string {
   switch (code) {
     case "login-refused":
+      // an agent that is started elsewhere is not this program's
+      if (why?.includes(LOCKED))
+        return `${next.startsWith(START_AGENT) ? "Ctrl-C, then" : "In another terminal"}: ${next}`;
       return `In another terminal: ${why === NO_KEY ? "ssh-keygen -t ed25519 && " : ""}ssh-copy-id ${ssh}`;
     case "sudo-password":
     case "sudo-refused": {

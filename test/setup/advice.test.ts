@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { Trouble } from "../../src/domain/trouble.ts";
 import { adviceFor, ofHostKey } from "../../src/setup/advice.ts";
-import { NO_KEY } from "../../src/transport/ssh/trouble.ts";
+import { LOCKED } from "../../src/transport/ssh/identity-file.ts";
+import { NO_KEY, START_AGENT } from "../../src/transport/ssh/trouble.ts";
 
 suite("what to type where a machine is not reached is one command", () => {
   const allow = "echo 'ann ALL=(root) NOPASSWD: ALL' | sudo tee -a /etc/sudoers.d/devbackup";
@@ -18,6 +19,22 @@ suite("what to type where a machine is not reached is one command", () => {
       trouble: { code: "login-refused", why: "refused: ssh-ed25519 …" },
       ssh: "-p 2222 ann@ls",
       is: "In another terminal: ssh-copy-id -p 2222 ann@ls",
+    },
+    {
+      name: "a key with a passphrase, and an agent",
+      trouble: { code: "login-refused", why: `${NO_KEY}; not usable: k: ${LOCKED}`, next: "ssh-add k" },
+      ssh: "ann@ls",
+      is: "In another terminal: ssh-add k",
+    },
+    {
+      name: "a key with a passphrase, and no agent that this program could ask later",
+      trouble: {
+        code: "login-refused",
+        why: `${NO_KEY}; not usable: k: ${LOCKED}`,
+        next: `${START_AGENT}ssh-add k`,
+      },
+      ssh: "ann@ls",
+      is: 'Ctrl-C, then: eval "$(ssh-agent)" && ssh-add k',
     },
     { name: "sudo here", trouble: { code: "sudo-password" }, is: `In another terminal: ${allow}` },
     {

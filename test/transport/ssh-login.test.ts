@@ -95,7 +95,23 @@ suite("logins, against a real sshd", { skip: noSshd }, () => {
     keygen(file("encrypted"), "ed25519", "secret");
     const trouble = await troubleOf(logIn({ identityFile: file("encrypted") }));
     assert.equal(trouble.code, "login-refused");
-    assert.match(trouble.why ?? "", /passphrase; ssh-add .*encrypted/);
+    assert.match(trouble.why ?? "", /encrypted: it has a passphrase/);
+    assert.equal(trouble.next, `eval "$(ssh-agent)" && ssh-add ${file("encrypted")}`);
+  });
+
+  test("the same, with an agent that does not hold it", () =>
+    withAgent([file("id")], async (SSH_AUTH_SOCK) => {
+      const trouble = await troubleOf(logIn({ identityFile: file("encrypted") }, { SSH_AUTH_SOCK }));
+      assert.equal(trouble.next, `ssh-add ${file("encrypted")}`);
+    }));
+
+  test("a host that is not known, or not there, is told before a key that is missing", async () => {
+    const without = { identityFile: file("nowhere") };
+    assert.equal((await troubleOf(logIn({ ...without, address: "no-such.invalid" }))).code, "host-not-found");
+    assert.equal(
+      (await troubleOf(logIn({ ...without, knownHosts: file("nowhere") }))).code,
+      "host-key-unknown",
+    );
   });
 
   test("refused: a key that others can read, as OpenSSH refuses it", async () => {

@@ -14,6 +14,9 @@ export interface Identity {
   readonly problem: string | undefined;
 }
 
+/** The problem of a key that only an agent can use: nothing here asks for its passphrase. */
+export const LOCKED = "it has a passphrase";
+
 /** Undefined where there is no such file: OpenSSH lists its default names whether they exist or not. */
 export async function readIdentity(path: string, ssh2: Ssh2): Promise<Identity | undefined> {
   let text: Buffer;
@@ -34,7 +37,7 @@ export async function readIdentity(path: string, ssh2: Ssh2): Promise<Identity |
   if (key && !(key instanceof Error))
     return { path, publicBlob: key.getPublicSSH(), key, problem: undefined };
   const encrypted = key instanceof Error && /ncrypted/.test(key.message);
-  const problem = encrypted ? `it has a passphrase; ssh-add ${path}` : "not a private key of a known format";
+  const problem = encrypted ? LOCKED : "not a private key of a known format";
   return unusable(path, await publicPart(path, text, ssh2), problem);
 }
 

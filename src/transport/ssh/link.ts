@@ -37,7 +37,6 @@ export async function connectLink(
   const { default: ssh2 } = await import("ssh2");
   const trouble = sshTrouble(host, ssh);
   const [known, keys] = await Promise.all([lookUpHost(ssh, env), loginKeys(ssh, ssh2)]);
-  if (keys.methods.length === 0) throw trouble.loginRefused(keys);
   const proxy = ssh.proxy && startProxy(ssh.proxy, env);
   try {
     const sock = proxy?.stream ?? (await dial(ssh, trouble));

@@ -3,7 +3,7 @@ import type { AnyAuthMethod, BaseAgent, OpenSSHAgent, ParsedKey } from "ssh2";
 import { fingerprint } from "../hash.ts";
 import { within } from "../within.ts";
 import type { ResolvedSsh } from "./config.ts";
-import { readIdentity, type Ssh2 } from "./identity-file.ts";
+import { LOCKED, readIdentity, type Ssh2 } from "./identity-file.ts";
 import { keyType } from "./known-hosts.ts";
 
 /** The keys that one login may use, in the order in which OpenSSH would try them. */
@@ -13,6 +13,8 @@ export interface LoginKeys {
   readonly tried: readonly string[];
   /** Files that exist and could not be used, each with the reason. */
   readonly skipped: readonly string[];
+  /** Files among them that an agent could use, if it held them. */
+  readonly locked: readonly string[];
 }
 
 /**
@@ -55,6 +57,7 @@ export async function loginKeys(ssh: ResolvedSsh, ssh2: Ssh2): Promise<LoginKeys
       ...rest.flatMap(({ path, problem }) => (problem ? [`${path}: ${problem}`] : [])),
       ...(agent?.problem ? [`the agent at ${ssh.agentSocket}: ${agent.problem}`] : []),
     ],
+    locked: rest.filter(({ problem }) => problem === LOCKED).map(({ path }) => path),
   };
 }
 

@@ -2,6 +2,7 @@ import type { Code } from "../../domain/code.ts";
 import type { HostName } from "../../domain/names.ts";
 import { DevbackupError, type Trouble } from "../../domain/trouble.ts";
 import { fingerprint } from "../hash.ts";
+import { command } from "../quote.ts";
 import type { ResolvedSsh } from "./config.ts";
 import { type KnownHost, keyType, type Verdict } from "./known-hosts.ts";
 import type { LoginKeys } from "./login-keys.ts";
@@ -74,7 +75,7 @@ export function sshTrouble(host: HostName, ssh: ResolvedSsh): SshTrouble {
       }
     },
 
-    loginRefused: ({ tried, skipped }) => {
+    loginRefused: ({ tried, skipped, locked }) => {
       const why = [
         tried.length === 0 ? NO_KEY : `refused: ${tried.join("; ")}`,
         ...(skipped.length === 0 ? [] : [`not usable: ${skipped.join("; ")}`]),
@@ -84,7 +85,10 @@ export function sshTrouble(host: HostName, ssh: ResolvedSsh): SshTrouble {
         what: `${ssh.user}@${at} does not let us in`,
         why,
         state: NOTHING_DONE,
-        next: `See whether this works, and set user or identity_file accordingly: ssh -o BatchMode=yes ${login} true`,
+        next:
+          locked.length > 0
+            ? `${ssh.agentSocket === undefined ? START_AGENT : ""}${command(["ssh-add", ...locked])}`
+            : `See whether this works, and set user or identity_file accordingly: ssh -o BatchMode=yes ${login} true`,
       });
     },
 
@@ -116,6 +120,9 @@ export function sshTrouble(host: HostName, ssh: ResolvedSsh): SshTrouble {
 
 /** What a refused login begins its `why` with where none was tried. */
 export const NO_KEY = "there is no key to log in with";
+
+/** What the next step of a refused login begins with where its key has a passphrase and no agent runs. */
+export const START_AGENT = 'eval "$(ssh-agent)" && ';
 
 /** The codes of {@link SshTrouble.notReached}: the machine is off or asleep, or its network is away. */
 export const NOT_REACHED: ReadonlySet<string> = new Set([
