@@ -57,6 +57,7 @@ name=${own.length === 1 ? sh`${own[0]?.name ?? ""}` : `\${given%@*} given=\${giv
 label "$given"
 [ -z "$from" ] || label "$from"
 [ ! -t 1 ] || stop 1 "a stream is not for a terminal" "next: $0 $* | btrfs receive DIR"
+needs age btrfs openssl ssh-keygen zstd
 case $name in
 ${own.map((spec) => `${sh`${spec.name}`})\n${readManifest(spec)}${isHydrated(spec)}${sh`repository=${spec.repository} hydrated=${hydratedFolder(spec.repository)} identity=${identityFile(spec)}`}\n;;\n`).join("")}*) stop 1 "there is no dataset $name here" "Nothing was sent." "next: $0 NAME@LABEL" ;;
 esac

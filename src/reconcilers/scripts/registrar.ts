@@ -56,6 +56,7 @@ ${isHydrated(spec)}${GIVEN}${KNOWN_ALREADY(stateEnvFile(spec))}${OF_THIS_PERIOD(
 
 const ASKED = `
 [ $# = 1 ] || stop 1 "which artifact?" "next: $0 FILE"
+needs age btrfs openssl ssh-keygen zstd
 case $1 in /*) source=$1 ;; *) source=$(pwd -P)/$1 ;; esac
 file=\${source##*/} folder=\${source%/*}
 `;

@@ -27,13 +27,17 @@ ${WRITTEN_BY_US}
 ${datasets.map((dataset) => `${OF}${dataset.name}:${dataset.repository}\n`).join("")}#
 ${about.replaceAll(/^(?=.)/gm, "# ").replaceAll(/^$/gm, "#")}
 set -u
-${TELLING}${body.trim()}
+${IN_PATH}${TELLING}${body.trim()}
 `,
 });
 
+/** cron's PATH has neither of these, and btrfs lies in one on some systems; age, installed by hand, in another. */
+const IN_PATH = 'PATH="$PATH:/usr/local/bin:/usr/local/sbin:/usr/sbin:/sbin"\n';
+
 /**
  * Shell functions. `stop CODE WHAT [MORE…]`: says so as devbackup does, and ends the script. `plain WORD…`: what goes into a
- * message has no control characters, which a terminal obeys.
+ * message has no control characters, which a terminal obeys. `needs TOOL…`: one that is missing says nothing of what it was to
+ * read.
  */
 const TELLING = `
 stop() {
@@ -45,6 +49,11 @@ stop() {
 plain() {
   for word; do
     case $word in *[[:cntrl:]]*) stop 1 "a name or path with control characters is not taken" "Nothing was changed." ;; esac
+  done
+}
+needs() {
+  for tool; do
+    command -v "$tool" >/dev/null || stop 1 "$tool is not installed here, or not in the PATH" "Nothing was changed." "next: devbackup apply, where you apply from, installs what is missing"
   done
 }
 plain "$@"

@@ -217,6 +217,23 @@ describe("what is refused, and leaves everything as it was", () => {
     });
 });
 
+test("a tool that is missing, or not in cron's PATH, damages nothing", (context) => {
+  const there = standing(context);
+  const file = there.artifact("2026-01");
+  for (const [without, says] of [
+    ["age", /^error: age is not installed here, or not in the PATH\n/],
+    ["zstd", /^error: zstd is not installed/],
+  ] as const) {
+    const { code, stderr } = there.run(REGISTER, [file], { without });
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, says);
+    assert.ok(existsSync(file) && !existsSync(there.path(MANIFEST)));
+  }
+  ok(there.run(REGISTER, [file]));
+  const { code, stderr } = there.run("LS_send.sh", ["2026-01"], { without: "openssl" });
+  assert.equal(code, 1, stderr);
+});
+
 test("no month of the calendar is refused", (context) => {
   const there = standing(context);
   const { code, stderr } = there.run(REGISTER, [there.artifact("2025-13")]);

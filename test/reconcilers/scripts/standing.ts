@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { DatasetSpec, DesiredState } from "../../../src/desired-state/desired-state.ts";
@@ -38,6 +47,8 @@ export interface Standing {
 export interface How {
   /** Stands first in the PATH: programs by name, as scripts. */
   readonly programs?: Readonly<Record<string, string>>;
+  /** The machine has all of /usr/bin but this tool. */
+  readonly without?: string;
   /** In a session of its own: a kill of its process group ends all that it has started, and no more. */
   readonly apart?: boolean;
   /** Nobody's: not root's. What stands there has to be open for that. */
@@ -85,8 +96,11 @@ export function standing(
   return {
     spec,
     path: (...inside) => join(repository, ...inside),
-    run: (script, args = [], { programs = {}, apart = false, nobodys = false } = {}) => {
+    run: (script, args = [], { programs = {}, without, apart = false, nobodys = false } = {}) => {
       const bin = mkdtempSync(join(folder, "bin-"));
+      if (without !== undefined)
+        for (const name of readdirSync("/usr/bin"))
+          if (name !== without) symlinkSync(join("/usr/bin", name), join(bin, name));
       for (const [name, text] of Object.entries(programs)) {
         writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
         chmodSync(join(bin, name), 0o755);
@@ -101,7 +115,10 @@ export function standing(
           join(scripts, script),
           ...args,
         ],
-        { cwd: folder, env: { ...process.env, PATH: `${bin}:${process.env.PATH}` } },
+        {
+          cwd: folder,
+          env: { ...process.env, PATH: without === undefined ? `${bin}:${process.env.PATH}` : bin },
+        },
       );
       return { code: status, stdout: String(stdout), bytes: stdout, stderr: String(stderr) };
     },
