@@ -1,4 +1,4 @@
-import type { Argument, Command } from "commander";
+import { type Argument, type Command, Help } from "commander";
 import { everyCommand, examplesOf, type ProgramCommand } from "./commands/program-command.ts";
 import { EXIT_CODES } from "./help.ts";
 
@@ -31,6 +31,9 @@ const FILES: Readonly<Record<string, string>> = {
   "/etc/devbackup/ls_NAME_backup.pub": "on the workstation: whom artifacts are encrypted to",
   "/etc/devbackup/schedule/": "on the schedule's host: what its runs read",
 };
+
+/** What it says of a flag or an argument, its choices and its default among it. */
+const HELP = new Help();
 
 const SEE_ALSO =
   "btrfs-send(8), btrfs-receive(8), btrfs-subvolume(8), age(1), zstd(1), ssh_config(5), systemd.time(7)";
@@ -101,12 +104,12 @@ function commandLines(words: string, command: ProgramCommand, everywhere: Readon
 const argumentLines = (all: readonly Argument[]): string[] =>
   all
     .filter(({ description }) => description !== "")
-    .flatMap((argument) => item(asTyped(argument), argument.description));
+    .flatMap((argument) => item(asTyped(argument), HELP.argumentDescription(argument)));
 
 const optionLines = (command: Command, wanted: (flags: string) => boolean): string[] =>
   command.options
     .filter(({ flags, hidden }) => !hidden && wanted(flags))
-    .flatMap(({ flags, description }) => item(flags, description));
+    .flatMap((option) => item(option.flags, HELP.optionDescription(option)));
 
 const exampleLines = (command: ProgramCommand): string[] =>
   examplesOf(command).flatMap(({ typed, does }) => item(typed, does));

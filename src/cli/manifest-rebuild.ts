@@ -1,5 +1,4 @@
 import type { Finding } from "../domain/rebuild.ts";
-import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import { parseApproval } from "../plan/approval.ts";
 import type { Action } from "../plan/plan.ts";
@@ -20,26 +19,18 @@ import { confirm } from "./confirm.ts";
 import { type AnewFlags, document, prepared, writeAnew } from "./manifest-anew.ts";
 import { type OnServer, onServer } from "./on-server.ts";
 
-const PLACES = ["server", "bucket", "all"] as const;
-
 export interface RebuildFlags extends AnewFlags {
-  readonly from?: string;
+  readonly from: Place;
 }
+
+type Place = "server" | "bucket" | "all";
 
 /**
  * `devbackup manifest rebuild`: the manifest anew from the artifacts, on approval alone. Exit code 6 where something
  * stored is damaged or not what its name says, whatever becomes of the rest.
  */
 export async function manifestRebuildCommand(flags: RebuildFlags): Promise<number> {
-  const from = PLACES.find((place) => place === (flags.from ?? "all"));
-  if (from === undefined)
-    throw new DevbackupError({
-      code: "wrong-flag",
-      exitCode: 1,
-      what: `--from ${flags.from} is not known`,
-      state: "Nothing was contacted",
-      next: `one of: ${PLACES.join(", ")}`,
-    });
+  const { from } = flags;
   const typed = `devbackup manifest rebuild${from === "all" ? "" : ` --from ${from}`}`;
   return onServer(typed, flags, async (there) => {
     const view = await prepared(there, flags, from === "server" ? "left-out" : "needed", (seen, actions) =>
@@ -55,7 +46,7 @@ export async function manifestRebuildCommand(flags: RebuildFlags): Promise<numbe
 async function read(
   view: View,
   there: OnServer,
-  from: (typeof PLACES)[number],
+  from: Place,
   flags: RebuildFlags,
 ): Promise<Finding[] | null> {
   const findings: Finding[] = [];

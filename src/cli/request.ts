@@ -1,4 +1,5 @@
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
+import { nearest } from "../desired-state/nearest.ts";
 import { LABEL_SHAPE, labelAt, parseLabel } from "../domain/label.ts";
 import { type HostName, parseAbsolutePath } from "../domain/names.ts";
 import { DevbackupError } from "../domain/trouble.ts";
@@ -142,11 +143,14 @@ function readStages(text: string): Stage[] {
   });
 }
 
-const wrongFlag = (flag: string, value: string, known: readonly string[]): DevbackupError =>
-  new DevbackupError({
+function wrongFlag(flag: string, value: string, known: readonly string[]): DevbackupError {
+  const meant = nearest(value, known);
+  return new DevbackupError({
     code: "wrong-flag",
     exitCode: 1,
     what: `${flag} ${value} is not known`,
+    ...(meant !== undefined && { why: `Did you mean ${meant}?` }),
     state: "Nothing was contacted",
     next: `one of: ${known.join(", ")}`,
   });
+}

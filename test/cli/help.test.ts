@@ -2,8 +2,13 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ProgramCommand } from "../../src/cli/commands/program-command.ts";
+import { EVERYWHERE } from "../../src/cli/commands/declare.ts";
+import { everyCommand, ProgramCommand } from "../../src/cli/commands/program-command.ts";
 import { addHelp, EXIT_CODES } from "../../src/cli/help.ts";
+import { buildProgram } from "../../src/cli/program.ts";
+import { readRequest } from "../../src/cli/request.ts";
+import { DevbackupError } from "../../src/domain/trouble.ts";
+import { desired } from "../reconcilers/world.ts";
 
 const COLUMNS = 80;
 
@@ -40,6 +45,29 @@ for (const [words, nearest, help] of [
     assert.match(said, /^error: .* \[wrong-flag\]$/m);
     assert.ok(said.endsWith(`\n  next: ${help} --help\n`), said);
   });
+
+test("a command's own flags stand before those of every command", () => {
+  const program = buildProgram("0.1.0");
+  for (const { words, command } of everyCommand(program).filter(
+    ({ command: { commands } }) => commands.length === 0,
+  )) {
+    const [own = "", everywhere = assert.fail(words)] = command.helpInformation().split(`\n${EVERYWHERE}\n`);
+    assert.match(everywhere, /^ {2}-c, --config .*^ {2}-h, --help /ms, words);
+    assert.doesNotMatch(own, /^ {2}(?:-\w, )?--(?:config|json|no-color|quiet|verbose|help)\b/m, words);
+  }
+});
+
+test("a name or a stage that is mistyped is told with the nearest that is known", () => {
+  for (const [flags, meant] of [
+    [{ dataset: "dew" }, "dev"],
+    [{ host: "wss" }, "ws"],
+    [{ only: "hydrat" }, "hydrate"],
+  ] as const)
+    assert.throws(
+      () => readRequest(desired(), flags, new Date(0)),
+      (error) => error instanceof DevbackupError && error.trouble.why === `Did you mean ${meant}?`,
+    );
+});
 
 test("the help says what each exit code of the manual means, and where the manual is", () => {
   const said = saysTo("--help");

@@ -1,3 +1,4 @@
+import { Option } from "commander";
 import { collect, common, identifying, run } from "./declare.ts";
 import type { ProgramCommand } from "./program-command.ts";
 
@@ -50,7 +51,11 @@ export function addManifest(program: ProgramCommand): void {
     );
   identifying(ofManifest("rebuild"))
     .description("make a lost or damaged manifest again from the artifacts; written on approval alone")
-    .option("--from <place>", "read the artifacts of: server, bucket, all (default: all)")
+    .addOption(
+      new Option("--from <place>", "where the artifacts are read")
+        .choices(["server", "bucket", "all"])
+        .default("all"),
+    )
     .option("-y, --yes", "fetch what is in the bucket alone, without a question")
     .option("--approve <id>", "let the new manifest be written: rebuild:NAME, rebuild, or all", collect)
     .example("devbackup manifest rebuild", "what could be made again, and from where; writes nothing yet")

@@ -113,8 +113,6 @@ function valuesOf(
       return listOf(STAGES, last);
     case "--restore":
       return startingWith(last, [{ word: "latest", about: "the newest label" }]);
-    case "--from":
-      return startingWith(last, plain(["server", "bucket", "all"]));
     case "--approve":
       return startingWith(last, [{ word: "all", about: "every hazard of this plan" }]);
     default:
