@@ -16,13 +16,17 @@ import { labelsTaken } from "./snapshot/snapshot.ts";
 import { entryOf } from "./snapshot/subvolumes.ts";
 import type { Course, View } from "./view.ts";
 
-/** Works out which labels are due after `rows` from what is there, and whether each becomes an anchor or an increment. */
+/**
+ * Works out which labels are due after `rows` from what is there, and whether each becomes an anchor or an increment; where
+ * none `isMade`, only those of which the artifact stands, and waits for its row.
+ */
 export function courseOf(
   spec: DatasetSpec,
   facts: DatasetFacts,
   cloud: View["cloud"],
   target: Label,
   rows: Manifest,
+  isMade: boolean,
 ): Course {
   const made = facts.store.kind === "known" ? waitingRows(facts.store.value, rows) : [];
   const pending = pendingLabels({
@@ -37,7 +41,7 @@ export function courseOf(
     rule: spec.anchor,
     parentGone: parentGone(spec, facts, cloud, [...rows, ...made]),
   });
-  return { target, rows, pending };
+  return { target, rows, pending: isMade ? pending : pending.filter((each) => each.made !== null) };
 }
 
 /**

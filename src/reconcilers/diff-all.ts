@@ -18,7 +18,7 @@ import { replacementOf } from "./manifest/replacement.ts";
 import { restingOnManifest } from "./manifest/sign.ts";
 import { registered } from "./manifest/store.ts";
 import { missedPeriods } from "./missed.ts";
-import { hostsOf, type Request } from "./request.ts";
+import { hostsOf, isMakingLabels, type Request } from "./request.ts";
 import { lookForRoom } from "./room.ts";
 import type { Course, View } from "./view.ts";
 
@@ -40,7 +40,7 @@ export function planFrom(desired: DesiredState, observed: Observation, request: 
         ? together([
             {
               problems: [
-                ...(request.selection.kinds === undefined
+                ...(isMakingLabels(request)
                   ? [
                       ...labelProblems(spec, view.course, request),
                       ...clockProblems(spec, view.course, observed, request),
@@ -96,9 +96,10 @@ export function viewOf(
   const memory = observed.memory.get(spec.name) ?? unknown("it was not read");
   const replacement = replacementOf({ spec, facts, cloud, memory });
   const replaced = replacement?.kind === "ready" ? replacement.rows : null;
+  const rows = replaced ?? registered(facts.manifest);
   const course =
     request.restore === null
-      ? target !== undefined && courseOf(spec, facts, cloud, target, replaced ?? registered(facts.manifest))
+      ? target !== undefined && courseOf(spec, facts, cloud, target, rows, isMakingLabels(request))
       : restoreCourse(spec, facts, recovered, replaced, request.restore.label, desired.cloud !== null);
   if (course === false) throw new RangeError(`no label for ${spec.name}`);
   if ("problem" in course) return { kind: "nothing", answer: { problems: [course.problem] } };

@@ -2,6 +2,7 @@ import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.t
 import type { Label } from "../domain/label.ts";
 import type { AbsolutePath, DatasetName, HostName } from "../domain/names.ts";
 import type { Selection } from "../plan/assemble.ts";
+import type { Stage } from "../plan/plan.ts";
 
 /** What is asked of one plan. */
 export interface Request {
@@ -48,3 +49,10 @@ export function hostsOf(desired: DesiredState, request: Request): ReadonlySet<Ho
 /** Of a schedule, which is about all datasets, nothing is asked where it is about some of them, or a restore. */
 export const asksForSchedule = ({ partOf }: DesiredState, { restore, selection }: Request): boolean =>
   restore === null && selection.kinds === undefined && partOf === undefined;
+
+/** Those that make a label: a run of others goes by what is registered. */
+const MAKING: readonly Stage[] = ["snapshot", "artifact", "register"];
+
+/** Whether what is due is made, or a part of it. */
+export const isMakingLabels = ({ selection: { stages, kinds } }: Request): boolean =>
+  kinds === undefined && (stages === null || stages.some((stage) => MAKING.includes(stage)));

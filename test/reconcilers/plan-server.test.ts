@@ -27,6 +27,31 @@ const withLater = new Map([
 ]);
 
 testRows([
+  // what is due is no part of what was asked for
+  {
+    name: "a label is due, and cloud alone is asked for: what is registered goes there, and nothing is owed",
+    stages: ["cloud"],
+    bucket: known({
+      objects: without("dev/artifacts/incr/dev@2026-03.incr.from_2026-02.send.zst.age"),
+      unfinished: known([]),
+    }),
+    actions: ["upload:dev@2026-03"],
+  },
+  {
+    name: "the same, where all of it is there; and a clock that went back is no matter",
+    stages: ["cloud", "hydrate", "retention"],
+    target: "2026-02",
+    labelled: false,
+  },
+  {
+    name: "the same, with an artifact that waits for its row",
+    stages: ["cloud"],
+    change: {
+      snapshots: taken("2026-01", "2026-02", "2026-03", "2026-04"),
+      store: known({ ...store, files: filesOf(history(`${THREE}, 2026-04 incr 10`)), made }),
+    },
+    warnings: ["left-out", "left-out"],
+  },
   // the server
   {
     name: "made, and not registered",
