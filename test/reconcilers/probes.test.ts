@@ -31,7 +31,7 @@ interface Row {
 const at = (more: Partial<DatasetSpec>): DatasetSpec => ({ ...spec, ...more });
 const folderProbe = (folder: AbsolutePath) => subvolumeFolderProbe(spec.server, folder, spec.name, null);
 const rows: readonly Row[] = [
-  { name: "the list of subvolumes", probe: folderProbe, broken: '"subvolume list -g"*' },
+  { name: "the list of subvolumes", probe: folderProbe, broken: '"subvolume list -a"*' },
   { name: "the list of the read-only ones", probe: folderProbe, broken: '"subvolume list -r"*' },
   { name: "the entries of a folder", probe: folderProbe, broken: "find" },
   { name: "what lies inside the dataset", probe: (path) => sourceProbe(at({ path })), broken: '*"list -o"*' },

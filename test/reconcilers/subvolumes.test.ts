@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
 import {
@@ -8,6 +9,7 @@ import {
   subvolumeFolderProbe,
 } from "../../src/reconcilers/snapshot/subvolumes.ts";
 import { DEV } from "../domain/history.ts";
+import { shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
 
 const { parse } = subvolumeFolderProbe("ls" as HostName, "/home/dev/snapshots" as AbsolutePath, DEV, null);
 
@@ -46,6 +48,43 @@ test("entries are joined with the listing by their path in the file system, what
   });
   assert.equal(fact.value.entries.get("dev@2026-02")?.readOnly, false);
   assert.equal(fact.value.entries.get("dev@2026-03"), null, "no subvolume of this folder");
+});
+
+test("snapshots are found in whichever subvolume their folder lies, and whichever of the file system is mounted", {
+  skip: whyNoDisk(),
+}, (context) => {
+  const { path } = smallDisk(context);
+  // as distributions lay it out: /home is the subvolume @home
+  shell(
+    `cd "$1"; btrfs -q subvolume create @home; btrfs -q subvolume create @home/dev; mkdir -p @home/ann/snaps @home/dev/snaps plain/snaps other
+    btrfs -q subvolume create s
+    for at in @home/ann @home/dev plain; do btrfs -q subvolume snapshot -r s "$at/snaps/dev@2026-01"; btrfs -q subvolume create "$at/snaps/dev@2026-02"; done
+    mount -o subvol=@home "$(findmnt -nro SOURCE "$1")" other`,
+    path,
+  );
+  try {
+    for (const folder of ["@home/ann", "@home/dev", "plain", "other/ann", "other/dev"]) {
+      const probe = subvolumeFolderProbe(
+        "ls" as HostName,
+        join(path, folder, "snaps") as AbsolutePath,
+        DEV,
+        null,
+      );
+      const fact = probe.parse(shell(`${PROBE_LIBRARY}${probe.script}`));
+      assert.ok(fact.kind === "known", folder);
+      const found = [...fact.value.entries].map(([name, entry]) => [name, entry?.readOnly]);
+      assert.deepEqual(
+        found.sort(),
+        [
+          ["dev@2026-01", true],
+          ["dev@2026-02", false],
+        ],
+        folder,
+      );
+    }
+  } finally {
+    shell('umount "$1/other"', path);
+  }
 });
 
 test("a mount point may have any name", () => {

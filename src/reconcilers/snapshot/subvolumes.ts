@@ -48,7 +48,8 @@ export const entryOf = (folder: Fact<SubvolumeFolder>, name: string): Subvolume 
 export const PROBE_LIBRARY = `${PLACE_FUNCTIONS}
 subvolumes() {
   command -v btrfs >/dev/null || { echo no-btrfs-progs; return; }
-  btrfs subvolume list -gcpuqR -- "$1" || return
+  # without -a, paths begin at the subvolume that PATH lies in where it holds them, and at the file system's root where not
+  btrfs subvolume list -agcpuqR -- "$1" || return
   ro=$(btrfs subvolume list -r -- "$1") || return
   printf '%s\n' "$ro" | sed 's/^/ro /'
 }
@@ -157,7 +158,7 @@ done`,
     .join("");
 
 const LISTED =
-  /^ID (\d+) gen (\d+) cgen (\d+) parent \d+ top level \d+ parent_uuid (\S+) +received_uuid (\S+) +uuid (\S+) path (.+)$/;
+  /^ID (\d+) gen (\d+) cgen (\d+) parent \d+ top level \d+ parent_uuid (\S+) +received_uuid (\S+) +uuid (\S+) path (?:<FS_TREE>\/)?(.+)$/;
 
 function parseFolder(stdout: string, dataset: DatasetName): Fact<SubvolumeFolder> {
   const place = parsePlace(stdout);
