@@ -1,17 +1,15 @@
 import { snapshotName } from "../domain/artifact.ts";
-import { type Label, parseLabel } from "../domain/label.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import { proofRecord } from "../domain/proof.ts";
-import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes, plural } from "../domain/units.ts";
 import type { Witness } from "../notify/ending.ts";
 import { fetch } from "../reconcilers/artifact/fetch.ts";
+import { labelIn, refuseUntrusted } from "../reconcilers/manifest/trusted.ts";
 import { drill, drillAction } from "../reconcilers/proof/drill.ts";
 import { fetchesFor, wholeChain } from "../reconcilers/proof/drill-chain.ts";
 import type { View } from "../reconcilers/view.ts";
 import { onEachServer } from "./each-server.ts";
 import type { OnServer, OnServerFlags } from "./on-server.ts";
-import { refuseUntrusted } from "./verify.ts";
 
 export interface DrillFlags extends OnServerFlags {
   readonly label?: string;
@@ -30,7 +28,7 @@ async function drillOne(there: OnServer, wanted: string | undefined, witness: Wi
   const { terminal, spec } = there;
   const view = await there.look(true);
   refuseUntrusted(view);
-  const label = labelOf(view, wanted);
+  const label = labelIn(view.course.rows, spec, wanted ?? "latest");
   const chain = wholeChain(view, label);
   const bytes = chain.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const artifacts = { count: chain.length, bytes };
@@ -61,20 +59,6 @@ async function tellProof(there: OnServer, begun: Date): Promise<void> {
 
 const event = ({ terminal, spec }: OnServer, what: object): Promise<void> =>
   terminal.document({ formatVersion: 1, ts: new Date().toISOString(), dataset: spec.name, ...what });
-
-function labelOf({ spec, course }: View, wanted: string | undefined): Label {
-  const newest = course.rows.at(-1)?.label;
-  const label = wanted === undefined || wanted === "latest" ? newest : parseLabel(wanted);
-  if (label !== undefined && course.rows.some((row) => row.label === label)) return label;
-  throw new DevbackupError({
-    code: "no-such-label",
-    exitCode: 1,
-    host: spec.server,
-    what: `the manifest of ${spec.name} has no label ${wanted}`,
-    state: "Nothing was changed",
-    next: `devbackup manifest list --dataset ${spec.name}`,
-  });
-}
 
 /** Into the store, as every backup does. */
 async function fetchMissing(view: View, chain: Manifest, there: OnServer): Promise<void> {

@@ -1,9 +1,9 @@
 import { AGAIN, DevbackupError, type ExitCode } from "../domain/trouble.ts";
 import type { Witness } from "../notify/ending.ts";
+import { rowsOf } from "../reconcilers/manifest/trusted.ts";
 import type { View } from "../reconcilers/view.ts";
 import { commandLine } from "./command-line.ts";
 import { load } from "./load.ts";
-import { rowsOf } from "./manifest.ts";
 import { type OnServer, type OnServerFlags, onServerOf } from "./on-server.ts";
 import { showError } from "./show-error.ts";
 import { telling } from "./telling.ts";

@@ -5,12 +5,12 @@ import { formatBytes } from "../domain/units.ts";
 import { RESERVE_BYTES } from "../reconcilers/machine/place.ts";
 import { importActions, runImport, type Sorted, sortOut } from "../reconcilers/manifest/import.ts";
 import { holds } from "../reconcilers/manifest/store.ts";
+import { refuseForged } from "../reconcilers/manifest/trusted.ts";
 import type { View } from "../reconcilers/view.ts";
 import { importText } from "../report/import-text.ts";
 import { planText } from "../report/plan-text.ts";
 import { quote } from "../transport/quote.ts";
 import { confirm } from "./confirm.ts";
-import { refuseForged } from "./manifest.ts";
 import { type OnServer, type OnServerFlags, onServer, planOf } from "./on-server.ts";
 
 /**

@@ -1,11 +1,8 @@
 import type { DatasetSpec } from "../desired-state/desired-state.ts";
-import type { Fact } from "../domain/fact.ts";
 import type { Manifest } from "../domain/manifest.ts";
-import { DevbackupError, LOOK } from "../domain/trouble.ts";
 import { factOf } from "../observe/observe.ts";
-import { isAuthentic } from "../reconcilers/manifest/sign.ts";
-import { type ManifestFacts, manifestProbe } from "../reconcilers/manifest/store.ts";
-import type { View } from "../reconcilers/view.ts";
+import { manifestProbe } from "../reconcilers/manifest/store.ts";
+import { rowsOf } from "../reconcilers/manifest/trusted.ts";
 import { chainText } from "../report/chain-text.ts";
 import { load } from "./load.ts";
 import { readRequest } from "./request.ts";
@@ -52,40 +49,4 @@ async function read(session: Session, spec: DatasetSpec): Promise<Manifest> {
   const probe = manifestProbe(spec);
   const host = await session.host(probe.host);
   return rowsOf(spec, factOf(probe, await host.run(probe.script)));
-}
-
-/** None where there is no manifest yet. @throws DevbackupError where it can't be read, exit code 6 where it is damaged */
-export function rowsOf(spec: DatasetSpec, fact: Fact<ManifestFacts>): Manifest {
-  if (fact.kind === "absent") return [];
-  if (fact.kind === "known" && fact.value.reading.kind === "valid") return fact.value.reading.rows;
-  throw new DevbackupError({
-    code: "manifest-unreadable",
-    exitCode: fact.kind === "unknown" ? 1 : 6,
-    host: spec.server,
-    what: `the manifest of ${spec.name} cannot be read`,
-    why:
-      fact.kind === "unknown"
-        ? fact.why
-        : fact.value.reading.kind === "damaged"
-          ? `line ${fact.value.reading.line}: ${fact.value.reading.why}`
-          : "",
-    state: "Nothing was changed",
-    next: LOOK,
-  });
-}
-
-/** Nothing else than the server's own manifest says what is right. @throws DevbackupError where it is damaged, or another's */
-export function refuseForged(view: View): void {
-  const { spec, facts } = view;
-  rowsOf(spec, facts.manifest);
-  if (facts.manifest.kind !== "known" || isAuthentic(view)) return;
-  throw new DevbackupError({
-    code: "manifest-not-authentic",
-    exitCode: 6,
-    host: spec.server,
-    what: `the manifest of ${spec.name} is not the one that the server signed`,
-    why: `its signature is ${facts.manifest.value.signature}`,
-    state: "Nothing was changed: what is right is told by the signed manifest alone",
-    next: LOOK,
-  });
 }

@@ -1,18 +1,15 @@
 import { exitCodeOf } from "../domain/findings.ts";
-import { DevbackupError } from "../domain/trouble.ts";
 import { formatBytes } from "../domain/units.ts";
 import { type Finding, thingInWords } from "../domain/verification.ts";
-import { memoryProblems } from "../reconcilers/keys/memory.ts";
+import { refuseUntrusted } from "../reconcilers/manifest/trusted.ts";
 import type { Tools } from "../reconcilers/reconciler.ts";
 import type { Thing } from "../reconcilers/verify/things.ts";
 import { verifyDataset } from "../reconcilers/verify/verify-dataset.ts";
-import type { View } from "../reconcilers/view.ts";
 import { createProgressLine } from "../report/progress-line.ts";
 import { troubleJson } from "../report/trouble-text.ts";
 import { type VerifyReport, verifyJson, verifyLines, verifyText } from "../report/verify-text.ts";
 import { commandLine } from "./command-line.ts";
 import { onEachServer } from "./each-server.ts";
-import { refuseForged } from "./manifest.ts";
 import type { OnServer, OnServerFlags } from "./on-server.ts";
 
 export interface VerifyFlags extends OnServerFlags {
@@ -83,19 +80,4 @@ async function verify(there: OnServer, flags: VerifyFlags): Promise<VerifyReport
     mend: commandLine("devbackup apply", chosen),
     chain: (label) => commandLine(`devbackup manifest chain ${label}`, chosen),
   };
-}
-
-/** The same, and where this machine has seen another signer, or a newer manifest. */
-export function refuseUntrusted(view: View): void {
-  refuseForged(view);
-  const [seen] = memoryProblems(view);
-  if (seen !== undefined)
-    throw new DevbackupError({
-      code: seen.code,
-      exitCode: seen.exitCode ?? 1,
-      ...(seen.host !== null && { host: seen.host }),
-      what: seen.text,
-      state: "Nothing was looked at: what is right is told by the manifest alone",
-      next: seen.next,
-    });
 }

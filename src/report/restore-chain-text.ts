@@ -1,18 +1,11 @@
 import { type Label, labelsInWords } from "../domain/label.ts";
 import { printable } from "../domain/printable.ts";
-import type { Copies, Hole, RestoreChain, RestoreStep, Source } from "../domain/restore-chain.ts";
+import type { Copies, Hole, RestoreStep, Source } from "../domain/restore-chain.ts";
 import { formatBytes, plural } from "../domain/units.ts";
+import type { ChainReport } from "../status/chain.ts";
 import { madeAt, typeOf } from "./chain-text.ts";
 import { type Paint, painter, type TextOptions, wrap } from "./lines.ts";
 import { type Column, descent, fitting, headingLine, rowLine } from "./table.ts";
-
-/** What a label is made from, and what is known of where that stands. */
-export interface ChainReport {
-  readonly label: Label;
-  readonly chain: RestoreChain;
-  /** What could not be looked at, and why, a line each. */
-  readonly unknown: readonly string[];
-}
 
 const MARK: Readonly<Record<Copies["bucket"], string>> = {
   whole: "✓",

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { absent, known } from "../../src/domain/fact.ts";
 import { type Copies, type CopyState, restoreChain } from "../../src/domain/restore-chain.ts";
-import { type ChainReport, restoreChainJson, restoreChainText } from "../../src/report/restore-chain-text.ts";
+import { restoreChainJson, restoreChainText } from "../../src/report/restore-chain-text.ts";
+import type { ChainReport } from "../../src/status/chain.ts";
 import { history, label } from "../domain/history.ts";
 
 const MIB = 1024 * 1024;
