@@ -17,27 +17,31 @@ export async function makeRecovery(passphrase: string, out: string, page: string
   return identity.recipient;
 }
 
-/** Nothing typed: one is made up. Either way it has to be typed again, from whatever it was written down on. */
+/**
+ * Nothing typed: one is made up. Either way it has to be typed again, from whatever it was written down on. Which of two that
+ * differ has the slip cannot be seen: one that was typed is asked for anew.
+ */
 export async function askNewPassphrase(): Promise<string> {
   const { password } = await import("@inquirer/prompts");
-  const typed = await answered(
-    password({
-      message: "Passphrase for the recovery identity (Enter: make one up):",
-      mask: true,
-      validate: (text) => text === "" || (passphraseProblem(text) ?? true),
-    }),
-  );
-  const passphrase = typed === "" ? generatedPassphrase() : typed;
-  if (typed === "")
-    process.stdout.write(`\n    ${passphrase}\n\nWrite it down now: it is not shown again.\n`);
-  await answered(
-    password({
-      message: "The same again:",
-      mask: true,
-      validate: (text) => text === passphrase || "that is another one; type it again, or stop with Ctrl-C",
-    }),
-  );
-  return passphrase;
+  const ask = (message: string, validate: (text: string) => true | string = () => true): Promise<string> =>
+    answered(password({ message, mask: true, validate }));
+  let madeUp: string | undefined;
+  let before = "";
+  for (;;) {
+    const typed =
+      madeUp ??
+      (await ask(
+        `${before}Passphrase for the recovery identity (Enter: make one up):`,
+        (text) => text === "" || (passphraseProblem(text) ?? true),
+      ));
+    if (typed === "") {
+      madeUp = generatedPassphrase();
+      process.stdout.write(`\n    ${madeUp}\n\nWrite it down now: it is not shown again.\n`);
+    }
+    const passphrase = madeUp ?? typed;
+    if ((await ask(`${madeUp === undefined ? "" : before}The same again:`)) === passphrase) return passphrase;
+    before = "Not the same. ";
+  }
 }
 
 /** @throws DevbackupError where either file is there already, or both are one */

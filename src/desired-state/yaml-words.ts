@@ -52,7 +52,8 @@ export function wordsForYamlError(
       return {
         offset,
         wrong: "there are two `: ` on one line",
-        right: "quotes around a value that holds `: `",
+        right:
+          "quotes around a value that holds `: `; or, where that is not meant, both lines indented alike",
       };
     case "MULTILINE_IMPLICIT_KEY":
       return {

@@ -24,7 +24,10 @@ export function judgePath(
     return empty
       ? { kind: "mind", text: `${at} is a subvolume${whose}, and empty` }
       : { kind: "good", text: `${at} is a subvolume${whose}` };
-  if (kind === "absent" || empty)
+  // a slip, more often than a folder to come, and what would be backed up is an empty one
+  if (kind === "absent")
+    return { kind: "wrong", wrong: `there is no ${at}`, right: "the folder with your work" };
+  if (empty)
     return { kind: "mind", text: `${at} holds nothing yet: the first apply makes an empty subvolume there` };
   return {
     kind: "mind",

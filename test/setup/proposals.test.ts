@@ -107,8 +107,13 @@ suite("a path is held against what is there", () => {
       is: "mind: /x is a plain directory of ann: apply makes it a subvolume, if you approve",
     },
     {
-      name: "nothing",
+      name: "nothing there, as after a slip",
       verdict: () => judgePath("/x", facts({ kind: "absent", owner: undefined }), machine),
+      is: "wrong: there is no /x; right: the folder with your work",
+    },
+    {
+      name: "nothing in it",
+      verdict: () => judgePath("/x", facts({ kind: "directory", empty: true }), machine),
       is: "mind: /x holds nothing yet: the first apply makes an empty subvolume there",
     },
     {
