@@ -4,23 +4,16 @@ import { planFrom } from "../reconcilers/diff-all.ts";
 import { explainJson } from "../report/explain-json.ts";
 import { explainText } from "../report/explain-text.ts";
 import { commandLine } from "./command-line.ts";
-import { type IdentityFlags, identitiesOf } from "./identity.ts";
-import { load } from "./load.ts";
-import { type RequestFlags, readRequest } from "./request.ts";
-import { openSession } from "./session.ts";
-import { type CommonFlags, openTerminal } from "./terminal.ts";
+import type { IdentityFlags } from "./identity.ts";
+import { looking } from "./looking.ts";
+import type { RequestFlags } from "./request.ts";
+import type { CommonFlags } from "./terminal.ts";
 
 type ExplainFlags = CommonFlags & RequestFlags & IdentityFlags;
 
 /** `devbackup explain ID`: looks as `plan` does, and tells of one action why it is there and what it comes to. */
-export async function explainCommand(id: string, flags: ExplainFlags): Promise<number> {
-  const terminal = openTerminal(flags);
-  const loaded = await load(flags, terminal);
-  if (loaded === null) return 1;
-  const { desired, request } = readRequest(loaded.desired, flags, new Date());
-  const identities = await identitiesOf(flags, terminal);
-  const session = openSession(desired, request, identities, terminal.warn, "all", loaded.texts);
-  try {
+export const explainCommand = (id: string, flags: ExplainFlags): Promise<number> =>
+  looking(flags, { identity: flags }, async ({ terminal, loaded, desired, request, session }) => {
     const observed = await session.look();
     const plan = planFrom(desired, observed, request);
     const action = plan.actions.find((each) => each.id === id);
@@ -32,7 +25,4 @@ export async function explainCommand(id: string, flags: ExplainFlags): Promise<n
     if (problem !== undefined)
       terminal.warn(`nothing is applied as long as this is not put right: ${problem.text}`);
     return 0;
-  } finally {
-    await session.close();
-  }
-}
+  });

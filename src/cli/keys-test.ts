@@ -4,10 +4,8 @@ import { MOST_ESCROW_BYTES, openEscrow } from "../recovery/escrow.ts";
 import { verifySignature } from "../recovery/signature.ts";
 import { checksText } from "../report/checks-text.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
-import { load } from "./load.ts";
-import { readRequest, serversAlone } from "./request.ts";
-import { openSession } from "./session.ts";
-import { type CommonFlags, openTerminal } from "./terminal.ts";
+import { looking } from "./looking.ts";
+import type { CommonFlags } from "./terminal.ts";
 
 interface KeysTestFlags extends CommonFlags, IdentityFlags {
   readonly dataset?: string;
@@ -17,18 +15,10 @@ interface KeysTestFlags extends CommonFlags, IdentityFlags {
  * `devbackup keys test --identity FILE`: opens every copy of the escrow, and with what is in it the newest artifact.
  * Notes the proof on the server. Exit code 6 where anything does not open.
  */
-export async function keysTestCommand(flags: KeysTestFlags): Promise<number> {
-  const terminal = openTerminal(flags);
-  const loaded = await load(flags, terminal);
-  if (loaded === null) return 1;
-  const { desired, request } = readRequest(
-    loaded.desired,
-    flags.dataset === undefined ? {} : { dataset: flags.dataset },
-    new Date(),
-  );
-  const identities = await identitiesOf(flags, terminal);
-  const session = openSession(desired, serversAlone(desired, request), [], terminal.warn);
-  try {
+export const keysTestCommand = (flags: KeysTestFlags): Promise<number> =>
+  looking(flags, { servers: true }, async ({ terminal, desired, session }) => {
+    // what they open is tried here, and brought back by nothing
+    const identities = await identitiesOf(flags, terminal);
     const observed = await session.look();
     const results = [];
     for (const spec of desired.datasets) {
@@ -62,7 +52,4 @@ export async function keysTestCommand(flags: KeysTestFlags): Promise<number> {
     for (const { dataset, passed, checks } of results)
       (passed ? terminal.say : terminal.answer)(checksText(dataset, checks, terminal));
     return results.every(({ passed }) => passed) ? 0 : 6;
-  } finally {
-    await session.close();
-  }
-}
+  });

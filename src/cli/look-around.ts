@@ -9,9 +9,8 @@ import type { Status } from "../status/status.ts";
 import { type Away, statusOf } from "../status/status-of.ts";
 import { NOT_REACHED } from "../transport/ssh/trouble.ts";
 import { typedBy } from "./command-line.ts";
-import { load } from "./load.ts";
-import { readRequest } from "./request.ts";
-import { openSession, type Session } from "./session.ts";
+import { looking } from "./looking.ts";
+import type { Session } from "./session.ts";
 import type { CommonFlags, Terminal } from "./terminal.ts";
 
 export interface LookFlags extends CommonFlags {
@@ -23,24 +22,15 @@ export interface LookFlags extends CommonFlags {
  * the desired state is not valid.
  * @throws DevbackupError as {@link statusNow} does
  */
-export async function withStatus(
+export const withStatus = (
   flags: LookFlags,
-  terminal: Terminal,
-  show: (status: Status, inWords: (next: string) => string) => Promise<number>,
-): Promise<number> {
-  const loaded = await load(flags, terminal);
-  if (loaded === null) return 1;
-  const { dataset } = flags;
-  const asked = dataset === undefined ? {} : { dataset };
-  const { desired, request } = readRequest(loaded.desired, asked, new Date());
-  const session = openSession(desired, request, [], terminal.warn, "all", loaded.texts);
-  try {
+  show: (status: Status, terminal: Terminal, inWords: (next: string) => string) => Promise<number>,
+): Promise<number> =>
+  looking(flags, {}, async ({ terminal, desired, request, session }) => {
     const typed = typedBy(AGAIN, flags);
-    return await show(await statusNow(session, desired, request), (next) => nextInWords(next, typed));
-  } finally {
-    await session.close();
-  }
-}
+    const status = await statusNow(session, desired, request);
+    return show(status, terminal, (next) => nextInWords(next, typed));
+  });
 
 /**
  * Where everything stands now. A workstation that is off or asleep, and a bucket that can't be opened, are unknown.

@@ -2,25 +2,17 @@ import { type Label, parseLabel } from "../domain/label.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { restoreChainJson, restoreChainText } from "../report/restore-chain-text.ts";
 import { chainReport } from "../status/chain.ts";
-import { load } from "./load.ts";
 import { lookAround } from "./look-around.ts";
+import { looking } from "./looking.ts";
 import type { ManifestFlags } from "./manifest.ts";
-import { readRequest, serversAlone } from "./request.ts";
-import { openSession } from "./session.ts";
-import { openTerminal } from "./terminal.ts";
 
 /**
  * `devbackup manifest chain LABEL`: what the label is made from, where each artifact stands, and what one loss would
  * cost. Exit code 6 where the label can't be restored, 1 where that can't be told.
  */
 export async function manifestChainCommand(labelText: string, flags: ManifestFlags): Promise<number> {
-  const terminal = openTerminal(flags);
-  const loaded = await load(flags, terminal);
-  if (loaded === null) return 1;
   const label = labelText === "latest" ? labelText : readLabel(labelText);
-  const { desired, request } = readRequest(loaded.desired, flags, new Date());
-  const session = openSession(desired, serversAlone(desired, request), [], () => undefined);
-  try {
+  return looking(flags, { servers: true }, async ({ terminal, desired, session }) => {
     const seen = await lookAround(session, desired);
     const found = desired.datasets.map((spec) => ({ spec, report: chainReport(desired, spec, seen, label) }));
     if (terminal.json)
@@ -33,9 +25,7 @@ export async function manifestChainCommand(labelText: string, flags: ManifestFla
         terminal.answer(`${found.length > 1 ? `${spec.name}\n` : ""}${restoreChainText(report, terminal)}`);
     const verdicts = found.map(({ report }) => report.chain.restorable);
     return verdicts.includes(false) ? 6 : verdicts.includes("unknown") ? 1 : 0;
-  } finally {
-    await session.close();
-  }
+  });
 }
 
 function readLabel(text: string): Label {

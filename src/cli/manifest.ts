@@ -4,23 +4,17 @@ import { factOf } from "../observe/observe.ts";
 import { manifestProbe } from "../reconcilers/manifest/store.ts";
 import { rowsOf } from "../reconcilers/manifest/trusted.ts";
 import { chainText } from "../report/chain-text.ts";
-import { load } from "./load.ts";
-import { readRequest } from "./request.ts";
-import { openSession, type Session } from "./session.ts";
-import { type CommonFlags, openTerminal } from "./terminal.ts";
+import { looking } from "./looking.ts";
+import type { Session } from "./session.ts";
+import type { CommonFlags } from "./terminal.ts";
 
 export interface ManifestFlags extends CommonFlags {
   readonly dataset?: string;
 }
 
 /** `devbackup manifest latest|list`: what the server's manifest says, nothing checked against it. */
-export async function manifestCommand(what: "latest" | "list", flags: ManifestFlags): Promise<number> {
-  const terminal = openTerminal(flags);
-  const loaded = await load(flags, terminal);
-  if (loaded === null) return 1;
-  const { desired, request } = readRequest(loaded.desired, flags, new Date());
-  const session = openSession(desired, request, [], () => undefined);
-  try {
+export const manifestCommand = (what: "latest" | "list", flags: ManifestFlags): Promise<number> =>
+  looking(flags, {}, async ({ terminal, desired, session }) => {
     const datasets = await Promise.all(
       desired.datasets.map(async (spec) => {
         const rows = await read(session, spec);
@@ -37,10 +31,7 @@ export async function manifestCommand(what: "latest" | "list", flags: ManifestFl
         }
       }
     return 0;
-  } finally {
-    await session.close();
-  }
-}
+  });
 
 const WHERE_LOST =
   "If there were some, the server has lost its manifest: devbackup plan says how it comes back";

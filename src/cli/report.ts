@@ -5,7 +5,6 @@ import { reportPage } from "../report/html/page.ts";
 import { statusLine } from "../report/status-text.ts";
 import { type LookFlags, withStatus } from "./look-around.ts";
 import { refuseOther, writeReport } from "./report-file.ts";
-import { openTerminal } from "./terminal.ts";
 
 declare const DEVBACKUP_VERSION: string;
 
@@ -18,12 +17,11 @@ export interface ReportFlags extends LookFlags {
 
 /** `devbackup report`: looks, and writes where everything stands as a page. Changes nothing, takes no lock. */
 export async function reportCommand(flags: ReportFlags): Promise<number> {
-  const terminal = openTerminal(flags);
   const { out = FILE } = flags;
-  if (out === STDOUT && terminal.json) throw twoAnswers();
+  if (out === STDOUT && flags.json === true) throw twoAnswers();
   const file = resolve(out);
   if (out !== STDOUT) await refuseOther(file);
-  return withStatus(flags, terminal, async (status, inWords) => {
+  return withStatus(flags, async (status, terminal, inWords) => {
     const page = reportPage({ status, version: DEVBACKUP_VERSION, machine: hostname(), inWords });
     if (out === STDOUT) process.stdout.write(page);
     else {
