@@ -1,4 +1,3 @@
-import { hostname, userInfo } from "node:os";
 import { type ApplyOptions, apply } from "../apply/apply.ts";
 import { suggesting } from "../apply/in-words.ts";
 import { AGAIN } from "../domain/trouble.ts";
@@ -12,6 +11,7 @@ import { planText } from "../report/plan-text.ts";
 import { createProgress } from "../report/show-progress.ts";
 import { commandLine, isNarrowed } from "./command-line.ts";
 import { approve } from "./confirm.ts";
+import { holderNow } from "./environment.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { interruptible } from "./interrupt.ts";
 import { load } from "./load.ts";
@@ -132,11 +132,7 @@ async function carryOut({
   try {
     const exitCode = await apply({
       ...agreed,
-      holder: {
-        who: `${userInfo().username}@${hostname()}`,
-        pid: process.pid,
-        since: new Date().toISOString(),
-      },
+      holder: holderNow(),
       host: session.host,
       bucket: session.bucket,
       escrow: session.escrow,

@@ -1,5 +1,17 @@
+import { hostname, userInfo } from "node:os";
+import type { Holder } from "../apply/locked.ts";
 import type { DesiredState } from "../desired-state/desired-state.ts";
 import { secretsOf } from "../desired-state/standpoint.ts";
+
+/** `USER@MACHINE`, for those who are told, and for whoever finds a lock held. */
+export const whoAmI = (): string => `${userInfo().username}@${hostname()}`;
+
+/** As whom a lock is taken by this run. */
+export const holderNow = (): Holder => ({
+  who: whoAmI(),
+  pid: process.pid,
+  since: new Date().toISOString(),
+});
 
 /** What was secret in the environment, and has left it. */
 const taken: NodeJS.ProcessEnv = {};

@@ -1,16 +1,15 @@
 import type { DesiredState } from "../desired-state/desired-state.ts";
-import type { Loaded } from "../desired-state/load.ts";
 import type { Request } from "../reconcilers/request.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
-import { load } from "./load.ts";
+import { load, type ValidState } from "./load.ts";
 import { type RequestFlags, readRequest, serversAlone } from "./request.ts";
 import { openSession, type Session } from "./session.ts";
 import { type CommonFlags, openTerminal, type Terminal } from "./terminal.ts";
 
-/** What a command that changes nothing looks with. */
+/** What a command that takes no lock looks with. */
 export interface Looking {
   readonly terminal: Terminal;
-  readonly loaded: Omit<Extract<Loaded, { kind: "valid" }>, "kind">;
+  readonly loaded: ValidState;
   /** The part that the flags name. */
   readonly desired: DesiredState;
   readonly request: Request;

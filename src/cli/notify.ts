@@ -7,9 +7,8 @@ import { type Delivery, type DeliveryOptions, deliver } from "../notify/deliver.
 import { testMessage } from "../notify/message.ts";
 import { warningsOf } from "../notify/telling.ts";
 import { commandLine } from "./command-line.ts";
-import { takeSecrets } from "./environment.ts";
+import { takeSecrets, whoAmI } from "./environment.ts";
 import { load } from "./load.ts";
-import { whoAmI } from "./telling.ts";
 import { type CommonFlags, openTerminal, type Terminal } from "./terminal.ts";
 
 export interface NotifyFlags extends CommonFlags {

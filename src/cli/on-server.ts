@@ -1,4 +1,3 @@
-import { hostname, userInfo } from "node:os";
 import { inWords, type Typed } from "../apply/in-words.ts";
 import { type UnderLock, underLock } from "../apply/on-server.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
@@ -11,6 +10,7 @@ import type { Tools } from "../reconcilers/reconciler.ts";
 import { serverView } from "../reconcilers/server-view.ts";
 import type { View } from "../reconcilers/view.ts";
 import { typedBy } from "./command-line.ts";
+import { holderNow } from "./environment.ts";
 import { type IdentityFlags, identitiesOf } from "./identity.ts";
 import { interruptible } from "./interrupt.ts";
 import { load } from "./load.ts";
@@ -71,12 +71,14 @@ export async function onServerOf(
   };
   try {
     refuse?.(await look(notAsked));
-    const holder = {
-      who: `${userInfo().username}@${hostname()}`,
-      pid: process.pid,
-      since: new Date().toISOString(),
+    const context = {
+      ...session,
+      spec,
+      holder: holderNow(),
+      lookAgain: () => look(seen),
+      now: () => new Date(),
+      signal,
     };
-    const context = { ...session, spec, holder, lookAgain: () => look(seen), now: () => new Date(), signal };
     const told = ({ id }: Action, outcome: string | null) =>
       terminal.say(`${id}  done${outcome === null ? "" : `  ${outcome}`}\n`);
     return await underLock({ ...context, told }, (held) =>

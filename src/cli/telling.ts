@@ -1,8 +1,8 @@
-import { homedir, hostname, userInfo } from "node:os";
+import { homedir } from "node:os";
 import type { DesiredState } from "../desired-state/desired-state.ts";
 import type { Witness } from "../notify/ending.ts";
 import type { Run } from "../notify/message.ts";
-import { takeSecrets } from "./environment.ts";
+import { takeSecrets, whoAmI } from "./environment.ts";
 import { showError } from "./show-error.ts";
 import type { CommonFlags, Terminal } from "./terminal.ts";
 
@@ -60,5 +60,3 @@ export async function telling(
   await told.end(end).finally(() => clearTimeout(slow));
   return exitCode;
 }
-
-export const whoAmI = (): string => `${userInfo().username}@${hostname()}`;
