@@ -1,10 +1,10 @@
 import { type ArtifactRef, artifactPath } from "./artifact.ts";
 import type { Manifest, ManifestRow } from "./manifest.ts";
+import type { AbsolutePath } from "./names.ts";
 
 /** A file outside the repository that has the name of an artifact. */
 export interface FoundFile {
-  /** Absolute. */
-  readonly path: string;
+  readonly path: AbsolutePath;
   readonly ref: ArtifactRef;
   readonly sizeBytes: number;
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseArtifactFile } from "../../src/domain/artifact.ts";
 import { verdictOn } from "../../src/domain/import.ts";
+import type { AbsolutePath } from "../../src/domain/names.ts";
 import { DEV, history } from "./history.ts";
 
 const rows = history("2026-01 full 100, 2026-02 incr 60");
@@ -33,7 +34,7 @@ test("what becomes of a file, by its name and size", () => {
   ];
   for (const { file, sizeBytes, lacks, verdict } of files) {
     const ref = parseArtifactFile(DEV, file) ?? assert.fail(file);
-    const found = verdictOn({ path: `/mnt/${file}`, ref, sizeBytes }, rows, () => lacks);
+    const found = verdictOn({ path: `/mnt/${file}` as AbsolutePath, ref, sizeBytes }, rows, () => lacks);
     const told =
       found.kind === "promising"
         ? `promising ${found.row.label}`

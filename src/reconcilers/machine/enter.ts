@@ -67,3 +67,12 @@ receive_here() {
   return "$receive_code"
 }
 `;
+
+/**
+ * A shell function for a file of a user, which can be another one at any moment: `given NAME BYTES` prints that much of what
+ * lies right here. It is opened once, and neither a link that has come in its place is followed nor a writer of a FIFO waited
+ * for (open(2)); whoever asks for a byte more than it has sees that it has grown.
+ */
+export const GIVEN = `
+given() { dd if="./$1" iflag=nofollow,nonblock,fullblock,count_bytes count="$2" bs=1M status=none; }
+`;

@@ -16,6 +16,7 @@ import { sh } from "../../transport/quote.ts";
 import { actionId, propose } from "../answer.ts";
 import { intoRepositoryScript } from "../artifact/fetch.ts";
 import { IMPORT_SUFFIX } from "../artifact/remains.ts";
+import { ENTER, GIVEN } from "../machine/enter.ts";
 import type { Tools } from "../reconciler.ts";
 import { expectSuccess } from "../run-script.ts";
 import type { View } from "../view.ts";
@@ -91,19 +92,18 @@ export async function sortOut(view: View, folder: AbsolutePath, tools: Tools): P
 
 /** findmnt(8) tells whether both are of one Btrfs: stat(2) gives each subvolume a number of its own. */
 const listScript = (folder: AbsolutePath, repository: AbsolutePath, name: string): string => sh`
-d=${folder}
-[ -d "$d" ] || { echo "there is no such folder" >&2; exit 1; }
+d=$(cd -P -- ${folder} 2>/dev/null && pwd -P) || { echo "there is no such folder" >&2; exit 1; }
 fs() { findmnt -n -o FSTYPE,UUID -T "$1" || :; }
 case "$(fs "$d")" in
   btrfs*) if [ "$(fs "$d")" = "$(fs ${repository})" ]; then echo shares; else echo apart; fi ;;
   *) echo apart ;;
 esac | tr '\n' '\0'
-find -H "$d" -type f -name ${name} -printf '%s %p\0'`;
+find "$d" -type f -name ${name} -printf '%s %p\0'`;
 
 /** What its hash is, or that it can't be read. */
-async function hashOf({ spec }: View, { path }: FoundFile, tools: Tools): Promise<string> {
-  const script = sh`openssl dgst -sha256 -r <${path} | cut -c1-64`;
-  const { stdout } = await tools.host(spec.server).run(script, { signal: tools.signal });
+async function hashOf({ spec }: View, { path, sizeBytes }: FoundFile, tools: Tools): Promise<string> {
+  const script = sh`enter ${parentOf(path)} && given ${fileName(path)} ${sizeBytes + 1} | openssl dgst -sha256 -r | cut -c1-64`;
+  const { stdout } = await tools.host(spec.server).run(`${ENTER}${GIVEN}${script}`, { signal: tools.signal });
   return stdout.trim() || "unreadable";
 }
 
@@ -122,7 +122,7 @@ export const importActions = ({ spec, facts }: View, { take }: Sorted): Action<I
         : `${file.path} is what the manifest says, and the repository does not have it`,
       assumes: { sha256: row.sha256 },
       input: {
-        from: file.path as AbsolutePath,
+        from: file.path,
         tmp: tmpFile(spec, fileName(row.localPath) + IMPORT_SUFFIX),
         file: joinPath(spec.repository, row.localPath),
         aside: asideFolder(spec),
@@ -159,14 +159,18 @@ export async function runImport({ host: name, input }: Action<Input>, tools: Too
   return `${formatBytes(sizeBytes)}, its hash the manifest's`;
 }
 
-/** Prints the hash of the copy, which stays only where it is the one that is wanted. */
-const copyScript = ({ from, tmp, file, sha256 }: Input): string => sh`
+/** Prints the hash of the copy, which stays only where it is the one that is wanted. What came in the file's place is copied as what it is. */
+const copyScript = ({ from, tmp, file, sha256 }: Input): string =>
+  `${ENTER}${sh`
 umask 027; mkdir -p ${parentOf(file)}
 umask 077; mkdir -p ${parentOf(tmp)}
 t=${tmp} whole=
-trap '[ -n "$whole" ] || rm -f -- "$t"' EXIT; trap 'exit 129' HUP INT TERM PIPE
+trap '[ -n "$whole" ] || rm -rf -- "$t"' EXIT; trap 'exit 129' HUP INT TERM PIPE
 rm -f -- "$t"
-cp --reflink=auto -- ${from} "$t"; sync "$t"
+enter ${parentOf(from)}
+cp -R -P --reflink=auto -- ./${fileName(from)} "$t"
+[ -f "$t" ] && [ ! -L "$t" ] || { echo "it is no file any more" >&2; exit 1; }
+sync "$t"
 found=$(openssl dgst -sha256 -r <"$t" | cut -c1-64)
 echo "$found"
-[ "$found" != ${sha256} ] || whole=yes`;
+[ "$found" != ${sha256} ] || whole=yes`}`;

@@ -9,7 +9,7 @@ import { READING } from "../artifact/read-artifact.ts";
 import { IMPORT_SUFFIX } from "../artifact/remains.ts";
 import { identityFile } from "../keys/key-files.ts";
 import { SIGNATURE_STATE, signatureFunctions } from "../keys/signature.ts";
-import { ENTER } from "../machine/enter.ts";
+import { ENTER, GIVEN } from "../machine/enter.ts";
 import { hydratedFolder } from "../machine/folders.ts";
 import { RESERVE_BYTES } from "../machine/place.ts";
 import { stateEnvScript } from "../manifest/state-env-script.ts";
@@ -51,7 +51,7 @@ write() {
   ) <"$w/manifest"
   [ $? = 0 ] || stop 1 "the manifest could not be written" "Nothing that was complete has been touched; it is safe to run this again."
 }
-${isHydrated(spec)}${GIVEN}${KNOWN_ALREADY(stateEnvFile(spec))}${OF_THIS_PERIOD(spec)}${TAKE_IN}`,
+${isHydrated(spec)}${AT_GIVEN}${KNOWN_ALREADY(stateEnvFile(spec))}${OF_THIS_PERIOD(spec)}${TAKE_IN}`,
   );
 
 const ASKED = `
@@ -87,14 +87,11 @@ tell() {
 
 /**
  * Of the file, in a folder of whoever it is: `at_given` goes there, and ends the script where it is no file; `is_given`: there
- * is something of its name. `given BYTES` prints that much of it; whoever asks for a byte more than it has sees that it has
- * grown. It can be another one at any moment: so it is opened once, and neither a link that has come in its place is
- * followed nor a writer of a FIFO waited for (open(2)).
+ * is something of its name.
  */
-const GIVEN = `
+const AT_GIVEN = `${GIVEN}
 is_given() { [ -e "$source" ] || [ -L "$source" ]; }
 at_given() { enter "\${folder:-/}" && [ -f "./$file" ] && [ ! -L "./$file" ] || stop 1 "$source is no file" "Nothing was changed."; }
-given() { dd if="./$file" iflag=nofollow,nonblock,fullblock,count_bytes count="$1" bs=1M status=none; }
 `;
 
 /** A row stays as it is: the same artifact once more is nothing to do, another one of its name is refused. */
@@ -104,7 +101,7 @@ if [ -n "$row" ]; then
   [ "$(printf '%s' "$row" | cut -f7)" = "$path" ] || stop 1 "$name@$label is registered already, as $(printf '%s' "$row" | cut -f7), and labels are never rewritten" "Nothing was changed."
   if is_given; then
     at_given
-    [ "./$file" -ef "$final" ] || [ "$(given $(($(printf '%s' "$row" | cut -f5) + 1)) | openssl dgst -sha256 -r | cut -c1-64)" = "$(printf '%s' "$row" | cut -f6)" ] ||
+    [ "./$file" -ef "$final" ] || [ "$(given "$file" $(($(printf '%s' "$row" | cut -f5) + 1)) | openssl dgst -sha256 -r | cut -c1-64)" = "$(printf '%s' "$row" | cut -f6)" ] ||
       stop 6 "$source is not the artifact that is registered as $file" "Nothing was changed; labels are never rewritten."
   fi
   [ -e "$final" ] || stop 1 "$file is registered, and the repository has lost it" "Nothing was changed." "next: devbackup manifest import \${folder:-/}, which proves it and puts it back"
@@ -180,7 +177,7 @@ else
   rm -f -- "$waiting"
   t=$tmp/$file${IMPORT_SUFFIX}
   trap 'rm -rf "$w"; rm -f -- "$t"; : >"$held_by"' EXIT
-  (umask 077; rm -f -- "$t"; given $((size + 1)) >"$t" && sync "$t") || stop 1 "$source could not be copied into the repository" "Nothing was registered."
+  (umask 077; rm -f -- "$t"; given "$file" $((size + 1)) >"$t" && sync "$t") || stop 1 "$source could not be copied into the repository" "Nothing was registered."
   [ "$(stat -c %s -- "$t")" = "$size" ] || stop 1 "$source changed while it was read" "Nothing was registered." "next: the same again, once nobody writes it"
   read_artifact "$t" || stop 1 "$source could not be read" "Nothing was registered."
   # the words of age and zstd quote the file, which may be another one than whoever asks can read
