@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
 import { DevbackupError } from "../../src/domain/trouble.ts";
@@ -12,7 +20,7 @@ import {
   standingOf,
   syncBackAction,
 } from "../../src/reconcilers/receive/sync-back.ts";
-import { MOST_ITEMS, type SyncBack } from "../../src/reconcilers/receive/sync-back-script.ts";
+import { giveScript, MOST_ITEMS, type SyncBack } from "../../src/reconcilers/receive/sync-back-script.ts";
 import { localHost } from "../../src/transport/local-host.ts";
 import { shell, smallDisk, whyNoDisk } from "../lab/small-disk.ts";
 import { desired } from "./world.ts";
@@ -300,6 +308,22 @@ describe("the working copy is brought back", { skip: whyNoDisk() }, () => {
     assert.match(done.trouble, /root.*Permission denied/);
     assert.equal(readFileSync(join(both.workstation, "src/one"), "utf8"), "edited\n");
     assert.deepEqual(readdirSync(both.workstation).includes("root"), false);
+  });
+
+  test("whatever the other end asks for, no link leads it out of the working copy", (context) => {
+    const { copy, sh } = machines(context);
+    const top = dirname(copy);
+    const [out, script] = [join(top, "out"), join(top, "give")];
+    writeFileSync(join(top, "secret"), "secret\n");
+    sh('ln -s ../secret copy/up; ln -s "$PWD" copy/out; ln -s /src/one copy/inside');
+    writeFileSync(script, giveScript({ ...SPEC, owner: OWNER, workingCopy: copy as AbsolutePath }));
+    const ask = (...what: string[]) =>
+      spawnSync("rsync", [...what, `--rsh=sh ${script}`, "ls::copy/", `${out}/`], { input: "out/secret" });
+    ask("--recursive", "--copy-links");
+    ask("--links", "--files-from=-");
+    ask("--recursive", "--copy-unsafe-links", "--copy-dirlinks");
+    assert.equal(readFileSync(join(out, "inside"), "utf8"), "one\n");
+    shell('! grep -rxF secret "$1"', out);
   });
 
   test("where a folder could not be read, it is not said that there is nothing to do", async (context) => {

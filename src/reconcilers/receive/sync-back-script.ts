@@ -1,5 +1,6 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
 import { sh } from "../../transport/quote.ts";
+import { ENTER } from "../machine/enter.ts";
 import { SCRATCH } from "../run-script.ts";
 import { LOOK, LOOK_FORMAT } from "./sync-back-look.ts";
 
@@ -53,18 +54,20 @@ if id -u -- ${owner} >/dev/null 2>&1; then echo owner; fi`;
 
 /**
  * On the server: an rsync that speaks on stdin and stdout, and gives out the working copy, read-only: rsyncd.conf(5) holds the
- * workstation to that, whatever it asks for.
+ * workstation to that, whatever it asks for. To root's the working copy is all that there is, so that no link in it, which may
+ * have come with a backup, leads elsewhere.
  */
 export const giveScript = ({ owner, workingCopy }: DatasetSpec): string =>
   `${SCRATCH}
 set -eu
 ${sh`owner=${owner} copy=${workingCopy ?? ""}`}
-${AS_OWNER}
-chmod 711 "$w"
-printf '%s\\n' 'use chroot = no' 'munge symlinks = no' 'read only = yes' 'list = no' "log file = $w/log" 'reverse lookup = no' '[copy]' "path = $copy" >"$w/rsyncd.conf"
-chmod 644 "$w/rsyncd.conf"
-: >"$w/log"; [ "$(id -u)" != 0 ] || chown -- "$owner" "$w/log"
-code=0; as_owner rsync --server --daemon --config="$w/rsyncd.conf" . || code=$?
+${ENTER}
+conf() { printf '%s\\n' "$@" >>"$w/rsyncd.conf"; }
+conf 'munge symlinks = no' 'read only = yes' 'list = no' "log file = $w/log" 'reverse lookup = no'
+enter "$copy"
+if [ "$(id -u)" = 0 ]; then conf 'use chroot = yes' "uid = $owner" 'gid = *'; else conf 'use chroot = no'; fi
+conf '[copy]' "path = /proc/$$/cwd"
+code=0; rsync --server --daemon --config="$w/rsyncd.conf" . || code=$?
 # to the other end it says only that something was wrong
 sed -n 's/.*\\(rsync: .*\\)/said \\1/p' "$w/log" | tail -c 4000 >&2
 exit "$code"`;
