@@ -7,7 +7,7 @@ import type { AgeRecipient } from "../domain/names.ts";
 import { printable } from "../domain/printable.ts";
 import { shellWord } from "../domain/shell-word.ts";
 import { DevbackupError } from "../domain/trouble.ts";
-import { painter, wrapAfter } from "../report/lines.ts";
+import { painter, wrapBehind } from "../report/lines.ts";
 import type { Desk, Mark } from "../setup/desk.ts";
 import { answered } from "./confirm.ts";
 import { takeNamed } from "./environment.ts";
@@ -93,8 +93,7 @@ function speaker({ color, width, answer }: Terminal) {
       return;
     }
     const [sign, style] = MARKS[mark];
-    const lines = wrapAfter(`  ${sign} `, printable(text), width);
-    answer(`${lines.join("\n").replace(sign, () => paint(style, sign))}\n`);
+    answer(`${wrapBehind(`  ${sign} `, style, printable(text), width, paint).join("\n")}\n`);
   };
 }
 

@@ -1,15 +1,14 @@
 import type { Check } from "../domain/check.ts";
 import { printable } from "../domain/printable.ts";
-import { painter, type TextOptions, wrapAfter } from "./lines.ts";
+import { painter, type TextOptions, wrapBehind } from "./lines.ts";
 
 /** What was tried about one dataset, a line each, and whether all of it holds; ends with a newline. */
 export function checksText(dataset: string, checks: readonly Check[], { color, width }: TextOptions): string {
   const paint = painter(color);
   const failed = checks.filter(({ ok }) => !ok).length;
   const lines = checks.flatMap(({ what, ok, said }) => {
-    const mark = ok ? "ok    " : "FAILED";
-    const [first = "", ...rest] = wrapAfter(`  ${mark}  `, printable(`${what}: ${said}`), width);
-    return [first.replace(mark, paint(ok ? "green" : ["bold", "red"], mark)), ...rest];
+    const lead = `  ${ok ? "ok    " : "FAILED"}  `;
+    return wrapBehind(lead, ok ? "green" : ["bold", "red"], printable(`${what}: ${said}`), width, paint);
   });
   const verdict =
     failed === 0

@@ -5,7 +5,7 @@ import { formatDuration, plural } from "../domain/units.ts";
 import { approveCommands } from "../plan/approval.ts";
 import { LEFT_OUT } from "../plan/assemble.ts";
 import type { Action, ActionId } from "../plan/plan.ts";
-import { type Paint, painter, type TextOptions, wrap } from "./lines.ts";
+import { type Paint, painter, type TextOptions, wrap, wrapSaid } from "./lines.ts";
 import { titleLines } from "./plan-text.ts";
 
 type Finished = Extract<ApplyEvent, { event: "finished" }>;
@@ -117,16 +117,11 @@ function whySkipped(because: Skipped["because"], detail: string): string {
 
 /** Nothing that is known of is left; that is not the same as nothing. */
 const unseenLines = ({ unseen = [] }: Finished, { width }: ClosingOptions, paint: Paint): string[] =>
-  unseen.flatMap((text) => headed("not verified:", text, width, paint));
+  unseen.flatMap((text) => wrapSaid("not verified:", "yellow", printable(text), width, paint));
 
 /** It has been told whole when it came; what is said last is what is remembered. */
 const besidesLines = ({ host, what }: Trouble, { width }: ClosingOptions, paint: Paint): string[] =>
-  headed("besides:", host === undefined ? what : `${host}: ${what}`, width, paint);
-
-function headed(word: string, text: string, width: number, paint: Paint): string[] {
-  const [first = "", ...rest] = wrap(`${word} ${printable(text)}`, width - 2, "");
-  return [paint("yellow", word) + first.slice(word.length), ...rest.map((line) => `  ${line}`)];
-}
+  wrapSaid("besides:", "yellow", printable(host === undefined ? what : `${host}: ${what}`), width, paint);
 
 function resultLines(
   { result, remaining, unseen = [] }: Finished,

@@ -1,7 +1,7 @@
 import { printable } from "../domain/printable.ts";
 import { plural } from "../domain/units.ts";
 import { type Asked, type Explanation, KNOWN_LATER, type Step } from "../explain/explanation.ts";
-import { type Paint, painter, type TextOptions, wrap, wrapAfter } from "./lines.ts";
+import { type Paint, painter, type TextOptions, wrap, wrapAfter, wrapBehind } from "./lines.ts";
 import { approvalOf, titleLines } from "./plan-text.ts";
 
 export interface ExplainTextOptions extends TextOptions {
@@ -82,8 +82,7 @@ function columns(
   );
   return rows.flatMap(([left, right]) => {
     const lead = `${INDENT}${printable(left).padEnd(widest)}  `;
-    const [first = "", ...rest] = wrapAfter(lead, printable(right), width);
-    return [paint("cyan", lead) + first.slice(lead.length), ...rest];
+    return wrapBehind(lead, "cyan", printable(right), width, paint);
   });
 }
 

@@ -1,6 +1,5 @@
-import { printable } from "../domain/printable.ts";
 import { formatBytes } from "../domain/units.ts";
-import { type TextOptions, wrap, wrapAfter } from "./lines.ts";
+import { type TextOptions, wrapLeft } from "./lines.ts";
 
 /** What a folder holds that is not taken, and what is to be copied. */
 export interface ImportReport {
@@ -17,15 +16,7 @@ export function importText(
 ): string {
   const room = freeBytes === null ? "" : `, ${formatBytes(freeBytes)} free`;
   const blocks = [
-    left.length === 0
-      ? []
-      : [
-          "Not taken:",
-          ...left.flatMap(({ path, why }) => [
-            ...wrap(printable(path), width, "  "),
-            ...wrapAfter("      ", printable(why), width),
-          ]),
-        ],
+    left.length === 0 ? [] : ["Not taken:", ...left.flatMap(({ path, why }) => wrapLeft(path, why, width))],
     take.length === 0
       ? []
       : [

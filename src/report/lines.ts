@@ -1,7 +1,10 @@
 import { styleText } from "node:util";
+import { printable } from "../domain/printable.ts";
+
+export type Style = Parameters<typeof styleText>[0];
 
 /** Puts a terminal style around text that is already printable, or leaves it alone where colour is off. */
-export type Paint = (style: Parameters<typeof styleText>[0], text: string) => string;
+export type Paint = (style: Style, text: string) => string;
 
 /** What every text of this room is made for. */
 export interface TextOptions {
@@ -37,3 +40,21 @@ export function wrapAfter(lead: string, text: string, width: number): string[] {
   const [first = "", ...rest] = wrap(text, width, " ".repeat(lead.length));
   return [lead + first.slice(lead.length), ...rest];
 }
+
+/** The same, with `lead` in a style of its own. */
+export function wrapBehind(lead: string, style: Style, text: string, width: number, paint: Paint): string[] {
+  const [first = "", ...rest] = wrapAfter(lead, text, width);
+  return [paint(style, lead) + first.slice(lead.length), ...rest];
+}
+
+/** `error: what is wrong`, the word in its style, and what does not fit into the first line a little further in. */
+export function wrapSaid(word: string, style: Style, text: string, width: number, paint: Paint): string[] {
+  const [first = "", ...rest] = wrap(`${word.slice(2)} ${text}`, width, "  ");
+  return [paint(style, word) + first.slice(word.length), ...rest];
+}
+
+/** One that is left out, and why. */
+export const wrapLeft = (what: string, why: string, width: number): string[] => [
+  ...wrap(printable(what), width, "  "),
+  ...wrap(printable(why), width, "      "),
+];

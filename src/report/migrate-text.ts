@@ -1,7 +1,7 @@
 import type { Migration, Unmigrated } from "../domain/migrate.ts";
 import { printable } from "../domain/printable.ts";
 import { chainText } from "./chain-text.ts";
-import { type TextOptions, wrap, wrapAfter } from "./lines.ts";
+import { type TextOptions, wrap, wrapLeft } from "./lines.ts";
 
 /** What an older manifest comes to: rows, what gets none and why, objects under other keys; ends with a newline. */
 export function migrateText({ rows, leftOut, otherKeys }: Migration, options: TextOptions): string {
@@ -31,7 +31,5 @@ export function migrateText({ rows, leftOut, otherKeys }: Migration, options: Te
 /** The same for programs, without `formatVersion`. */
 export const migrateJson = ({ rows, leftOut, otherKeys }: Migration) => ({ rows, leftOut, otherKeys });
 
-const leftOutLines = ({ line, what, why }: Unmigrated, width: number): string[] => [
-  ...wrap(printable(line === null ? what : `line ${line}: ${what}`), width, "  "),
-  ...wrapAfter("      ", printable(why), width),
-];
+const leftOutLines = ({ line, what, why }: Unmigrated, width: number): string[] =>
+  wrapLeft(line === null ? what : `line ${line}: ${what}`, why, width);

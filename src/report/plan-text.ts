@@ -2,7 +2,7 @@ import { printable } from "../domain/printable.ts";
 import { plural } from "../domain/units.ts";
 import { approveCommands } from "../plan/approval.ts";
 import type { Action, Change, Plan, Problem, Warning } from "../plan/plan.ts";
-import { type Paint, painter, type TextOptions, wrap, wrapAfter } from "./lines.ts";
+import { type Paint, painter, type TextOptions, wrap, wrapAfter, wrapSaid } from "./lines.ts";
 
 export interface PlanTextOptions extends TextOptions {
   /**
@@ -115,9 +115,8 @@ function headed(
   paint: Paint,
 ): string[] {
   const place = placeOf(about);
-  const text = `${word} ${place === "" ? "" : `${place}: `}${about.text} [${about.code}]`;
-  const [first = "", ...rest] = wrap(printable(text), width - 2, "");
-  return [paint(["bold", style], word) + first.slice(word.length), ...rest.map((line) => `  ${line}`)];
+  const text = `${place === "" ? "" : `${place}: `}${about.text} [${about.code}]`;
+  return wrapSaid(word, ["bold", style], printable(text), width, paint);
 }
 
 function summaryLines(plan: Plan, options: PlanTextOptions, paint: Paint): string[] {

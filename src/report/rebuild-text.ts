@@ -9,7 +9,7 @@ import {
 } from "../domain/rebuild.ts";
 import { formatBytes } from "../domain/units.ts";
 import { chainText, typeOf } from "./chain-text.ts";
-import { painter, type TextOptions, wrap, wrapAfter } from "./lines.ts";
+import { painter, type TextOptions, wrapLeft } from "./lines.ts";
 
 /** What artifacts come to, beside the manifest that stands. */
 export interface RebuildReport {
@@ -62,10 +62,8 @@ export const rebuildJson = ({ rebuilt, difference, before }: RebuildReport) => (
 const heading = (text: string, lines: readonly string[]): string[] =>
   lines.length === 0 ? [] : [text, ...lines];
 
-const leftOutLines = ({ place, path, why }: LeftOut, width: number): string[] => [
-  ...wrap(printable(`${place}: ${path}`), width, "  "),
-  ...wrapAfter("      ", printable(why), width),
-];
+const leftOutLines = ({ place, path, why }: LeftOut, width: number): string[] =>
+  wrapLeft(`${place}: ${path}`, why, width);
 
 const rowText = (row: ManifestRow): string =>
   `${row.label}  ${typeOf(row)}${row.parent === null ? "" : ` on ${row.parent}`}, ${formatBytes(row.sizeBytes)}, sha256 ${row.sha256.slice(0, 12)}`;

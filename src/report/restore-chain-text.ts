@@ -4,7 +4,7 @@ import type { Copies, Hole, RestoreStep, Source } from "../domain/restore-chain.
 import { formatBytes, plural } from "../domain/units.ts";
 import type { ChainReport } from "../status/chain.ts";
 import { madeAt, typeOf } from "./chain-text.ts";
-import { type Paint, painter, type TextOptions, wrap } from "./lines.ts";
+import { type Paint, painter, type Style, type TextOptions, wrap } from "./lines.ts";
 import { type Column, descent, fitting, headingLine, rowLine } from "./table.ts";
 
 const MARK: Readonly<Record<Copies["bucket"], string>> = {
@@ -141,7 +141,7 @@ const PLACE = { server: "on the server", bucket: "in the bucket" } as const;
 const costsText = (costs: readonly Label[]): string =>
   `${labelsInWords(costs)} (${plural(costs.length, "label")})`;
 
-const styleOf = (state: Copies["bucket"]): Parameters<Paint>[0] | null =>
+const styleOf = (state: Copies["bucket"]): Style | null =>
   state === "whole"
     ? "green"
     : state === "unknown" || state === "archived"
@@ -150,5 +150,5 @@ const styleOf = (state: Copies["bucket"]): Parameters<Paint>[0] | null =>
         ? null
         : "red";
 
-const painted = (paint: Paint, style: Parameters<Paint>[0], lines: readonly string[]): string[] =>
+const painted = (paint: Paint, style: Style, lines: readonly string[]): string[] =>
   lines.map((text) => text.replace(/\S.*/, (found) => paint(style, found)));

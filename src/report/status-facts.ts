@@ -19,7 +19,7 @@ import type {
   SpaceStatus,
   Status,
 } from "../status/status.ts";
-import { type Paint, wrapAfter } from "./lines.ts";
+import { type Paint, wrapBehind } from "./lines.ts";
 
 const NAME_WIDTH = 13;
 
@@ -78,11 +78,9 @@ export const generalLines = (
   );
 
 const named = (facts: readonly (readonly [string, string])[], width: number, paint: Paint): string[] =>
-  facts.flatMap(([name, text]) => {
-    const lead = `  ${name.padEnd(NAME_WIDTH)}`;
-    const [first = "", ...rest] = wrapAfter(lead, printable(text), width);
-    return [paint("dim", lead) + first.slice(lead.length), ...rest];
-  });
+  facts.flatMap(([name, text]) =>
+    wrapBehind(`  ${name.padEnd(NAME_WIDTH)}`, "dim", printable(text), width, paint),
+  );
 
 function newest({ newest: found, overdue }: DatasetStatus): string {
   if (found === null) return "none yet";

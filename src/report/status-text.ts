@@ -5,7 +5,7 @@ import { plural } from "../domain/units.ts";
 import { approveCommands } from "../plan/approval.ts";
 import { whyOverdue } from "../status/doubts.ts";
 import type { DatasetStatus, Doubt, DueAction, Status, Verdict } from "../status/status.ts";
-import { type Paint, painter, type TextOptions, wrap, wrapAfter } from "./lines.ts";
+import { type Paint, painter, type TextOptions, wrap, wrapAfter, wrapSaid } from "./lines.ts";
 import { factLines, failedText, generalLines } from "./status-facts.ts";
 import { historyLines } from "./status-history.ts";
 
@@ -137,14 +137,8 @@ function doubtLines(
   paint: Paint,
 ): string[] {
   const { word, style } = WEIGHT[weight];
-  const [first = "", ...rest] = wrap(
-    printable(`${word} ${host === null ? "" : `${host}: `}${text}`),
-    width - INDENT.length,
-    "",
-  );
   return [
-    paint(["bold", style], word) + first.slice(word.length),
-    ...rest.map((line) => INDENT + line),
+    ...wrapSaid(word, ["bold", style], printable(host === null ? text : `${host}: ${text}`), width, paint),
     // not wrapped: it may be a command, and has to survive being copied
     ...(next === null ? [] : [`${INDENT}${paint("bold", "next:")} ${printable(inWords(next))}`]),
   ];

@@ -1,5 +1,5 @@
 import { printable } from "../domain/printable.ts";
-import type { Paint } from "./lines.ts";
+import type { Paint, Style } from "./lines.ts";
 
 /** One column of a table whose rows form chains. */
 export interface Column<Row> {
@@ -11,7 +11,6 @@ export interface Column<Row> {
   readonly style?: (row: Row) => Style | null;
 }
 
-type Style = Parameters<Paint>[0];
 type Sized<Row> = Column<Row> & { readonly width: number };
 
 const GAP = "  ";

@@ -1,6 +1,6 @@
 import { printable, printableLines } from "../domain/printable.ts";
 import type { Trouble } from "../domain/trouble.ts";
-import { painter, type TextOptions, wrap } from "./lines.ts";
+import { painter, type TextOptions, wrap, wrapSaid } from "./lines.ts";
 
 const INDENT = "  ";
 /** The end of a command's stderr tells what went wrong; what stands before is seldom missed. */
@@ -13,16 +13,10 @@ const WHY_COLUMNS = 1000;
  */
 export function troubleText(trouble: Trouble, { color, width }: TextOptions): string {
   const paint = painter(color);
-  const word = "error:";
   const where = trouble.host === undefined ? "" : `${printable(trouble.host)}: `;
-  const [first = "", ...rest] = wrap(
-    `${word} ${where}${printable(trouble.what)} [${printable(trouble.code)}]`,
-    width,
-    "",
-  );
+  const what = `${where}${printable(trouble.what)} [${printable(trouble.code)}]`;
   const lines = [
-    paint(["bold", "red"], word) + first.slice(word.length),
-    ...rest.map((line) => INDENT + line),
+    ...wrapSaid("error:", ["bold", "red"], what, width, paint),
     ...whyLines(trouble.why, width),
     ...(trouble.state === undefined ? [] : wrap(sentence(printable(trouble.state)), width, INDENT)),
     // not wrapped: it may be a command, and has to survive being copied

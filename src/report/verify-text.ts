@@ -6,7 +6,7 @@ import { printable } from "../domain/printable.ts";
 import { formatBytes, formatDuration, formatMinute, plural } from "../domain/units.ts";
 import { type Finding, thingInWords, type VerifiedPlace } from "../domain/verification.ts";
 import { typeOf } from "./chain-text.ts";
-import { painter, type TextOptions, wrapAfter } from "./lines.ts";
+import { painter, type Style, type TextOptions, wrapAfter, wrapBehind } from "./lines.ts";
 import { type Column, fitting, headingLine, rowLine } from "./table.ts";
 
 /** What one dataset was found to be. */
@@ -123,7 +123,7 @@ function cellOf(finding: Finding | undefined): string {
   return finding.state === "not-checked" ? "not checked" : finding.state;
 }
 
-function styleOf(finding: Finding | undefined): Parameters<ReturnType<typeof painter>>[0] | null {
+function styleOf(finding: Finding | undefined): Style | null {
   if (finding === undefined || finding.state === "not-wanted") return "dim";
   if (finding.state === "ok") return "green";
   return finding.state === "not-checked" ? "yellow" : ["bold", "red"];
@@ -137,9 +137,8 @@ function wrongLines(finding: Finding, report: VerifyReport, { color, width }: Te
   const word = finding.state === "not-checked" ? "not checked" : finding.state;
   const said = finding.why === null ? "" : `: ${firstLine(finding.why)}`;
   const text = printable(`${thingInWords(finding, report)}${said}`);
-  const [first = "", ...rest] = wrapAfter(`${word}  `, text, width);
-  const style: Parameters<typeof paint>[0] = finding.state === "not-checked" ? "yellow" : ["bold", "red"];
-  return [first.replace(word, paint(style, word)), ...rest];
+  const style: Style = finding.state === "not-checked" ? "yellow" : ["bold", "red"];
+  return wrapBehind(`${word}  `, style, text, width, paint);
 }
 
 const lostLines = (report: VerifyReport, { color, width }: TextOptions): string[] =>

@@ -39,8 +39,7 @@ function closing(asked: readonly Stage[], unseen: readonly string[] = []): strin
 test("what waits for something that was not asked for: next is the command that does both", () => {
   assert.equal(
     closing(["hydrate"]),
-    `not verified: hydrate:dev@2026-03 is left out: it needs artifact:dev@2026-03, which is not
-  selected
+    `not verified: hydrate:dev@2026-03 is left out: it needs artifact:dev@2026-03, which is not selected
 next: devbackup apply --config 'my state' --label 2026-03
 `,
   );
