@@ -56,7 +56,8 @@ export function earlierWords(argv: readonly string[]): Earlier | undefined {
 
 /**
  * The words of today; null where `hostOf`, which gives the name of the host of a role, could not tell.
- * @throws DevbackupError where the label is missing, or `--config` still names the earlier tool's TOML
+ * @throws DevbackupError where the label is missing, `--config` still names the earlier tool's TOML, or something is named that
+ * is no flag, which today's `apply` would take for a plan
  */
 export async function todaysWords(
   { words, rest, label, config }: Earlier,
@@ -67,6 +68,13 @@ export async function todaysWords(
       words,
       `${config} is the earlier tool's configuration`,
       `devbackup import-config ${quote(config)}`,
+    );
+  const [stray] = rest;
+  if (stray !== undefined && !stray.startsWith("-"))
+    throw refused(
+      words,
+      `${quote(stray)} has no place in devbackup ${words}: what is fetched goes into the repository, and what is restored to where it belongs`,
+      `the same without ${quote(stray)}; for a label beside what is there: devbackup restore LABEL --to DIR`,
     );
   const today: string[] = [];
   const helps = rest.some((word) => word === "--help" || word === "-h");

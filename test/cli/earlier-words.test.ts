@@ -67,6 +67,15 @@ describe("the earlier tool's words, as they were typed", () => {
     assert.match((await today("ws run-month --help")) ?? "", /^apply .*--help$/);
   });
 
+  test("a folder, which some took to pull into, is no plan to carry out", async () => {
+    for (const words of [
+      "sync pull 2026-03 /tmp/x",
+      "sync pull --label 2026-03 /tmp/x --yes",
+      "sync push /tmp/x",
+    ])
+      await assert.rejects(today(words), { name: "DevbackupError", message: /\/tmp\/x has no place/ }, words);
+  });
+
   test("where the host of the role can't be told, nothing is done on all of them", async () => {
     const earlier = earlierWords(["init", "ls"]) ?? assert.fail();
     assert.equal(await todaysWords(earlier, async () => null), null);
