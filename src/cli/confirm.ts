@@ -39,15 +39,18 @@ export async function confirmHazards(plan: Plan, approval: Approval): Promise<Ap
   return { ...approval, named };
 }
 
-/** The answer to a prompt; where it was broken off, an error with the exit code of an interruption. */
-export async function answered<Answer>(prompt: Promise<Answer>): Promise<Answer> {
+/** The answer to a prompt; where it was broken off, an error with the exit code of an interruption, and how things stand then. */
+export async function answered<Answer>(
+  prompt: Promise<Answer>,
+  state = "Nothing was changed",
+): Promise<Answer> {
   return prompt.catch((error: unknown) => {
     if (!(error instanceof Error) || error.name !== "ExitPromptError") throw error;
     throw new DevbackupError({
       code: "interrupted",
       exitCode: 130,
       what: "stopped at the question",
-      state: "Nothing was changed",
+      state,
     });
   });
 }

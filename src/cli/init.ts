@@ -38,6 +38,7 @@ async function converse(folder: string, flags: InitFlags, terminal: Terminal): P
   const { username: user } = userInfo();
   const { answers, tested, open, unset } = await answered(
     setUp(flags, { home: homedir(), user, env: process.env, secrets, say }),
+    STOPPED,
   );
   const recovery = await offerRecovery(say);
   const file = writeStarter(folder, starterState({ ...answers, ...(recovery && { recovery }) }));
@@ -55,6 +56,8 @@ async function converse(folder: string, flags: InitFlags, terminal: Terminal): P
   return 0;
 }
 
+const STOPPED = "Nothing was written, but for a host key that you took in";
+
 const IDENTITY = "devbackup-recovery.age";
 const PAGE = "devbackup-recovery.html";
 
@@ -65,9 +68,9 @@ async function offerRecovery(say: Desk["say"]): Promise<AgeRecipient | undefined
     import("./new-recovery.ts"),
   ]);
   const message = "Make the recovery identity now, for the day on which the server is lost?";
-  if (!(await answered(confirm({ message, default: true })))) return undefined;
+  if (!(await answered(confirm({ message, default: true }), STOPPED))) return undefined;
   try {
-    return await makeRecovery(await askNewPassphrase(), IDENTITY, PAGE);
+    return await makeRecovery(await askNewPassphrase(STOPPED), IDENTITY, PAGE);
   } catch (error) {
     if (!(error instanceof DevbackupError) || error.trouble.code !== "identity-unwritten") throw error;
     // what was answered before it is not lost for that

@@ -19,12 +19,12 @@ export async function makeRecovery(passphrase: string, out: string, page: string
 
 /**
  * Nothing typed: one is made up. Either way it has to be typed again, from whatever it was written down on. Which of two that
- * differ has the slip cannot be seen: one that was typed is asked for anew.
+ * differ has the slip cannot be seen: one that was typed is asked for anew. `stopped` is how things stand after Ctrl-C.
  */
-export async function askNewPassphrase(): Promise<string> {
+export async function askNewPassphrase(stopped?: string): Promise<string> {
   const { password } = await import("@inquirer/prompts");
   const ask = (message: string, validate: (text: string) => true | string = () => true): Promise<string> =>
-    answered(password({ message, mask: true, validate }));
+    answered(password({ message, mask: true, validate }), stopped);
   let madeUp: string | undefined;
   let before = "";
   for (;;) {

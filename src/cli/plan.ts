@@ -22,8 +22,11 @@ export const planCommand = (flags: PlanFlags): Promise<number> =>
     else {
       const command = commandLine("devbackup apply", flags);
       terminal.answer(planText(plan, { ...terminal, command, narrowed: isNarrowed(flags) }));
-      if (plan.actions.length > 0 && plan.problems.length === 0)
+      if (plan.actions.length > 0 && plan.problems.length === 0) {
         terminal.say(`One of them in full: ${commandLine("devbackup explain ID", flags)}\n`);
+        // a plan that is written says itself what was asked for
+        if (flags.out === undefined) terminal.say(`next: ${command}\n`);
+      }
     }
     if (plan.problems.length > 0) return exitCodeOf(plan.problems);
     if (flags.out !== undefined) await savePlan(flags.out, desired, request, plan);

@@ -178,6 +178,7 @@ suite("init on a terminal, with a real sshd and Btrfs", { skip: noSudo || whyNoD
       ["What now?", "\x03"],
     ]);
     assert.equal(exitCode, 130, screen);
+    assert.match(screen, /Nothing was written, but for a host key that you took in\./);
     assert.ok(!existsSync(knownHosts));
     assert.deepEqual(readdirSync(cwd), []);
   });

@@ -62,6 +62,7 @@ describe("fresh machines, backed up from the first month on", { skip: whyNoLab()
     const before = await everything(lab);
     const text = await expectExit(lab, 0, ["plan", ...config]);
     assert.match(text, /create the subvolume \/home\/dev\/code/);
+    assert.ok(text.endsWith(`\nnext: devbackup apply ${config.join(" ")}\n`), text);
     await expectExit(lab, 2, ["plan", "--detailed-exitcode", ...config]);
     assert.match(
       await expectExit(lab, 0, ["explain", "subvolume:dev", ...config]),
