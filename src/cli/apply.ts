@@ -48,8 +48,13 @@ export const carryOutAsked = (
   witness?: Witness,
 ): Promise<number> =>
   suggesting(what, async () => {
+    const { desired, request, texts } = what;
     const identities = await identitiesOf(flags, terminal);
-    const session = openSession(what.desired, what.request, identities, terminal.warn, "all", what.texts);
+    const session = openSession(desired, request, {
+      warn: terminal.warn,
+      identities,
+      ...(texts && { texts }),
+    });
     try {
       return await agreeAndDo(what, flags, terminal, session, witness);
     } finally {

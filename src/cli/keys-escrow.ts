@@ -58,7 +58,7 @@ async function writeCopy(
 ): Promise<void> {
   // what stands in the bucket says nothing of it, and its secret has been read once already
   const atHome = { ...desired, cloud: null };
-  const session = openSession(atHome, request, [], () => undefined);
+  const session = openSession(atHome, request, {});
   try {
     const { actions } = planFrom(atHome, await session.look(), request);
     const undone = actions.find(({ kind }) => kind === escrow.kind);

@@ -31,7 +31,7 @@ export async function looking(
   const { desired, request: asked } = readRequest(loaded.desired, flags, new Date());
   const request = servers ? serversAlone(desired, asked) : asked;
   const identities = await identitiesOf(identity, terminal);
-  const session = openSession(desired, request, identities, terminal.warn, "all", loaded.texts);
+  const session = openSession(desired, request, { warn: terminal.warn, identities, texts: loaded.texts });
   try {
     return await look({ terminal, loaded, desired, request, session });
   } finally {

@@ -60,7 +60,7 @@ export async function onServerOf(
   const spec = onlyOne(desired, command);
   const identities = await identitiesOf(flags, terminal);
   const alone = serversAlone(desired, request);
-  const session = openSession(desired, alone, identities, terminal.warn, "keys");
+  const session = openSession(desired, alone, { warn: terminal.warn, identities, keysAlone: true });
   const { signal, stop } = interruptible(() => `What was complete stays.\nnext: ${command}`);
   const notAsked = new Map([[spec.name, unknown("it was not asked")]]);
   let seen: Observation["buckets"] = notAsked;

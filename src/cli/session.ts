@@ -1,27 +1,32 @@
 import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
-import { escrowHere, escrowPath, keepEscrow, keepSeen, memoryPlace, recall } from "../controller/memory.ts";
+import {
+  escrowHere,
+  keepAllowed,
+  keepEscrow,
+  keepSeen,
+  keepSigner,
+  memoryPlace,
+  recall,
+} from "../controller/memory.ts";
 import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.ts";
 import type { WrittenFile } from "../desired-state/load.ts";
 import type { ManifestRow } from "../domain/manifest.ts";
-import { knownSigner, type NewestSeen, rememberAllowed } from "../domain/memory.ts";
+import type { NewestSeen } from "../domain/memory.ts";
 import type { DatasetName, HostName, Signer } from "../domain/names.ts";
-import type { Reopen } from "../observe/manifest-copy.ts";
 import { type ObserveOptions, observe } from "../observe/observe.ts";
-import type { Observation, RecoveredFacts } from "../reconcilers/facts.ts";
-import { decryptThere } from "../reconcilers/keys/escrow-proof.ts";
-import { newlySeen } from "../reconcilers/keys/memory.ts";
+import type { Observation } from "../reconcilers/facts.ts";
+import { newestSigned, newlySeen } from "../reconcilers/keys/memory.ts";
 import type { Restriction } from "../reconcilers/machine/restriction.ts";
-import { registered } from "../reconcilers/manifest/store.ts";
 import type { Tools } from "../reconcilers/reconciler.ts";
 import { asksForSchedule, hostsOf, type Request } from "../reconcilers/request.ts";
 import type { AgeIdentity } from "../recovery/age-file.ts";
-import type { Recovered } from "../recovery/recover.ts";
 import type { Schedule } from "../schedule/wanted.ts";
 import type { Bucket } from "../transport/bucket/bucket.ts";
 import { connectHost } from "../transport/connect.ts";
 import type { Host } from "../transport/host.ts";
 import { takeSecrets } from "./environment.ts";
+import { factsOf, recovering } from "./recovering.ts";
 
 /** The connections of one run: each host's and the bucket's, opened when first used, once. */
 export interface Session {
@@ -47,14 +52,22 @@ export interface Session {
   readonly close: () => Promise<void>;
 }
 
+export interface SessionOptions {
+  /** One line about something to mend that stops nothing; left out, nobody hears of it. */
+  readonly warn?: (text: string) => void;
+  /** Recovery identities, where the server may have lost its keys. */
+  readonly identities?: readonly AgeIdentity[];
+  /** Nothing but the keys is brought back with them. */
+  readonly keysAlone?: boolean;
+  /** Of the desired state, as it was written: what a schedule's host gets. Left out: schedules are only looked at. */
+  readonly texts?: readonly WrittenFile[];
+}
+
+/** Contacts nothing yet. */
 export function openSession(
   desired: DesiredState,
   request: Request,
-  identities: readonly AgeIdentity[],
-  warn: (text: string) => void,
-  recovering: "all" | "keys" = "all",
-  /** Of the desired state, as it was written: what a schedule's host gets. Left out: schedules are only looked at. */
-  texts?: readonly WrittenFile[],
+  { warn = () => {}, identities = [], keysAlone = false, texts }: SessionOptions,
 ): Session {
   const hosts = new Map<HostName, Promise<Host>>();
   const env = takeSecrets(desired);
@@ -81,40 +94,9 @@ export function openSession(
     return connection;
   };
   const bucket = (): Promise<Bucket> => (opened ??= openBucket(desired, warn, env));
-  // opened once in a run: escrow and bucket are not asked again with every look
-  const opening = new Map<DatasetName, Promise<Recovered>>();
   const placeOf = (spec: DatasetSpec) => memoryPlace(spec, desired, { home: homedir(), env });
-  const recoverDataset = async (spec: DatasetSpec): Promise<Recovered> => {
-    const [{ recover }, seen] = await Promise.all([import("../recovery/recover.ts"), recall(placeOf(spec))]);
-    return recover({
-      spec,
-      cloud: desired.cloud === null ? null : { spec: desired.cloud, bucket: await bucket() },
-      identities,
-      escrowHere: await escrowHere(placeOf(spec)),
-      escrowPlace: escrowPath(placeOf(spec)),
-      knownSigner: knownSigner(desired.signers, spec.name, seen),
-      newestSeen: seen.kind === "known" ? seen.value.newest : null,
-      wanted: recovering === "keys" ? null : (request.restore?.label ?? "latest"),
-    });
-  };
-  const reopen: Reopen = async (spec, signer) => {
-    if (desired.cloud === null) throw new RangeError("no cloud is declared");
-    const [{ openCopy }, seen] = await Promise.all([
-      import("../recovery/manifest-copy.ts"),
-      recall(placeOf(spec)),
-    ]);
-    return openCopy({
-      spec,
-      cloud: { spec: desired.cloud, bucket: await bucket() },
-      signer: knownSigner(desired.signers, spec.name, seen) ?? signer,
-      decrypt: async (bytes) => decryptThere(await host(spec.server), spec, bytes),
-    });
-  };
-  const recovered = (spec: DatasetSpec): Promise<Recovered> => {
-    const promise = opening.get(spec.name) ?? recoverDataset(spec);
-    opening.set(spec.name, promise);
-    return promise;
-  };
+  const wanted = keysAlone ? null : (request.restore?.label ?? "latest");
+  const { recovered, reopen } = recovering({ desired, identities, wanted, host, bucket, placeOf });
   const specOf = (name: DatasetName): DatasetSpec => {
     const found = desired.datasets.find((spec) => spec.name === name);
     if (found === undefined) throw new RangeError(`no dataset ${name}`);
@@ -124,11 +106,7 @@ export function openSession(
     host,
     bucket,
     escrow: async (name) => (await recovered(specOf(name))).escrow,
-    trust: async (name, signer) => {
-      const place = placeOf(specOf(name));
-      const seen = await recall(place);
-      await keepSeen(place, { newest: seen.kind === "known" ? seen.value.newest : null, signer });
-    },
+    trust: (name, signer) => keepSigner(placeOf(specOf(name)), signer),
     escrowHere: (name) => escrowHere(placeOf(specOf(name))),
     keepEscrow: (name, bytes) => keepEscrow(placeOf(specOf(name)), bytes),
     scheduled: async () => {
@@ -162,40 +140,20 @@ export function openSession(
       last = seen;
       return seen;
     },
-    newest: () =>
-      new Map(
-        [...(last?.datasets ?? [])].flatMap(([name, { manifest }]) => {
-          const signed = manifest.kind === "known" && manifest.value.signature === "good";
-          const row = signed ? registered(manifest).at(-1) : undefined;
-          return row === undefined ? [] : [[name, row] as const];
-        }),
-      ),
+    newest: () => newestSigned(last),
     remember: async () => {
       for (const spec of desired.datasets) {
         const seen = last === undefined ? null : newlySeen(desired, spec, last);
         if (seen !== null) await keepSeen(placeOf(spec), seen);
       }
     },
-    allow: async (name, signer, newest) => {
-      const place = placeOf(specOf(name));
-      const seen = await recall(place);
-      const before = seen.kind === "known" ? seen.value : { signer: null, newest: null };
-      await keepSeen(place, rememberAllowed(before, { signer, newest }));
-    },
+    allow: (name, signer, newest) => keepAllowed(placeOf(specOf(name)), { signer, newest }),
     close: async () => {
       const closing = [...hosts.values()].map(async (connection) => (await connection).close());
       await Promise.allSettled([...closing, opened?.then((open) => open.close())]);
     },
   };
 }
-
-const factsOf = ({ escrow, escrowFrom, signer, fingerprint, manifest }: Recovered): RecoveredFacts => ({
-  escrowFrom,
-  recipient: escrow.recipient,
-  signer,
-  fingerprint,
-  manifest,
-});
 
 /** What the logins of servers are to be kept to; null for those that are kept to nothing. */
 async function restrictionsIn(desired: DesiredState): Promise<ReadonlyMap<HostName, Restriction | null>> {

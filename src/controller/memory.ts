@@ -5,8 +5,8 @@ import type { DatasetSpec, DesiredState } from "../desired-state/desired-state.t
 import { type Fact, known, unknown } from "../domain/fact.ts";
 import { asRecord, recordIn } from "../domain/json.ts";
 import { parseLabel } from "../domain/label.ts";
-import type { Memory, NewestSeen, Seen } from "../domain/memory.ts";
-import { parseSha256, parseSigner, type Sha256 } from "../domain/names.ts";
+import { type Memory, type NewestSeen, rememberAllowed, type Seen } from "../domain/memory.ts";
+import { parseSha256, parseSigner, type Sha256, type Signer } from "../domain/names.ts";
 import { AGAIN, DevbackupError } from "../domain/trouble.ts";
 
 /** Where this machine keeps what it has seen of one dataset. */
@@ -70,6 +70,24 @@ export const escrowHere = ({ folder }: MemoryPlace): Promise<Uint8Array | null> 
 /** Replaces what was seen, in one step. @throws DevbackupError `memory-unwritten` */
 export const keepSeen = (place: MemoryPlace, { signer, newest }: Seen): Promise<void> =>
   write(place, SEEN, `${JSON.stringify({ formatVersion: 1, signer, newest }, null, 2)}\n`);
+
+/** Remembers a signer from now on; the newest manifest seen stays what it was. @throws DevbackupError `memory-unwritten` */
+export async function keepSigner(place: MemoryPlace, signer: Signer): Promise<void> {
+  await keepSeen(place, { ...(await seenAt(place)), signer });
+}
+
+/** Remembers what the user has let through, whatever was seen before. @throws DevbackupError `memory-unwritten` */
+export async function keepAllowed(
+  place: MemoryPlace,
+  allowed: Parameters<typeof rememberAllowed>[1],
+): Promise<void> {
+  await keepSeen(place, rememberAllowed(await seenAt(place), allowed));
+}
+
+async function seenAt(place: MemoryPlace): Promise<Seen> {
+  const seen = await recall(place);
+  return seen.kind === "known" ? seen.value : NOTHING;
+}
 
 /**
  * Keeps a copy of the escrow. Those before it stay beside it: where the server had been set up anew, one of them may

@@ -27,7 +27,7 @@ test("a look that does without the bucket does not keep the next one from asking
   const cloud = { ...desired.cloud, endpoint: `http://127.0.0.1:${port}` } as CloudSpec;
   const hosts = new Map([...desired.hosts].map(([name, host]) => [name, here(host)]));
   Object.assign(process.env, { A: "id", B: "secret" });
-  const session = openSession({ ...desired, hosts, cloud }, request, [], () => undefined);
+  const session = openSession({ ...desired, hosts, cloud }, request, {});
   context.after(() => session.close());
   const [spec = assert.fail()] = desired.datasets;
   await session.look(new Map([[spec.name, unknown("it was not asked")]]));

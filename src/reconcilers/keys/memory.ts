@@ -1,19 +1,32 @@
 import type { DatasetSpec, DesiredState } from "../../desired-state/desired-state.ts";
 import { snapshotName } from "../../domain/artifact.ts";
 import { compareLabels } from "../../domain/label.ts";
+import type { ManifestRow } from "../../domain/manifest.ts";
 import { knownSigner, remember, type Seen } from "../../domain/memory.ts";
-import type { Signer } from "../../domain/names.ts";
+import type { DatasetName, Signer } from "../../domain/names.ts";
 import type { Problem } from "../../plan/plan.ts";
 import { fingerprintOf } from "../../transport/hash.ts";
 import { damage, problem } from "../answer.ts";
 import type { Observation } from "../facts.ts";
-import { manifestFile } from "../manifest/store.ts";
+import { manifestFile, registered } from "../manifest/store.ts";
 import type { View } from "../view.ts";
 import { signerThere, signKeyFile } from "./signature.ts";
 
 /** See {@link knownSigner}. */
 export const signerOf = ({ desired, spec, memory }: View): Signer | null =>
   knownSigner(desired.signers, spec.name, memory);
+
+/** Of each dataset that was looked at, the newest row of its manifest; only where the server has signed it. */
+export const newestSigned = (
+  observed: Pick<Observation, "datasets"> | undefined,
+): ReadonlyMap<DatasetName, ManifestRow> =>
+  new Map(
+    [...(observed?.datasets ?? [])].flatMap(([name, { manifest }]) => {
+      const signed = manifest.kind === "known" && manifest.value.signature === "good";
+      const row = signed ? registered(manifest).at(-1) : undefined;
+      return row === undefined ? [] : [[name, row] as const];
+    }),
+  );
 
 /** What is to be remembered after this look; null where nothing is new, or nothing was seen with a good signature. */
 export function newlySeen(desired: DesiredState, spec: DatasetSpec, observed: Observation): Seen | null {
