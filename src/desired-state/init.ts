@@ -17,14 +17,17 @@ export function starterState(
   { writtenBy = "`devbackup init`", retention }: { writtenBy?: string; retention?: "all" } = {},
 ): string {
   const { dataset } = answers;
-  const text = `# The desired state of devbackup, as ${printable(writtenBy)} wrote it. Change it as you like; then
+  const text = `# The desired state of devbackup, as ${printable(writtenBy)} wrote it.
+# Change it as you like; then
 #
 #   devbackup validate    checks it, and contacts nothing
 #   devbackup plan        shows what would be done, and changes nothing
 #   devbackup apply       does it
 #
-# Every key there is, with its meaning and its default, stands in desired-state/devbackup.yaml of devbackup itself;
-# the schema beside it lets an editor complete and check: # yaml-language-server: $schema=PATH/schema.json
+# Every key there is, with its meaning and its default, stands in devbackup's own
+# desired-state/devbackup.yaml, beside the docs/ that devbackup --help names. With
+# the schema next to it, an editor completes and checks:
+# # yaml-language-server: $schema=PATH/schema.json
 
 version: 1
 
@@ -49,8 +52,9 @@ ${line("working_copy", dataset.workingCopy, "the newest label, writable; null fo
 ${retention === "all" ? KEEP_ALL : ""}
 ${answers.cloud === null ? NO_CLOUD : cloudLines(answers.cloud)}
 
-# Public keys (age1…, from \`devbackup keys new-recovery\`) whose owners can open the server's keys, which are kept in
-# escrow for them, when the server is lost. Without one nobody else can open the backups, and every plan warns.
+# Public keys (age1…, from \`devbackup keys new-recovery\`) whose owners can open
+# the server's keys, which are kept in escrow for them, when the server is lost.
+# Without one nobody else can open the backups, and every plan warns.
 encryption:
   recovery_recipients:${answers.recovery === undefined ? " []" : `\n    - ${answers.recovery}`}
 
