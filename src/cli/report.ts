@@ -27,7 +27,7 @@ export async function reportCommand(flags: ReportFlags): Promise<number> {
     else {
       await writeReport(file, page);
       if (terminal.json) await terminal.document({ formatVersion: 1, file, verdict: status.verdict });
-      terminal.answer(`${statusLine(status)}Wrote ${file}\n`);
+      terminal.answer(`${statusLine(status, inWords)}Wrote ${file}\n`);
     }
     return 0;
   });

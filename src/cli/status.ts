@@ -12,7 +12,7 @@ export interface StatusFlags extends LookFlags {
 export const statusCommand = (flags: StatusFlags): Promise<number> =>
   withStatus(flags, async (status, terminal, inWords) => {
     if (terminal.json) await terminal.document(status);
-    if (flags.check) terminal.answer(statusLine(status));
+    if (flags.check) terminal.answer(statusLine(status, inWords));
     else if (!terminal.json) terminal.answer(statusText(status, { ...terminal, inWords }));
     return flags.check && status.verdict !== "well" ? 1 : 0;
   });

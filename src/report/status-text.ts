@@ -45,13 +45,16 @@ export function statusText(status: Status, options: StatusTextOptions): string {
 }
 
 /** The same in one line, for monitoring: `well: dev stands at 2026-06`, `overdue: …`. Ends with a newline. */
-export function statusLine({ verdict, because, datasets }: Status): string {
+export function statusLine(
+  { verdict, because, datasets }: Status,
+  inWords: (next: string) => string = (next) => next,
+): string {
   if (verdict === "well") {
     const stands = datasets.map(({ dataset, newest }) => `${dataset} stands at ${newest?.label}`);
     return `well: ${stands.join(", ")}\n`;
   }
   const [first = "", ...more] = because;
-  const rest = more.length === 0 ? "" : ` (and ${more.length} more: devbackup status)`;
+  const rest = more.length === 0 ? "" : ` (and ${more.length} more: ${inWords("devbackup status")})`;
   const clipped = first.length > MOST_COLUMNS ? `${first.slice(0, MOST_COLUMNS)}…` : first;
   return `${printable(`${IN_WORDS[verdict]}: ${clipped}${rest}`)}\n`;
 }

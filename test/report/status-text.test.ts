@@ -235,6 +235,10 @@ describe("status", () => {
     const status = statusIn(given);
     assert.match(statusText(status, plain), /by \\x1b\[2J/);
     assert.match(statusLine({ ...status, verdict: "in-doubt", because: ["a\nb"] }), /^in doubt: a\\nb\n$/);
+    assert.equal(
+      statusLine({ ...status, verdict: "in-doubt", because: ["a", "b"] }, (next) => `${next} --config x`),
+      "in doubt: a (and 1 more: devbackup status --config x)\n",
+    );
   });
 
   test("the JSON document is plain data, with the names of the manual", () => {

@@ -63,12 +63,15 @@ export function refuseUntrusted(view: View): void {
 export function labelIn(rows: Manifest, { name, server }: DatasetSpec, asked: string): Label {
   const row = asked === "latest" ? rows.at(-1) : rows.find(({ label }) => label === asked);
   if (row !== undefined) return row.label;
-  throw new DevbackupError({
-    code: "no-such-label",
-    exitCode: 1,
-    host: server,
-    what: `the manifest of ${name} has no label ${asked}`,
-    state: "Nothing was changed",
-    next: `devbackup manifest list --dataset ${name}`,
-  });
+  const refused = { exitCode: 1, host: server, state: "Nothing was changed" } as const;
+  throw new DevbackupError(
+    rows.length === 0
+      ? { ...refused, code: "nothing-backed-up", what: `nothing of ${name} is backed up yet`, next: LOOK }
+      : {
+          ...refused,
+          code: "no-such-label",
+          what: `the manifest of ${name} has no label ${asked}`,
+          next: `devbackup manifest list --dataset ${name}`,
+        },
+  );
 }
