@@ -83,7 +83,7 @@ const identityNeeded = ({ spec, recipients }: Settings): readonly Block[] =>
       ]
     : [
         text(
-          `The recovery identity: the page that was printed when it was made, and its passphrase. It belongs to ${recipients.join(", ")}. Save the block on the page (the code on it holds the same) as a file, here called identity.age.`,
+          `The recovery identity: the page that was printed when it was made, and its passphrase. It belongs to ${recipients.join(", ")}. Save the block on the page (the code on it holds the same) as a file, here called devbackup-recovery.age.`,
         ),
         blank("The identity's page lies:"),
         blank("Its passphrase is kept:"),
@@ -118,7 +118,7 @@ const keysStep = ({ spec, cloud }: Settings): Section => ({
     text(
       `Mount the Btrfs disk on which ${spec.repository} lies, or is to lie. This opens the escrow and puts the server's keys into ${spec.repository}/keys. age asks for the identity's passphrase.`,
     ),
-    type(`${cloud === null ? "FROM=DISK " : ""}sh 1-keys.sh identity.age`),
+    type(`${cloud === null ? "FROM=DISK " : ""}sh 1-keys.sh devbackup-recovery.age`),
   ],
 });
 
@@ -196,7 +196,7 @@ const otherPlace = ({ spec, cloud }: Settings): Section => ({
       "Steps 1 and 2 take everything from a folder that FROM names. It holds artifacts/, manifests/ and keys/, as the repository and the bucket do. Where there is a bucket as well, devbackup asks afterwards before it replaces the manifest and the escrow there: the scripts have not seen whether they are this repository's own.",
     ),
     type(
-      `FROM=/media/disk/${spec.name} sh 1-keys.sh identity.age`,
+      `FROM=/media/disk/${spec.name} sh 1-keys.sh devbackup-recovery.age`,
       `FROM=/media/disk/${spec.name} sh 2-fetch.sh`,
     ),
     ...(cloud === null
@@ -220,7 +220,7 @@ const withoutServer = ({ spec }: Settings): Section => ({
     ),
     type(
       `export COPY=/home/rescue-${spec.name}`,
-      "sh 1-keys.sh identity.age",
+      "sh 1-keys.sh devbackup-recovery.age",
       "sh 2-fetch.sh",
       "sh 4-workstation.sh",
     ),
