@@ -23,7 +23,10 @@ export const EXIT_CODES: Readonly<Record<number, string>> = {
 export function addHelp(program: ProgramCommand): void {
   for (const { words, command } of everyCommand(program)) {
     command.configureHelp({ subcommandTerm: withoutOptions, visibleOptions: ownFirst, groupItems: asShown });
-    command.configureOutput({ outputError: (text, write) => write(asAnError(text)) });
+    const hint = command.commands.length > 0 ? "  A flag stands behind the command that it is for\n" : "";
+    command.configureOutput({
+      outputError: (text, write) => write(`${asAnError(text)}${text.includes("unknown option") ? hint : ""}`),
+    });
     command.showHelpAfterError(`  next: ${words} --help`);
     command.addHelpText("after", () => exampleLines(command).join("\n"));
   }

@@ -69,6 +69,14 @@ test("a name or a stage that is mistyped is told with the nearest that is known"
     );
 });
 
+test("a flag in front of the command is told where it belongs, and one behind it only that it is not known", () => {
+  assert.match(
+    saysTo("--approve", "x", "apply"),
+    /\n {2}A flag stands behind the command that it is for\n {2}next: /,
+  );
+  assert.doesNotMatch(saysTo("apply", "--nothing"), /A flag stands/);
+});
+
 test("the help says what each exit code of the manual means, and where the manual is", () => {
   const said = saysTo("--help");
   const manual = /^The manual: (.+)$/m.exec(said)?.[1] ?? assert.fail(said);
