@@ -16,6 +16,8 @@ import { type RunContext, runAction } from "./run-action.ts";
 export interface ApplyOptions extends RunContext {
   /** What was shown and agreed to. */
   readonly plan: Plan;
+  /** It was saved, and is carried out exactly: see {@link firstDrift}. */
+  readonly saved: boolean;
   readonly approval: Approval;
   readonly holder: Holder;
 }
@@ -37,7 +39,7 @@ export async function apply(options: ApplyOptions): Promise<ExitCode | 0> {
     for (const spec of desired.datasets.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
       locks.push(await takeLock(await options.host(spec.server), spec, options.holder));
     const observed = await options.look();
-    refuseDrift(plan, planFrom(desired, observed, options.request));
+    refuseDrift(options, planFrom(desired, observed, options.request));
     emit({ event: "started", plan, approved: approvedIds(plan.actions, approval) });
     const journal = await journalOf(options);
     await journal.all({ event: "apply-started", actions: plan.actions.map(({ id }) => id) });
@@ -134,8 +136,8 @@ function obstacleTo(
   return null;
 }
 
-function refuseDrift(plan: Plan, fresh: Plan): void {
-  const drift = firstDrift(plan, fresh);
+function refuseDrift({ plan, saved }: ApplyOptions, fresh: Plan): void {
+  const drift = firstDrift(plan, fresh, { saved });
   const [blocked] = fresh.problems;
   if (drift === null && blocked === undefined) return;
   throw new DevbackupError({

@@ -91,7 +91,8 @@ async function agreeAndDo(
   if (!terminal.json) (isAsked(plan, terminal, flags) ? terminal.answer : terminal.say)(shown);
   noteUnmatched(plan, flags.approve ?? [], terminal);
   const approval = await approve(plan, asked, terminal, flags.yes);
-  if (approval !== null) return carryOut({ ...what, plan, approval, session, terminal, witness });
+  if (approval !== null)
+    return carryOut({ ...what, saved: saved !== null, plan, approval, session, terminal, witness });
   terminal.say("Nothing was changed.\n");
   return 0;
 }
@@ -107,7 +108,7 @@ const isAsked = ({ actions }: Plan, { interactive }: Terminal, { yes }: ApplyFla
   actions.length > 0 && interactive && yes !== true;
 
 type CarryOut = Omit<WhatToDo, "saved"> &
-  Pick<ApplyOptions, "plan" | "approval"> & {
+  Pick<ApplyOptions, "plan" | "saved" | "approval"> & {
     readonly session: Session;
     readonly terminal: Terminal;
     readonly witness: Witness | undefined;

@@ -16,12 +16,19 @@ export function driftOf(planned: Action, now: Action): string | null {
   return null;
 }
 
-/** The first planned action that no longer fits what a fresh plan finds, and why; null where all do. */
-export function firstDrift(planned: Plan, fresh: Plan): { action: Action; why: string } | null {
+/**
+ * The first planned action that no longer fits what a fresh plan finds, and why; null where all do. Of a `saved`
+ * plan that is also one that nobody needs any more; one that was made a moment ago has that skipped.
+ */
+export function firstDrift(
+  planned: Plan,
+  fresh: Plan,
+  { saved }: { readonly saved: boolean },
+): { action: Action; why: string } | null {
   const byId = new Map(fresh.actions.map((action) => [action.id, action]));
   for (const action of planned.actions) {
     const now = byId.get(action.id);
-    if (now === undefined && hiddenIn(fresh, action) !== undefined) continue;
+    if (now === undefined && (!saved || hiddenIn(fresh, action) !== undefined)) continue;
     const why = now === undefined ? "there is nothing left to do about it" : driftOf(action, now);
     if (why !== null) return { action, why };
   }

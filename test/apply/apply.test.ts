@@ -54,6 +54,14 @@ const rows: readonly Row[] = [
     events: ["layout:ls/dev done", "manifest:dev done"],
   },
   {
+    name: "what an earlier run has ended meanwhile is done already",
+    looks: [ONE, ONE, {}, {}],
+    fails: /chmod 750/,
+    exitCode: 0,
+    result: "done",
+    events: ["layout:ls/dev done", "manifest:dev done"],
+  },
+  {
     name: "a problem that comes up on the way stops the rest: nested subvolumes are seen once btrfs-progs is there",
     looks: [BOTH, { ...ONE, source: known({ ...source, holes: ["docker"] }) }],
     exitCode: 5,
@@ -136,6 +144,7 @@ for (const { name, looks, exitCode, result, events, unseen, fails, abortAt } of 
       desired,
       request,
       plan: planOf({ rows: ROWS, target: "2026-02", change: BOTH }),
+      saved: false,
       approval: { all: false, named: new Set() },
       command: "devbackup apply",
       planCommand: "devbackup plan",

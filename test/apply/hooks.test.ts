@@ -66,6 +66,7 @@ async function run(
     desired: state,
     request: asked,
     plan: planFrom(state, await look(), asked),
+    saved: false,
     look,
     approval: { all: false, named: new Set() },
     command: "devbackup apply --yes",

@@ -217,7 +217,7 @@ export const TARGETS: readonly Target[] = [
       if (saved === undefined) return;
       shown(planText(saved.plan, TEXT));
       JSON.stringify(planJson(saved.plan));
-      firstDrift(saved.plan, FRESH);
+      firstDrift(saved.plan, FRESH, { saved: true });
     },
   },
   {

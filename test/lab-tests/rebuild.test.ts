@@ -226,7 +226,7 @@ describe("a manifest made again, and artifacts that come by other means", { skip
       "ls",
       `rm ${path("2090-02")} ${path("2090-03")} ${path("2090-04")}
        cd ${FETCHED}/artifacts && cp incr/dev@2090-02.* .. && cp anchors/dev@2090-01.full.send.zst.age dev@2090-09.full.send.zst.age &&
-       printf X | dd of="$(echo incr/dev@2090-04.*)" bs=1 seek=5000 conv=notrunc 2>/dev/null; find /srv/fetched -type f | sort | xargs sha256sum >/run/fetched`,
+       printf damage | dd of="$(echo incr/dev@2090-04.*)" bs=1 seek=5000 conv=notrunc 2>/dev/null; find /srv/fetched -type f | sort | xargs sha256sum >/run/fetched`,
     );
     const told = await take(6, "--yes");
     assert.match(told, /dev@2090-04\.\S+\n +its sha256 is [0-9a-f]{64}, and/);

@@ -107,7 +107,7 @@ describe("both machines come back by the rescue kit alone", { skip: whyNoLab() }
     let said = "";
     for (const [change, back] of [
       [
-        `cp -p ${INCREMENT} /srv/true; chmod 600 ${INCREMENT}; printf x | dd of=${INCREMENT} bs=1 seek=99 conv=notrunc 2>/dev/null`,
+        `cp -p ${INCREMENT} /srv/true; chmod 600 ${INCREMENT}; printf damage | dd of=${INCREMENT} bs=1 seek=99 conv=notrunc 2>/dev/null`,
         `mv -f /srv/true ${INCREMENT}`,
       ],
       [`mv ${INCREMENT} /srv/true`, `mv /srv/true ${INCREMENT}`],

@@ -25,7 +25,7 @@ export const hold = (
 
 /** Resolves once a call is held. */
 export const isHeld = (lab: Lab, machine: Machine): Promise<string> =>
-  lab.must(machine, "timeout 120 sh -c 'until [ -e /run/hold/held ]; do sleep 0.1; done'");
+  lab.must(machine, "timeout 120 sh -c 'until ls /run/hold/held.* >/dev/null 2>&1; do sleep 0.1; done'");
 
 export const release = (lab: Lab, machine: Machine): Promise<string> => lab.must(machine, "rm -rf /run/hold");
 

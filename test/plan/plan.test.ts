@@ -101,10 +101,11 @@ test("drift: what was known must be the same, what was not may be anything, a ha
   assert.match(now({ hazard: "destructive" }) ?? "", /has become destructive/);
 });
 
-test("drift: an action that nobody needs any more is drift too, and new ones are not", () => {
+test("drift: of a saved plan, an action that nobody needs any more is drift too, and new ones are not", () => {
   const [a, b] = [step("a:1", "cloud"), step("b:1", "cloud")];
-  assert.equal(firstDrift(plan([a]), plan([a, b])), null);
-  assert.match(firstDrift(plan([a, b]), plan([a]))?.why ?? "", /nothing left to do/);
+  assert.equal(firstDrift(plan([a]), plan([a, b]), { saved: true }), null);
+  assert.match(firstDrift(plan([a, b]), plan([a]), { saved: true })?.why ?? "", /nothing left to do/);
+  assert.equal(firstDrift(plan([a, b]), plan([a]), { saved: false }), null);
 });
 
 test("drift: what nobody could look at is neither needed nor unneeded", () => {
@@ -113,7 +114,7 @@ test("drift: what nobody could look at is neither needed nor unneeded", () => {
   const away = plan([], {
     warnings: [{ code: "unknown-state", host: null, dataset: upload.dataset, text, hides: "cloud" }],
   });
-  assert.equal(firstDrift(plan([upload]), away), null);
+  assert.equal(firstDrift(plan([upload]), away, { saved: true }), null);
   assert.equal(hiddenIn(away, upload)?.text, text);
   assert.equal(hiddenIn(away, step("hydrate:a", "hydrate")), undefined);
 });

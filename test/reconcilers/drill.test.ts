@@ -192,7 +192,7 @@ describe("a drill, on a real Btrfs", { skip: whyNoDisk() }, () => {
 
   test("a flipped bit in an artifact of the chain: named, and marked for the next apply", async (context) => {
     const { run, facts, isClean, spec, artifact, rows } = await place(context);
-    shell('printf "\\377" | dd of="$1" bs=1 seek=5000 conv=notrunc status=none', artifact(SECOND));
+    shell('printf damage | dd of="$1" bs=1 seek=5000 conv=notrunc status=none', artifact(SECOND));
     await assert.rejects(
       run(NEWEST),
       refused(/dev@2026-02\S+ is damaged: its SHA-256 is not/, "artifact-damaged", 6),

@@ -302,10 +302,10 @@ test("what rests on a manifest in doubt waits for its signature, and what is pla
       .map(({ id }) => id),
     ["snapshot:dev@2026-04", "sign:dev"],
   );
-  const drift = firstDrift(of("good"), of("wrong"));
+  const drift = firstDrift(of("good"), of("wrong"), { saved: true });
   assert.match(drift?.why ?? "", /manifestAuthentic was true/);
   assert.equal(
-    firstDrift(of("wrong"), of("good"))?.action.id,
+    firstDrift(of("wrong"), of("good"), { saved: true })?.action.id,
     "sign:dev",
     "signed meanwhile: nothing else drifts",
   );

@@ -291,7 +291,10 @@ describe("verification, on a real Btrfs", { skip: whyNoDisk() }, () => {
     await assert.rejects(setAside("2026-02", "another's"), /could not be set aside/);
     // what it is to be received from again is read first: until then the chain has its parent
     const { path: artifact, damagedMark: rotten } = artifactOf("2026-02");
-    shell('cp -p "$1" "$1.good"; printf x | dd of="$1" conv=notrunc bs=1 seek=200 status=none', artifact);
+    shell(
+      'cp -p "$1" "$1.good"; printf damage | dd of="$1" conv=notrunc bs=1 seek=200 status=none',
+      artifact,
+    );
     await assert.rejects(setAside("2026-02", (await entry("2026-02")).uuid), /is damaged/);
     assert.notEqual((await entry("2026-02")).receivedUuid, null);
     shell('mv "$1.good" "$1"; rm "$2"; cp -p --reflink=never "$1" "$1.good"', artifact, rotten);
