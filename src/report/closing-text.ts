@@ -44,7 +44,7 @@ interface Left {
 const INDENT = "    ";
 /** Of the actions that nothing else has told of, this many are named. */
 const UNTOLD_SHOWN = 8;
-/** Up to this many that were not begun are named once more; each has had its line when it was passed over. */
+/** Up to this many that were not begun are named once more; each has had its line when it was passed over, or in the plan. */
 const UNBEGUN_SHOWN = 2;
 
 export function createTally(): Tally {

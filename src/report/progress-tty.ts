@@ -76,7 +76,10 @@ export function createTtyProgress(options: SizedProgressOptions): Progress {
         end(event.id, "done", endedWords(event));
         break;
       case "action-skipped":
-        end(event.id, "skipped", endedWords(event));
+        // after Ctrl-C all that was still to come is passed over, and the account counts it
+        if (event.because === "interrupted" && event.detail === "")
+          rows.get(event.id)?.end({ kind: "unseen" });
+        else end(event.id, "skipped", endedWords(event));
         break;
       case "action-failed":
         troubles.push(event.trouble);

@@ -300,12 +300,10 @@ verified: nothing left to do
 ${failedEnd}`,
   },
   {
-    name: "an interruption ends what was running",
+    name: "an interruption ends what was running, and passes over the rest without a line for each",
     script: "interrupted",
     out: `
 * ls  make and store the increment dev@2026-03 · interrupted while it ran
-* ls  receive dev@2026-03 on the server
-  skipped: interrupted before it began
 ${interruptedEnd}`,
   },
   {
