@@ -133,9 +133,12 @@ async function settle(
   }
   let trouble = "";
   const run = async (): Promise<string> => {
-    const done = await bring(shown, ends, there.tools.signal);
-    trouble = done.trouble;
-    return `${done.brought} brought${shown.back.delete ? `, ${done.deleted} deleted` : ""}`;
+    const { brought, deleted, kept, ...rest } = await bring(shown, ends, new Date(), there.tools.signal);
+    trouble = rest.trouble;
+    const done = `${brought} brought${shown.back.delete ? `, ${deleted} deleted` : ""}`;
+    return kept === null
+      ? done
+      : `${done}; what stood there is kept as ${kept}; to let go of it: btrfs subvolume delete ${quote(kept)}`;
   };
   // what was edited on either side meanwhile is no failure of it
   await there.carryOut(action, run, () => ({ actions: [], problems: [] }));

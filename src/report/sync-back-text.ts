@@ -50,15 +50,9 @@ export function syncBackText(report: SyncBackReport, { color, width }: TextOptio
           "",
         ),
       );
-    lines.push(
-      ...wrap(
-        newestLabel === null
-          ? "There is no label yet: what is replaced is in no snapshot."
-          : `The newest label is ${newestLabel}: what was worked on since, and is replaced, is in no snapshot.`,
-        width,
-        "",
-      ),
-    );
+    const newest = newestLabel === null ? "There is no label yet" : `The newest label is ${newestLabel}`;
+    const kept = "what is replaced is kept in a snapshot that is taken first";
+    lines.push(...wrap(total > counts.added ? `${newest}: ${kept}.` : `${newest}.`, width, ""));
   }
   if (trouble !== "")
     lines.push(

@@ -1,15 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import type { AbsolutePath, HostName } from "../../src/domain/names.ts";
 import { DevbackupError } from "../../src/domain/trouble.ts";
@@ -32,6 +24,7 @@ const OWNER = "nobody";
 interface Machines {
   readonly workstation: string;
   readonly copy: string;
+  readonly snapshots: string;
   /** As the owner. */
   sh(script: string): void;
   /** A dry run. */
@@ -43,14 +36,16 @@ interface Machines {
 }
 
 /** A dataset and a working copy that was made of it; `in` names a folder to have them in. */
-function machines(context: TestContext, top = mkdtempSync("/tmp/sync-back-")): Machines {
-  context.after(() => rmSync(top, { recursive: true, force: true }));
-  const [workstation, copy] = [join(top, "work station"), join(top, "copy")];
-  execFileSync("chmod", ["755", top]);
-  for (const folder of [workstation, copy]) {
-    if (!readdirSync(top).includes(folder.slice(top.length + 1))) mkdirSync(folder);
-    execFileSync("chown", [OWNER, folder]);
-  }
+function machines(context: TestContext, top = join(smallDisk(context).path, "home")): Machines {
+  const [workstation, copy, snapshots] = [
+    join(top, "work station"),
+    join(top, "copy"),
+    join(top, "snapshots"),
+  ];
+  shell(
+    `mkdir -p "$1"; cd "$1"; chmod 755 . .. ../..; [ -e "$2" ] || btrfs -q subvolume create "$2"; mkdir -p "$3" "$4"; chown ${OWNER} "$2" "$3"`,
+    ...[top, workstation, copy, snapshots],
+  );
   const sh = (script: string) =>
     void execFileSync("setpriv", ["--reuid", OWNER, "--clear-groups", "sh", "-euc", script], { cwd: top });
   sh(`cd copy; mkdir src docs; echo one >src/one; echo two >src/two; ln -s /etc/passwd link; ln src/one src/hard
@@ -59,16 +54,20 @@ function machines(context: TestContext, top = mkdtempSync("/tmp/sync-back-")): M
     ...SPEC,
     owner: OWNER,
     path: workstation as AbsolutePath,
+    snapshots: snapshots as AbsolutePath,
     workingCopy: copy as AbsolutePath,
   };
   const ends = { server: host("ls"), workstation: host("ws") };
   const { signal } = new AbortController();
   const show = (how: Partial<SyncBack> = {}) =>
     preview({ dataset, paths: [], delete: false, update: false, leave: [], ...how }, ends, signal);
-  const carryOut = (shown: Shown) => bring(shown, ends, signal);
+  let seconds = 0;
+  const carryOut = (shown: Shown) =>
+    bring(shown, ends, new Date(Date.UTC(2026, 5, 1, 0, 0, seconds++)), signal);
   return {
     workstation,
     copy,
+    snapshots,
     sh,
     show,
     carryOut,
@@ -87,7 +86,13 @@ describe("the working copy is brought back", { skip: whyNoDisk() }, () => {
     const { counts, items, left, trouble, done } = await both.bring();
     assert.deepEqual(
       { counts, items, left, trouble, done },
-      { counts: none, items: [], left: [], trouble: "", done: { brought: 0, deleted: 0, trouble: "" } },
+      {
+        counts: none,
+        items: [],
+        left: [],
+        trouble: "",
+        done: { kept: null, brought: 0, deleted: 0, trouble: "" },
+      },
     );
   });
 
@@ -111,7 +116,8 @@ describe("the working copy is brought back", { skip: whyNoDisk() }, () => {
     both.sh(CHANGE);
     const { counts, done } = await both.bring();
     assert.deepEqual(counts, { added: 1, changed: 2, deleted: 0 });
-    assert.deepEqual(done, { brought: 3, deleted: 0, trouble: "" });
+    const kept = join(both.snapshots, "before-sync-back.20260601T000000Z");
+    assert.deepEqual(done, { kept, brought: 3, deleted: 0, trouble: "" });
     assert.equal(readFileSync(join(both.workstation, "src/hard"), "utf8"), "edited\n");
     assert.equal(readFileSync(join(both.workstation, "src/two"), "utf8"), "two\n");
     await both.bring({ delete: true });
@@ -121,6 +127,29 @@ describe("the working copy is brought back", { skip: whyNoDisk() }, () => {
       both.copy,
     );
     assert.deepEqual((await both.bring({ delete: true })).counts, none);
+  });
+
+  test("what gives way is kept first, read-only; where all is new, there is nothing to keep", async (context) => {
+    const both = machines(context);
+    both.sh("cd copy; echo new >new");
+    assert.equal((await both.bring()).done.kept, null);
+    both.sh('rm copy/src/two; cd "work station"; echo since >src/one; echo mine >src/two');
+    const { done } = await both.bring({ delete: true });
+    const kept = done.kept ?? assert.fail();
+    assert.deepEqual(readdirSync(both.snapshots), [basename(kept)]);
+    assert.equal(readFileSync(join(kept, "src/one"), "utf8"), "since\n");
+    assert.equal(readFileSync(join(kept, "src/two"), "utf8"), "mine\n");
+    assert.equal(shell('btrfs property get -ts "$1" ro', kept), "ro=true\n");
+    assert.equal(readFileSync(join(both.workstation, "src/one"), "utf8"), "one\n");
+  });
+
+  test("where it can't be kept, nothing is brought", async (context) => {
+    const both = machines(context);
+    both.sh(CHANGE);
+    const shown = await both.show();
+    shell('chown nobody "$1"', both.snapshots);
+    await assert.rejects(both.carryOut(shown), /could not be kept as/);
+    assert.equal(readFileSync(join(both.workstation, "src/one"), "utf8"), "one\n");
   });
 
   test("paths limit it, whatever they are called; what they do not name stays, with --delete too", async (context) => {
@@ -178,7 +207,7 @@ describe("the working copy is brought back", { skip: whyNoDisk() }, () => {
         [...MINE.slice(0, 6), "link", ...("delete" in how ? ["src/dir"] : [])].sort(),
       );
       const { trouble, ...done } = await both.carryOut(shown);
-      assert.deepEqual(done, { brought: 0, deleted: 0 });
+      assert.deepEqual(done, { kept: null, brought: 0, deleted: 0 });
       assert.match(trouble, "delete" in how ? /^$/ : /could not make way .* src\/dir/);
       mine(both);
     }
@@ -194,7 +223,7 @@ describe("the working copy is brought back", { skip: whyNoDisk() }, () => {
     assert.equal(readlinkSync(join(both.workstation, "link")), "/etc/passwd");
     assert.deepEqual(readdirSync(join(both.workstation, "src/folder")), ["below"]);
     assert.equal(readFileSync(join(both.workstation, "src/one"), "utf8"), "mine\n");
-    assert.deepEqual(done, { brought: 5, deleted: 0, trouble: "" });
+    assert.deepEqual([done.brought, done.deleted, done.trouble], [5, 0, ""]);
   });
 
   test("without --update what is newer here is counted, and what is replaced is never called added", async (context) => {

@@ -20,7 +20,7 @@ const REPORT: SyncBackReport = {
   trouble: "",
 };
 
-test("what would be brought, file by file, by which rsync, and what no snapshot has", () => {
+test("what would be brought, file by file, by which rsync, and that it is kept", () => {
   assert.equal(
     syncBackText(REPORT, OPTIONS),
     `the working copy /srv/work/dev of ls, made of dev@2026-03 to /home/dev/code of ws
@@ -37,8 +37,8 @@ test("what would be brought, file by file, by which rsync, and what no snapshot 
 1 added, 2 changed, 1 deleted.
 1 file of them is newer on the workstation than in the working copy, and would
 be replaced all the same; --update leaves those.
-The newest label is dev@2026-03, of 4 days ago: what was worked on since, and is
-replaced, is in no snapshot.
+The newest label is dev@2026-03, of 4 days ago: what is replaced is kept in a
+snapshot that is taken first.
 
 `,
   );
@@ -51,6 +51,8 @@ test("where nothing differs, no rsync is shown, and what could not be read is", 
   assert.match(text, /Not brought, as the server says:\n {2}rsync: opendir x failed/);
   assert.match(
     syncBackText({ ...REPORT, newestLabel: null }, OPTIONS),
-    /no label yet: what is replaced is in no/,
+    /no label yet: what is replaced is kept in/,
   );
+  const added = { ...REPORT, counts: { added: 1, changed: 0, deleted: 0 } };
+  assert.match(syncBackText(added, OPTIONS), /newest label is dev@2026-03, of 4 days ago\.\n/);
 });

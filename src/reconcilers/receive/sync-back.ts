@@ -1,8 +1,12 @@
 import type { DatasetSpec } from "../../desired-state/desired-state.ts";
+import { type AbsolutePath, joinPath } from "../../domain/names.ts";
 import { DevbackupError } from "../../domain/trouble.ts";
+import { formatStamp } from "../../domain/units.ts";
 import type { Action } from "../../plan/plan.ts";
 import { failedEnd, pipe } from "../../transport/pipe.ts";
 import { actionId, propose } from "../answer.ts";
+import { expectSuccess } from "../run-script.ts";
+import { snapshotScript } from "../snapshot/snapshot.ts";
 import type { Ends } from "./sync-back-ready.ts";
 import { giveScript, type SyncBack, takeScript } from "./sync-back-script.ts";
 
@@ -33,6 +37,8 @@ export interface Left {
 
 /** What rsync has done. */
 export interface Brought {
+  /** What stood there before; null where nothing of it was to give way. */
+  readonly kept: AbsolutePath | null;
   readonly brought: number;
   readonly deleted: number;
   /** What it could not do; empty where all went well. */
@@ -59,23 +65,40 @@ export async function preview(back: SyncBack, ends: Ends, signal: AbortSignal): 
 }
 
 /**
- * Does what was shown, where a second dry run says the same.
+ * Does what was shown, where a second dry run says the same. What stands there is kept first, as a snapshot, where something of
+ * it gives way.
  *
  * @throws DevbackupError exit code 5 where it says something else, or rsync would delete more; else where it could not be done
  */
-export async function bring(shown: Shown, ends: Ends, signal: AbortSignal): Promise<Brought> {
+export async function bring(shown: Shown, ends: Ends, now: Date, signal: AbortSignal): Promise<Brought> {
   const { back, counts } = shown;
   const again = await dryRun(back, ends, signal);
   if (again.digest !== shown.digest || again.left.length > 0)
     throw changedSince(back.dataset, "Nothing was changed");
-  if (withoutLeft(back) === null) return { brought: 0, deleted: 0, trouble: again.trouble };
+  if (withoutLeft(back) === null) return { kept: null, brought: 0, deleted: 0, trouble: again.trouble };
+  const kept = counts.changed + counts.deleted > 0 ? await setAside(back.dataset, ends, now) : null;
   const { lines, code, trouble } = await run(back, ends, signal, counts.deleted);
   if (code === MOST_DELETED)
     throw changedSince(
       back.dataset,
       `Deleted were at most the ${counts.deleted} that were shown; what was to be brought stands there`,
     );
-  return { brought: countOf(lines, "brought"), deleted: countOf(lines, "deleted"), trouble };
+  return { kept, brought: countOf(lines, "brought"), deleted: countOf(lines, "deleted"), trouble };
+}
+
+async function setAside(
+  { path, snapshots }: DatasetSpec,
+  { workstation }: Ends,
+  now: Date,
+): Promise<AbsolutePath> {
+  const target = joinPath(snapshots, `before-sync-back.${formatStamp(now)}`);
+  await expectSuccess(workstation, snapshotScript({ path, target }), {
+    code: "sync-back-failed",
+    what: `what stands in ${path} could not be kept as ${target}`,
+    state: NOTHING,
+    next: "put right what it says, then the same command again",
+  });
+  return target;
 }
 
 async function dryRun(back: SyncBack, ends: Ends, signal: AbortSignal): Promise<Shown> {

@@ -89,7 +89,7 @@ export const snapshot: Reconciler<Input> = {
   },
   run: async (action, tools) => {
     const { target, around } = action.input;
-    const script = takeScript(action.input);
+    const script = snapshotScript(action.input);
     if (around !== null) return takeBetween(action.host, { snapshot: target, script, around }, tools);
     await expectSuccess(tools.host(action.host), script, {
       code: "snapshot-failed",
@@ -99,7 +99,8 @@ export const snapshot: Reconciler<Input> = {
   },
 };
 
-const takeScript = ({ path, target }: Input): string =>
+/** A read-only snapshot of `path` as `target`, in a folder that is root's alone. */
+export const snapshotScript = ({ path, target }: Pick<Input, "path" | "target">): string =>
   `${ENTER}${sh`enter ${path}; exec 3<.; enter_own ${parentOf(target)}
 btrfs -q subvolume snapshot -r /proc/self/fd/3 ${`./${fileName(target)}`}; btrfs filesystem sync .`}`;
 
