@@ -5,7 +5,7 @@ import type { SubvolumeFolder } from "../reconcilers/snapshot/subvolumes.ts";
 
 const MOST_NAMES = 5;
 
-export const KINDS = {
+export const STANDING = {
   absent: "not there",
   subvolume: "a subvolume",
   directory: "a plain directory",

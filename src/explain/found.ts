@@ -3,7 +3,7 @@ import type { Action } from "../plan/plan.ts";
 import type { DatasetFacts } from "../reconcilers/facts.ts";
 import type { View } from "../reconcilers/view.ts";
 import type { Found } from "./explanation.ts";
-import { folders, hooks, inWords, KINDS, names, pair, room, sent, subvolumes } from "./facts-in-words.ts";
+import { folders, hooks, inWords, names, pair, room, STANDING, sent, subvolumes } from "./facts-in-words.ts";
 
 /** Everything that an action can follow from: what was asked about its dataset, and what is about more than one. */
 export type FactName =
@@ -24,7 +24,7 @@ const WORDS: { readonly [Name in FactName]: (view: View, action: Action) => Foun
     what: `${spec.path} on ${spec.workstation}`,
     is: inWords(
       facts.source,
-      ({ kind, empty, place }) => `${KINDS[kind]}${empty ? ", empty" : ""}; ${room(place)}`,
+      ({ kind, empty, place }) => `${STANDING[kind]}${empty ? ", empty" : ""}; ${room(place)}`,
     ),
   }),
   snapshots: ({ spec, facts }) => ({
@@ -77,7 +77,7 @@ const WORDS: { readonly [Name in FactName]: (view: View, action: Action) => Foun
     what: `${spec.workingCopy ?? "working copy"} on ${spec.server}`,
     is: inWords(
       facts.workingCopy,
-      ({ kind, noted }) => `${KINDS[kind]}${noted === null ? "" : `, of ${noted.label}`}`,
+      ({ kind, noted }) => `${STANDING[kind]}${noted === null ? "" : `, of ${noted.label}`}`,
     ),
   }),
   workingCopyBase: ({ spec, facts }) => ({
@@ -86,7 +86,7 @@ const WORDS: { readonly [Name in FactName]: (view: View, action: Action) => Foun
   }),
   target: ({ restore, spec, facts }) => ({
     what: `${restore?.to?.folder ?? "the folder"} on ${restore?.to?.host ?? spec.workstation}`,
-    is: inWords(facts.target, ({ kind }) => KINDS[kind]),
+    is: inWords(facts.target, ({ kind }) => STANDING[kind]),
   }),
   extracted: ({ spec, facts }) => ({
     what: `what was last brought out of ${spec.name}`,

@@ -20,15 +20,15 @@ export function common(command: ProgramCommand): ProgramCommand {
     .addHelpOption(everywhere("-h, --help", "show this"));
 }
 
-/** What opens the escrow, where the server has lost its keys. */
-export const identifying = (command: ProgramCommand): ProgramCommand =>
+/** What opens the escrow, where the server has lost its keys; `when` it is of use, where that is not always. */
+export const identifying = (command: ProgramCommand, when = ""): ProgramCommand =>
   command
-    .option("--identity <file>", "with a restore: the recovery identity, where the server has lost its keys")
+    .option("--identity <file>", `${when}the recovery identity, where the server has lost its keys`)
     .option("--passphrase-file <file>", "what opens that identity, where nobody can be asked");
 
 /** What `plan` and `apply` share. */
 export const selecting = (command: ProgramCommand): ProgramCommand =>
-  identifying(common(command))
+  identifying(common(command), "with --restore: ")
     .option("--restore <label>", "bring back this label, or the latest, instead of backing up")
     .option("--to <path>", "with --restore: into this folder, beside what is there")
     .option("--label <label>", "the label to bring the datasets to (default: the current period's)")
