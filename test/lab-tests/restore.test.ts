@@ -21,7 +21,7 @@ describe("a wiped machine comes back with one command", { skip: whyNoLab() || wh
   const was = new Map<string, string>();
 
   before(async () => {
-    lab = await startLab({ store: "swift" });
+    lab = await startLab({ store: "swift", disk: "subvolume" });
     await Promise.all([installTreeTools(lab, "ws"), installTreeTools(lab, "ls")]);
     const passphrase = join(lab.dir, "passphrase");
     await writeFile(passphrase, "four sober months of winter\n", { mode: 0o600 });

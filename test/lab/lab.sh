@@ -28,7 +28,8 @@
 #
 # Environment: LAB_ID (prefix of every name; two labs can run at once; at most 6
 # characters), LAB_NET (its /24), LAB_STATE, LAB_CACHE, LAB_WS_SIZE, LAB_LS_SIZE,
-# LAB_DEBS (what apt-get can install inside a host), LAB_MIRROR.
+# LAB_DEBS (what apt-get can install inside a host), LAB_MIRROR, LAB_DISK (`top`; `subvolume` mounts
+# @home and @srv with the times of readings, as distributions do).
 set -euo pipefail
 
 SELF=$(readlink -f "${BASH_SOURCE[0]}")
@@ -41,6 +42,7 @@ MIRROR=${LAB_MIRROR:-} # default: where this machine's own apt gets bookworm's m
 INCLUDE=systemd,systemd-sysv,dbus,libpam-systemd,dbus-user-session,openssh-server,sudo,cron
 INCLUDE=$INCLUDE,iproute2,iputils-ping,btrfs-progs,ca-certificates
 declare -A IP=([ws]=$NET.11 [ls]=$NET.12 [s3]=$NET.13) MNT=([ws]=/home [ls]=/srv)
+DISK=${LAB_DISK:-top}
 declare -A SIZE=([ws]=${LAB_WS_SIZE:-4G} [ls]=${LAB_LS_SIZE:-8G})
 
 die() { echo "lab.sh: $*" >&2; exit 1; }
@@ -187,9 +189,10 @@ detach() { # a loop device goes when its last user has: here, when the kernel ha
 attach() { # in a container systemd leaves the device lines of fstab alone: a unit mounts it
   local H=$LAB/$1
   losetup -f --show "$H/disk.img" >"$H/loop"
-  printf '[Unit]\nBefore=local-fs.target\n[Mount]\nWhat=%s\nWhere=%s\nType=btrfs\nOptions=noatime\n' \
-    "$(cat "$H/loop")" "${MNT[$1]}" >"$H/up/etc/systemd/system/${MNT[$1]#/}.mount"
+  printf '[Unit]\nBefore=local-fs.target\n[Mount]\nWhat=%s\nWhere=%s\nType=btrfs\nOptions=%s\n' \
+    "$(cat "$H/loop")" "${MNT[$1]}" "$(mounted_with "$1")" >"$H/up/etc/systemd/system/${MNT[$1]#/}.mount"
 }
+mounted_with() { if [ "$DISK" = subvolume ]; then echo "subvol=@${MNT[$1]#/}"; else echo noatime; fi; }
 power_off() { machine "$1"; link "$ID-$1" && ip link set dev "$ID-$1" down; reap "$1"; }
 
 fresh() { # a new machine: nothing of the old one's root, key or disk is left
@@ -198,13 +201,17 @@ fresh() { # a new machine: nothing of the old one's root, key or disk is left
   power_off "$h"; detach "$h"; rm -rf "$H"; mkdir -p "$H/work" "$H/root" "$u/etc/ssh" "$u/etc/systemd/system/local-fs.target.wants"
   truncate -s "${2:-${SIZE[$h]}}" "$H/disk.img"
   mkfs.btrfs -q -L "$h-data" "$H/disk.img" >/dev/null
+  if [ "$DISK" = subvolume ]; then
+    mkdir "$H/top"; mount -o loop "$H/disk.img" "$H/top"
+    btrfs -q subvolume create "$H/top/@${MNT[$h]#/}"; umount "$H/top"
+  fi
   echo "$h" >"$u/etc/hostname"
   printf '127.0.0.1 localhost\n%s ws\n%s ls\n%s s3\n%s ctl\n' "${IP[ws]}" "${IP[ls]}" "${IP[s3]}" "$NET.1" >"$u/etc/hosts"
   ssh-keygen -q -t ed25519 -N '' -C "$h" -f "$u/etc/ssh/ssh_host_ed25519_key"
   install -m 644 "$LAB/id.pub" "$u/etc/ssh/lab_keys"
   # what OpenSSH does by default, against quantum computers, takes a tenth of a second of CPU for each login
   mkdir -p "$u/etc/ssh/sshd_config.d"; echo 'KexAlgorithms curve25519-sha256' >"$u/etc/ssh/sshd_config.d/kex.conf"
-  echo "UUID=$(blkid -p -s UUID -o value "$H/disk.img") ${MNT[$h]} btrfs noatime 0 0" >"$u/etc/fstab"
+  echo "UUID=$(blkid -p -s UUID -o value "$H/disk.img") ${MNT[$h]} btrfs $(mounted_with "$h") 0 0" >"$u/etc/fstab"
   attach "$h"
   ln -s "../${MNT[$h]#/}.mount" "$u/etc/systemd/system/local-fs.target.wants/"
   sed -i "/^${IP[$h]//./\\.},/d" "$LAB/known_hosts"

@@ -113,6 +113,11 @@ export interface LabOptions {
   readonly net?: string;
   /** `r2` is as strict as R2 and slow; `swift` is quick. */
   readonly store?: "r2" | "swift";
+  /**
+   * What is mounted of the machines' disks: the whole file system, without the times of readings; or a subvolume of it, with
+   * them, as distributions do. Default LAB_DISK, else `top`.
+   */
+  readonly disk?: "top" | "subvolume";
   /** Leaves it all standing when the process ends without `stop`. */
   readonly keep?: boolean;
 }
@@ -133,7 +138,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const id = options.id ?? process.env.LAB_ID ?? "lab";
   const net = options.net ?? process.env.LAB_NET ?? "10.77.0";
   const addresses = { ws: `${net}.11`, ls: `${net}.12`, s3: `${net}.13`, controller: `${net}.1` };
-  const env = { LAB_ID: id, LAB_NET: net };
+  const env = { LAB_ID: id, LAB_NET: net, LAB_DISK: options.disk ?? process.env.LAB_DISK ?? "top" };
   const lab = async (...args: readonly (string | number)[]): Promise<string> => {
     const { stdout } = await execa(LAB_SH, args.map(String), {
       env,
