@@ -1,6 +1,6 @@
 import { homedir, userInfo } from "node:os";
 import path from "node:path";
-import { hostAnswer, type InitFlags, wrongFlags } from "../desired-state/answers.ts";
+import { hostAnswer, type InitFlags, keyPlace, wrongFlags } from "../desired-state/answers.ts";
 import type { ImportNote } from "../desired-state/earlier-keys.ts";
 import { importConfig } from "../desired-state/import-config.ts";
 import { refuseSecondState, writeStarter } from "../desired-state/init.ts";
@@ -19,6 +19,7 @@ type Asked =
   | "serverUser"
   | "owner"
   | "accessKeyIdEnv"
+  | "accessKeyIdFile"
   | "secretAccessKeyEnv"
   | "secretAccessKeyFile";
 
@@ -39,20 +40,14 @@ export async function importConfigCommand(config: string, flags: ImportFlags): P
     : path.normalize(config);
   const read = readToml(config, file);
   if (read.kind === "refused") return refuse(read.problems, terminal);
-  const { accessKeyIdEnv, secretAccessKeyEnv, secretAccessKeyFile } = flags;
   const imported = importConfig(
     read.source,
     {
       workstation: hostOf(flags.workstation, flags.user),
       server: hostOf(flags.server, flags.serverUser),
       owner: flags.owner,
-      accessKeyId: accessKeyIdEnv === undefined ? undefined : { env: accessKeyIdEnv },
-      secretAccessKey:
-        secretAccessKeyFile !== undefined
-          ? { file: secretAccessKeyFile }
-          : secretAccessKeyEnv === undefined
-            ? undefined
-            : { env: secretAccessKeyEnv },
+      accessKeyId: keyPlace(flags, "accessKeyId"),
+      secretAccessKey: keyPlace(flags, "secretAccessKey"),
     },
     { home: homedir(), user: userInfo().username },
   );

@@ -30,6 +30,7 @@ export interface InitFlags {
   readonly bucket?: string | undefined;
   readonly region?: string | undefined;
   readonly accessKeyIdEnv?: string | undefined;
+  readonly accessKeyIdFile?: string | undefined;
   readonly secretAccessKeyEnv?: string | undefined;
   readonly secretAccessKeyFile?: string | undefined;
 }
@@ -61,13 +62,16 @@ export type HostAnswer =
   | { readonly kind: "local" }
   | { readonly kind: "ssh"; readonly address: string; readonly user: string | undefined };
 
+/** Where a secret is read from: a variable's name, or a path. */
+export type KeyPlace = { readonly env: string } | { readonly file: string };
+
 export interface CloudAnswer {
   readonly store:
     | { readonly kind: "r2"; readonly accountId: string }
     | { readonly kind: "endpoint"; readonly endpoint: string; readonly region: string };
   readonly bucket: string;
-  readonly accessKeyId: { readonly env: string };
-  readonly secretAccessKey: { readonly env: string } | { readonly file: string };
+  readonly accessKeyId: KeyPlace;
+  readonly secretAccessKey: KeyPlace;
 }
 
 /** True, or what would be right; the form in which a prompt wants it. */
@@ -93,6 +97,7 @@ export const CHECKS: { readonly [Flag in keyof InitFlags]-?: (text: string) => V
   bucket: (text) => verdict("bucket", text),
   region: (text) => verdict("region", text),
   accessKeyIdEnv: (text) => verdict("envName", text),
+  accessKeyIdFile: (text) => verdict("homePath", text),
   secretAccessKeyEnv: (text) => verdict("envName", text),
   secretAccessKeyFile: (text) => verdict("homePath", text),
 };
@@ -166,11 +171,8 @@ function cloudAnswer(flags: InitFlags): CloudAnswer | null {
         ? { kind: "r2", accountId: accountId ?? "" }
         : { kind: "endpoint", endpoint, region: flags.region ?? "auto" },
     bucket,
-    accessKeyId: { env: flags.accessKeyIdEnv ?? `${names}_ACCESS_KEY_ID` },
-    secretAccessKey:
-      flags.secretAccessKeyFile === undefined
-        ? { env: flags.secretAccessKeyEnv ?? `${names}_SECRET_ACCESS_KEY` }
-        : { file: flags.secretAccessKeyFile },
+    accessKeyId: keyPlace(flags, "accessKeyId") ?? { env: `${names}_ACCESS_KEY_ID` },
+    secretAccessKey: keyPlace(flags, "secretAccessKey") ?? { env: `${names}_SECRET_ACCESS_KEY` },
   };
 }
 
@@ -198,9 +200,15 @@ function faultsOf(flags: InitFlags): readonly string[] {
 }
 
 const hasCloudDetail = (flags: InitFlags): boolean =>
-  [flags.region, flags.accessKeyIdEnv, flags.secretAccessKeyEnv, flags.secretAccessKeyFile].some(
+  [flags.region, keyPlace(flags, "accessKeyId"), keyPlace(flags, "secretAccessKey")].some(
     (value) => value !== undefined,
   );
+
+/** Where half a bucket's access key is read from, as far as it was said; of two places, the file. */
+export function keyPlace(flags: InitFlags, half: "accessKeyId" | "secretAccessKey"): KeyPlace | undefined {
+  const [env, file] = [flags[`${half}Env`], flags[`${half}File`]];
+  return file !== undefined ? { file } : env !== undefined ? { env } : undefined;
+}
 
 /** Of an address, or `local`, and the login there. */
 export const hostAnswer = (address: string, user: string | undefined): HostAnswer =>

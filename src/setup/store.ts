@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { InitFlags } from "../desired-state/answers.ts";
+import { type InitFlags, keyPlace } from "../desired-state/answers.ts";
 import type { CloudSpec, SecretRef } from "../desired-state/desired-state.ts";
 import { DevbackupError } from "../domain/trouble.ts";
 import { readBucketKeys } from "../transport/bucket/bucket.ts";
@@ -47,33 +47,34 @@ async function askStore(given: InitFlags): Promise<InitFlags> {
           region: await ask("Region:", "region", given.region ?? "auto"),
         };
   const names = store === "r2" ? "R2" : "S3";
-  return {
-    ...where,
-    bucket: await ask("Bucket, which has to exist:", "bucket", given.bucket ?? "dev-backups"),
-    accessKeyIdEnv: await ask(
-      "Environment variable that holds the access key ID:",
-      "accessKeyIdEnv",
-      given.accessKeyIdEnv ?? `${names}_ACCESS_KEY_ID`,
-    ),
-    ...(await askSecret(given, `${names}_SECRET_ACCESS_KEY`)),
-  };
+  const bucket = await ask("Bucket, which has to exist:", "bucket", given.bucket ?? "dev-backups");
+  const id = await askKey(given, "accessKeyId", names);
+  return { ...where, bucket, ...id, ...(await askKey({ ...given, ...id }, "secretAccessKey", names)) };
 }
 
-async function askSecret(given: InitFlags, name: string): Promise<InitFlags> {
+/** What is asked of half an access key, and proposed; in the environment it has the name that it has everywhere. */
+const HALVES = {
+  accessKeyId: { called: "access key ID", name: "ACCESS_KEY_ID", file: "key" },
+  secretAccessKey: { called: "secret access key", name: "SECRET_ACCESS_KEY", file: "secret" },
+} as const;
+
+/** The second half is proposed to be where the first is. */
+async function askKey(given: InitFlags, half: keyof typeof HALVES, store: "R2" | "S3"): Promise<InitFlags> {
+  const { called, name, file } = HALVES[half];
+  const place = keyPlace(given, half) ?? keyPlace(given, "accessKeyId");
   const form = await choose(
-    "Where will devbackup read the secret access key?",
+    `Where will devbackup read the ${called}?`,
     { env: "from an environment variable", file: "from a file" },
-    given.secretAccessKeyFile === undefined ? "env" : "file",
+    place !== undefined && "file" in place ? "file" : "env",
   );
-  return form === "env"
-    ? { secretAccessKeyEnv: await ask("Its name:", "secretAccessKeyEnv", given.secretAccessKeyEnv ?? name) }
-    : {
-        secretAccessKeyFile: await ask(
-          "Its path:",
-          "secretAccessKeyFile",
-          given.secretAccessKeyFile ?? "/etc/devbackup/r2-secret",
-        ),
-      };
+  const [asEnv, asFile] = [`${half}Env`, `${half}File`] as const;
+  if (form === "env")
+    return {
+      [asEnv]: await ask(`Variable with the ${called}:`, asEnv, given[asEnv] ?? `${store}_${name}`),
+      [asFile]: undefined,
+    };
+  const proposed = given[asFile] ?? `/etc/devbackup/${store.toLowerCase()}-${file}`;
+  return { [asFile]: await ask(`File with the ${called}:`, asFile, proposed), [asEnv]: undefined };
 }
 
 async function tryUntilLeft(

@@ -52,6 +52,10 @@ const valid: readonly { name: string; flags: InitFlags }[] = [
   { name: "R2", flags: { server: "ls", ...R2 } },
   { name: "a secret in a file", flags: { server: "ls", ...R2, secretAccessKeyFile: "~/.r2" } },
   {
+    name: "both in files",
+    flags: { server: "ls", ...R2, accessKeyIdFile: "~/.r2", secretAccessKeyFile: "~/.s" },
+  },
+  {
     name: "another store",
     flags: { server: "ls", bucket: "b-1", endpoint: "http://192.168.1.3:9000", region: "us-east-1" },
   },

@@ -169,8 +169,8 @@ const ANSWERS: readonly Answer[] = [
 const AT_HOME_ALONE: readonly Answer[] = [[/An encrypted off-site copy\?/, DOWN + DOWN + ENTER]];
 const INTO_THE_BUCKET: readonly Answer[] = [
   [/An encrypted off-site copy\?/, DOWN + ENTER],
-  [/Environment variable that holds the access key ID/, `R2_ACCESS_KEY_ID${ENTER}`],
-  [/Its name:/, `R2_SECRET_ACCESS_KEY${ENTER}`],
+  [/Variable with the access key ID/, `R2_ACCESS_KEY_ID${ENTER}`],
+  [/Variable with the secret access key/, `R2_SECRET_ACCESS_KEY${ENTER}`],
 ];
 
 /** The program with the Node that it runs on, as a package has them. */

@@ -21,6 +21,7 @@ export function addDesiredState(program: ProgramCommand): void {
     .option("--bucket <name>", "of R2 or the other store; it has to exist")
     .option("--region <name>", "of the other store (default: auto)")
     .option("--access-key-id-env <name>", "the environment variable that holds the access key id")
+    .option("--access-key-id-file <path>", "the file that holds the access key id")
     .option("--secret-access-key-env <name>", "the environment variable that holds the secret access key")
     .option("--secret-access-key-file <path>", "the file that holds the secret access key")
     .example("devbackup init", "ask, and write ./desired-state/devbackup.yaml")
@@ -46,6 +47,7 @@ export function addDesiredState(program: ProgramCommand): void {
     .option("--server-user <name>", "login on the server, with --server")
     .option("--owner <name>", "whose the dataset is (default: whose home it is in)")
     .option("--access-key-id-env <name>", "the environment variable that holds the access key id")
+    .option("--access-key-id-file <path>", "the file that holds the access key id")
     .option("--secret-access-key-env <name>", "the environment variable that holds the secret access key")
     .option("--secret-access-key-file <path>", "the file that holds the secret access key")
     .example(
