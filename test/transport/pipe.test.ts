@@ -128,7 +128,8 @@ suite("bulk pipes, against a real sshd", { skip: noSshd }, () => {
       await until(() => processesWith(marker).length >= 2);
       abort.abort(new Error("enough"));
       await assert.rejects(piping, /enough/);
-      assert.deepEqual(processesWith(marker), []);
+      // the client of a killed end may be gone before that is
+      await until(() => processesWith(marker).length === 0);
       assert.equal((await local.run(sh`test -e ${done}`)).exitCode, 1);
     });
   }
