@@ -63,7 +63,7 @@ describe("the copy in the cloud", { skip: whyNoLab() || whyNoSwift() }, () => {
     "--config",
     config,
     ...more,
-  ]; // prettier-ignore
+  ];
   const planned = async (config: string, options?: DevbackupOptions, exitCode = 0) => {
     const { stdout } = await exits(
       exitCode,
@@ -80,7 +80,7 @@ describe("the copy in the cloud", { skip: whyNoLab() || whyNoSwift() }, () => {
     get Bucket() {
       return lab.bucket.bucket;
     },
-  }; // prettier-ignore
+  };
   const sha256Of = async (key: string): Promise<string> => {
     const { Body } = await client.send(new GetObjectCommand({ ...place, Key: key }));
     return createHash("sha256")
@@ -167,7 +167,7 @@ describe("the copy in the cloud", { skip: whyNoLab() || whyNoSwift() }, () => {
         ["upload:dev@2090-01", "none"],
         ["upload-manifest:dev", "none"],
       ],
-    ); // prettier-ignore
+    );
     assert.match(actions[1]?.reason ?? "", /not what was sent/);
     await exits(0, apply(declared));
     assert.equal(await sha256Of(KEY), await artifactSha256());

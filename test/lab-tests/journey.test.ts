@@ -44,7 +44,7 @@ describe("fresh machines, backed up from the first month on", { skip: whyNoLab()
       "rm symlink; ln -s ta symlink; touch -h -d @1 symlink",
       "rm device; mknod device c 1 5; touch -d @1 device",
       "rm device; mkfifo device; touch -d @1 device",
-    ]; // prettier-ignore
+    ];
     const sums = await lab.must(
       "ws",
       `cd /home; sum() { lab-tree fingerprint "$1" holes | cksum; }; sum a

@@ -196,7 +196,7 @@ describe("parents, hydrated snapshots and the working copy, whatever happens to 
         "provision,snapshot,artifact",
         "--config",
         config,
-      ]); // prettier-ignore
+      ]);
       const file = () => lab.must("ls", `stat -c '%i %s %Y' ${REPOSITORY}/artifacts/incr/dev@2026-08.*`);
       const made = await file();
       assert.equal((await lastRow())[0], "2026-07");

@@ -89,7 +89,7 @@ describe("no plaintext and no private key gets out", { skip: whyNoLab() }, () =>
       "--label",
       "2026-02",
       ...config,
-    ]); // prettier-ignore
+    ]);
     assert.equal(exitCode, 0, stdout + stderr);
     for (const command of [
       ["keys", "show", "--json"],

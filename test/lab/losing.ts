@@ -82,7 +82,7 @@ export async function startLosing() {
       treeAt("ws", `${SNAPSHOTS}/dev@${newest()}`),
       treeAt("ls", `${HYDRATED}/dev@${newest()}`),
       treeAt("ls", "/srv/work/dev"),
-    ]); // prettier-ignore
+    ]);
     return `${ws}${ls}${trees.join("")}`;
   }
 
@@ -101,7 +101,7 @@ export async function startLosing() {
           for d in snapshots/dev@2090-09 snapshots/dev@2090-01x code.devbackup-restored old.devbackup-part; do echo mine >$d/mine; done
         }
         sync; btrfs subvolume sync /home >/dev/null`,
-      ), // prettier-ignore
+      ),
     ls: () =>
       lab.must(
         "ls",
@@ -110,7 +110,7 @@ export async function startLosing() {
         cd ${HYDRATED}; btrfs -q subvolume create dev@2090-09; btrfs -q subvolume create dev@2090-01x; mkdir .dev
         for d in dev@2090-09 dev@2090-01x .dev ${REPOSITORY}/tmp; do echo mine >$d/mine; done
         sync; btrfs subvolume sync /srv >/dev/null`,
-      ), // prettier-ignore
+      ),
   };
 
   /** From nothing, so that both have what is the user's own beside it. */
@@ -130,7 +130,7 @@ export async function startLosing() {
         "ls",
         `cd ${HYDRATED}; cat dev@2090-09/mine dev@2090-01x/mine .dev/mine ${REPOSITORY}/tmp/mine`,
       ),
-    ]); // prettier-ignore
+    ]);
     assert.equal(ws, "mine\n".repeat(4));
     assert.equal(ls, "mine\n".repeat(4));
   }
@@ -168,7 +168,7 @@ export async function startLosing() {
       started.ended.then(() => assert.fail(`it was not held:\n${started.output()}`)),
     ]);
     return started;
-  } // prettier-ignore
+  }
   const killed = async (started: Started): Promise<void> => {
     started.signal("SIGKILL");
     await started.ended;
